@@ -1,0 +1,84 @@
+/**
+ * The ordered store below the state machine: named buckets of byte keys, one writer, readers at any time.
+ *
+ * The problem: applied state must be visible at once, durable later, and never torn. The plain idea: changes are
+ * collected in a *batch*; the batch becomes visible whole in one synchronous step (`commit`), then travels to disk in
+ * the background, in order. A crash keeps what was flushed plus any prefix of the later batches, never a part of one.
+ *
+ * What is left out: isolation between writers (there is one, the applier) and rollback (nothing is put into a batch
+ * before everything that can fail was checked).
+ */
+
+/** Names of the buckets; see `buckets.ts` for what is in each. */
+export type BucketName =
+  | 'key' | 'head' | 'history' | 'count' | 'longkey' | 'meta' | 'lease' | 'alarm' | 'cluster' | 'members' | 'members_removed'
+  | 'auth' | 'authUsers' | 'authRoles'
+
+/** Bounds and direction of a scan. `start` is inclusive and `end` exclusive in byte order, whatever the direction. */
+export interface ScanOptions {
+  readonly start?: Uint8Array
+  readonly end?: Uint8Array
+  readonly isReverse?: boolean
+}
+
+/** One record. The bytes may be shared with the store: never write to them; copy what outlives the turn. */
+export interface BackendRecord {
+  readonly key: Uint8Array
+  readonly value: Uint8Array
+}
+
+/** Reads that see every committed batch, and within a batch the batch's own changes. All are synchronous. */
+export interface BackendReader {
+  get(bucket: BucketName, key: Uint8Array): Uint8Array | undefined
+  /** Lazy and in order. Must be consumed, or returned from, within the same turn. */
+  scan(bucket: BucketName, options: ScanOptions): Iterable<BackendRecord>
+}
+
+/** Changes that become visible and durable together. Used within one turn, by the single writer. */
+export interface BackendBatch extends BackendReader {
+  /** The bytes are given away: the caller must not change them afterwards. */
+  put(bucket: BucketName, key: Uint8Array, value: Uint8Array): void
+  remove(bucket: BucketName, key: Uint8Array): void
+  /** Number of changes collected so far. */
+  readonly changeCount: number
+}
+
+/** A frozen view for long reads over many turns: snapshots, hashes. Must be closed. */
+export interface BackendView extends BackendReader {
+  close(): void
+}
+
+export interface Backend extends BackendReader {
+  /** Starts the only batch; asserts that none is open. */
+  beginBatch(): BackendBatch
+  /** Publishes the open batch: visible to every read from now on, on its way to disk. Never waits. */
+  commitBatch(batch: BackendBatch): void
+  /** A view of everything committed so far. */
+  openView(): BackendView
+  /** Resolves when every batch committed before the call is durable. Rejects with a `StorageFault` when writing failed. */
+  flush(): Promise<void>
+  /** Resolves when unflushed changes are below the limit again; the applier waits here before it takes more entries. */
+  waitForRoom(): Promise<void>
+  /** Called at most once, with the failure of a background write. The node must stop: readers were told about the data. */
+  onFault(listener: (fault: Error) => void): void
+  /** Allocated size, and the part of it in use, both in bytes. */
+  size(): { readonly allocatedSizeBytes: number; readonly usedSizeBytes: number }
+  /** Flushes and closes. */
+  close(): Promise<void>
+}
+
+/** Opens backends and installs received ones; the seam between LMDB and the in-memory one of tests and simulation. */
+export interface BackendFactory {
+  /** Opens the backend in `directory`, making it when absent. */
+  open(directory: string): Promise<Backend>
+  /**
+   * The whole content of a view as chunks, in our own transfer format, ended by a checksum. The view is closed when
+   * the iteration ends, however it ends.
+   */
+  exportView(view: BackendView): AsyncIterable<Uint8Array>
+  /**
+   * Builds a backend in `directory` (which must not hold an open one) out of such chunks and makes it durable.
+   * @throws StorageFault when the chunks end early or their checksum is wrong; `directory` is removed then
+   */
+  importInto(directory: string, chunks: AsyncIterable<Uint8Array>): Promise<void>
+}
