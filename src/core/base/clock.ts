@@ -17,8 +17,16 @@ export interface Clock {
   nextTurn(callback: () => void): void
 }
 
+/** The part of an `AbortSignal` that is used here; named, because pure layers compile without ambient types. */
+export interface CancelSignal {
+  readonly aborted: boolean
+  readonly reason: unknown
+  addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void
+  removeEventListener(type: 'abort', listener: () => void): void
+}
+
 /** Resolves after `delayMs`, or rejects with the signal's reason once it is aborted. */
-export function delay(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+export function delay(clock: Clock, delayMs: number, signal?: CancelSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) {
       reject(toError(signal.reason))

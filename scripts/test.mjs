@@ -1,0 +1,81 @@
+/**
+ * `npm test [-- layer...]`: installs what is missing, builds, and runs everything a contributor must pass.
+ *
+ * Layers: check, unit, simulation, integration, compat, e2e; all of them when none is named. Each runs by itself, one after
+ * the other, because several start servers and windows. The last line counts all tests.
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { ensureDependencies, projectRoot, run } from './dependencies.mjs'
+
+const layers = ['check', 'unit', 'simulation', 'integration', 'compat', 'e2e']
+const wanted = process.argv.slice(2)
+for (const name of wanted) {
+  if (layers.includes(name)) continue
+  process.stderr.write(`unknown layer "${name}"; known are: ${layers.join(', ')}\n`)
+  process.exit(2)
+}
+const chosen = layers.filter((name) => wanted.length === 0 || wanted.includes(name))
+
+ensureDependencies()
+const { ensureSystemPackages } = await import('./system-libraries.mjs')
+if (chosen.some((name) => name === 'compat' || name === 'e2e')) {
+  await ensureSystemPackages({ forTests: true })
+}
+
+const npx = process.platform === 'win32' ? 'npx.cmd' : 'npx'
+const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
+const totals = { passed: 0, failed: 0, skipped: 0 }
+const failedLayers = []
+const resultFolder = join(projectRoot, 'node_modules/.cache/test-results')
+rmSync(resultFolder, { recursive: true, force: true })
+mkdirSync(resultFolder, { recursive: true })
+
+if (chosen.some((name) => name !== 'check' && name !== 'unit')) run(npm, ['run', 'build'])
+if (chosen.includes('e2e')) {
+  const { ensureElectronRuntime } = await import('./electron-runtime.mjs')
+  await ensureElectronRuntime()
+}
+
+/** Electron needs a display; a virtual one serves where there is none. */
+function withDisplay(command, args) {
+  const needsVirtual = process.platform === 'linux' && !process.env.DISPLAY && !process.env.WAYLAND_DISPLAY
+  if (!needsVirtual) return [command, args]
+  return ['xvfb-run', ['-a', '-s', '-screen 0 1920x1080x24', command, ...args]]
+}
+
+function runLayer(name) {
+  const startMs = Date.now()
+  process.stdout.write(`\n=== ${name}\n`)
+  let isPassed
+  if (name === 'check') {
+    isPassed = spawnSync(npm, ['run', 'check'], { cwd: projectRoot, stdio: 'inherit' }).status === 0
+  } else {
+    const resultFile = join(resultFolder, `${name}.json`)
+    const vitest = ['vitest', 'run', '--project', name, '--reporter=default', '--reporter=json', `--outputFile.json=${resultFile}`]
+    const [command, args] = name === 'e2e' ? withDisplay(npx, vitest) : [npx, vitest]
+    isPassed = spawnSync(command, args, { cwd: projectRoot, stdio: 'inherit' }).status === 0
+    addCounts(resultFile)
+  }
+  if (!isPassed) failedLayers.push(name)
+  process.stdout.write(`=== ${name}: ${isPassed ? 'passed' : 'FAILED'} in ${Math.round((Date.now() - startMs) / 1000)} s\n`)
+}
+
+function addCounts(resultFile) {
+  let result
+  try {
+    result = JSON.parse(readFileSync(resultFile, 'utf8'))
+  } catch (error) {
+    process.stderr.write(`no test results in ${resultFile}: ${error.message}\n`)
+    return
+  }
+  totals.passed += result.numPassedTests
+  totals.failed += result.numFailedTests
+  totals.skipped += result.numPendingTests + result.numTodoTests
+}
+
+for (const name of chosen) runLayer(name)
+if (failedLayers.length > 0) process.stdout.write(`\nfailed: ${failedLayers.join(', ')}\n`)
+process.stdout.write(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped\n`)
+process.exit(failedLayers.length > 0 ? 1 : 0)
