@@ -1,0 +1,76 @@
+/** Everything that can be set on a store node, parsed and complete. Parsing flags and variables is the program's affair. */
+
+/** One URL list per member name, as `--initial-cluster` gives it. */
+export type InitialCluster = ReadonlyMap<string, readonly string[]>
+
+export interface NodeConfig {
+  /** Human-readable name; also the key of this member in `initialCluster`. */
+  readonly name: string
+  /** Root of everything the node stores. */
+  readonly dataDirectory: string
+  /** URLs that other members dial, with scheme, host and port. */
+  readonly initialAdvertisePeerUrls: readonly string[]
+  /** URLs that clients dial; published to the cluster. */
+  readonly advertiseClientUrls: readonly string[]
+  readonly initialCluster: InitialCluster
+  readonly initialClusterState: 'new' | 'existing'
+  readonly initialClusterToken: string
+
+  readonly heartbeatMs: number
+  /** A multiple of `heartbeatMs`; elections start after one to two of these without a leader. */
+  readonly electionMs: number
+  readonly usesPreVote: boolean
+  /** Whether the first election may come early; see `raft-loop.ts`. */
+  readonly advancesElectionTicks: boolean
+
+  readonly requestSizeBytesMax: number
+  readonly requestTimeoutMs: number
+  /** 0: the default of 2 GiB; negative: none. */
+  readonly quotaBytes: number
+  readonly applyLagEntriesMax: number
+  /** Applied entries between two snapshots of the log. */
+  readonly snapshotEntryCount: number
+  /** Entries kept behind a snapshot for slow followers. */
+  readonly snapshotCatchUpEntryCount: number
+  /** Revisions removed per step of a compaction. */
+  readonly compactionBatchRevisionsMax: number
+  readonly compactionPauseMs: number
+  readonly appendSizeBytesMax: number
+  readonly inflightMessagesMax: number
+  /** Size at which a new log segment is begun. */
+  readonly walSegmentSizeBytes: number
+  /** etcd version told to clients and peers, as major.minor.patch. */
+  readonly reportedVersion: string
+}
+
+/** Quota when none is set: etcd's 2 GiB. */
+export const defaultQuotaBytes = 2 * 1024 * 1024 * 1024
+
+/** Values for whatever is not set, with the reason beside each. What identifies a node has no default here. */
+export const nodeConfigDefaults = {
+  name: 'default',
+  initialClusterState: 'new',
+  initialClusterToken: 'etcd-cluster',
+  // etcd's figures: a round trip within a data centre is far below 100 ms, ten lost heartbeats are no accident.
+  heartbeatMs: 100,
+  electionMs: 1_000,
+  // A member that comes back from a partition must not disturb a leader that is fine.
+  usesPreVote: true,
+  advancesElectionTicks: true,
+  // 1.5 MiB: what one entry may hold up the log for.
+  requestSizeBytesMax: 1_572_864,
+  // 5 s for the disk and the network, and two elections.
+  requestTimeoutMs: 7_000,
+  quotaBytes: 0,
+  // A node that applies this much behind its log would answer only after the time-out.
+  applyLagEntriesMax: 5_000,
+  snapshotEntryCount: 10_000,
+  snapshotCatchUpEntryCount: 5_000,
+  compactionBatchRevisionsMax: 1_000,
+  compactionPauseMs: 10,
+  // 1 MiB: fills the link without starving heartbeats.
+  appendSizeBytesMax: 1_048_576,
+  inflightMessagesMax: 512,
+  walSegmentSizeBytes: 64_000_000,
+  reportedVersion: '3.7.1',
+} as const satisfies Partial<NodeConfig>
