@@ -1,0 +1,124 @@
+/**
+ * The whole surface between the page and the main process, as one type. The page finds it as `window.bridge`.
+ *
+ * Calls resolve with a `Reply` and never reject. Streams call their listener with batches (at most one about every
+ * 16 ms) and once with their end; `close()` ends them from this side.
+ */
+
+import type { AppCommand, AppInfo, ClipboardRequest } from './app.ts'
+import type { ClusterItem, ClusterSnapshot, ObserveClusterRequest } from './cluster.ts'
+import type {
+  ConnectionEvent,
+  ConnectionInfo,
+  OpenConnectionRequest,
+  ReadOnlyRequest,
+} from './connection.ts'
+import type { HistoryItem, HistoryRequest } from './history.ts'
+import type {
+  CountReply,
+  CountRequest,
+  DeleteKeysReply,
+  DeleteKeysRequest,
+  DeleteRangeReply,
+  DeleteRangeRequest,
+  GetReply,
+  GetRequest,
+  PutReply,
+  PutRequest,
+  RangeReply,
+  RangeRequest,
+  TxnReply,
+  TxnRequest,
+} from './kv.ts'
+import type { NodeItem, NodeRequest, PlaygroundInfo, StartPlaygroundRequest } from './node.ts'
+import type { Operation } from './operation.ts'
+import type { ConnectionRequest } from './primitives.ts'
+import type { Reply, StreamListener, Subscription } from './reply.ts'
+import type { PageState, PageStateRequest, Settings, SettingsPatch } from './settings.ts'
+import type { WatchItem, WatchRequest } from './watch.ts'
+
+export interface AppBridge {
+  info(): Promise<Reply<AppInfo>>
+  /** Commands chosen in the native menu. */
+  observeCommands(listener: StreamListener<AppCommand>): Subscription
+  writeClipboard(request: ClipboardRequest): Promise<Reply<null>>
+}
+
+export interface ConnectionsBridge {
+  list(): Promise<Reply<readonly ConnectionInfo[]>>
+  /** First all connections as they are, then every change. */
+  observe(listener: StreamListener<ConnectionEvent>): Subscription
+  /** Begins to connect; answers at once with the connection in state `connecting`. */
+  open(request: OpenConnectionRequest): Promise<Reply<ConnectionInfo>>
+  /** Opens a saved one again. */
+  openSaved(request: ConnectionRequest): Promise<Reply<ConnectionInfo>>
+  /** Ends its calls and streams; a saved one stays in the list as `closed`. */
+  close(request: ConnectionRequest): Promise<Reply<null>>
+  /** Closes and forgets it. */
+  remove(request: ConnectionRequest): Promise<Reply<null>>
+  setReadOnly(request: ReadOnlyRequest): Promise<Reply<null>>
+}
+
+export interface KvBridge {
+  range(request: RangeRequest): Promise<Reply<RangeReply>>
+  count(request: CountRequest): Promise<Reply<CountReply>>
+  get(request: GetRequest): Promise<Reply<GetReply>>
+  put(request: PutRequest): Promise<Reply<PutReply>>
+  deleteKeys(request: DeleteKeysRequest): Promise<Reply<DeleteKeysReply>>
+  deleteRange(request: DeleteRangeRequest): Promise<Reply<DeleteRangeReply>>
+  txn(request: TxnRequest): Promise<Reply<TxnReply>>
+}
+
+export interface HistoryBridge {
+  /** The revisions of one key, newest first; ends by itself. */
+  open(request: HistoryRequest, listener: StreamListener<HistoryItem>): Subscription
+}
+
+export interface WatchBridge {
+  open(request: WatchRequest, listener: StreamListener<WatchItem>): Subscription
+}
+
+export interface ClusterBridge {
+  snapshot(request: ConnectionRequest): Promise<Reply<ClusterSnapshot>>
+  observe(request: ObserveClusterRequest, listener: StreamListener<ClusterItem>): Subscription
+}
+
+export interface NodesBridge {
+  list(): Promise<Reply<PlaygroundInfo>>
+  observe(listener: StreamListener<NodeItem>): Subscription
+  startPlayground(request: StartPlaygroundRequest): Promise<Reply<PlaygroundInfo>>
+  /** Answers when the process runs; whether it serves comes on the stream. */
+  start(request: NodeRequest): Promise<Reply<PlaygroundInfo>>
+  /** Asks the node to end in good order and answers when it is gone. */
+  stop(request: NodeRequest): Promise<Reply<PlaygroundInfo>>
+  /** SIGKILL; answers when the process is gone. */
+  kill(request: NodeRequest): Promise<Reply<PlaygroundInfo>>
+  /** Stop (if it runs), then start. */
+  restart(request: NodeRequest): Promise<Reply<PlaygroundInfo>>
+}
+
+export interface SettingsBridge {
+  get(): Promise<Reply<Settings>>
+  update(patch: SettingsPatch): Promise<Reply<Settings>>
+  observe(listener: StreamListener<Settings>): Subscription
+  /** Text that was saved under this name, or null. */
+  loadPageState(request: PageStateRequest): Promise<Reply<string | null>>
+  savePageState(state: PageState): Promise<Reply<null>>
+}
+
+export interface OperationsBridge {
+  /** First the kept tail, then every call that changes something. */
+  observe(listener: StreamListener<Operation>): Subscription
+}
+
+export interface Bridge {
+  readonly app: AppBridge
+  readonly connections: ConnectionsBridge
+  readonly kv: KvBridge
+  readonly history: HistoryBridge
+  readonly watch: WatchBridge
+  readonly cluster: ClusterBridge
+  readonly nodes: NodesBridge
+  readonly settings: SettingsBridge
+  readonly operations: OperationsBridge
+}

@@ -1,0 +1,53 @@
+/**
+ * Names of the channels between page and main process. Calls are answered once (`ipcRenderer.invoke`); streams are opened
+ * by a call with a stream id chosen by the preload, deliver on `streamDelivery`, and are acknowledged batch by batch.
+ */
+
+export const callChannels = {
+  appInfo: 'app.info',
+  appWriteClipboard: 'app.writeClipboard',
+  connectionsList: 'connections.list',
+  connectionsOpen: 'connections.open',
+  connectionsOpenSaved: 'connections.openSaved',
+  connectionsClose: 'connections.close',
+  connectionsRemove: 'connections.remove',
+  connectionsSetReadOnly: 'connections.setReadOnly',
+  kvRange: 'kv.range',
+  kvCount: 'kv.count',
+  kvGet: 'kv.get',
+  kvPut: 'kv.put',
+  kvDeleteKeys: 'kv.deleteKeys',
+  kvDeleteRange: 'kv.deleteRange',
+  kvTxn: 'kv.txn',
+  clusterSnapshot: 'cluster.snapshot',
+  nodesList: 'nodes.list',
+  nodesStartPlayground: 'nodes.startPlayground',
+  nodesStart: 'nodes.start',
+  nodesStop: 'nodes.stop',
+  nodesKill: 'nodes.kill',
+  nodesRestart: 'nodes.restart',
+  settingsGet: 'settings.get',
+  settingsUpdate: 'settings.update',
+  settingsLoadPageState: 'settings.loadPageState',
+  settingsSavePageState: 'settings.savePageState',
+} as const
+export type CallChannel = (typeof callChannels)[keyof typeof callChannels]
+
+export const streamChannels = {
+  appCommands: 'app.commands',
+  connectionsObserve: 'connections.observe',
+  historyOpen: 'history.open',
+  watchOpen: 'watch.open',
+  clusterObserve: 'cluster.observe',
+  nodesObserve: 'nodes.observe',
+  settingsObserve: 'settings.observe',
+  operationsObserve: 'operations.observe',
+} as const
+export type StreamChannel = (typeof streamChannels)[keyof typeof streamChannels]
+
+/** From main to page: `StreamDelivery`. */
+export const streamDeliveryChannel = 'stream.delivery'
+/** From page to main: `StreamAcknowledgement`, after the listener took a batch. */
+export const streamAcknowledgeChannel = 'stream.acknowledge'
+/** From page to main: `StreamClosing`, when the listener is no longer interested. */
+export const streamCloseChannel = 'stream.close'

@@ -1,0 +1,32 @@
+/**
+ * Upper bounds of what may cross from the page to the main process. The page shows text that comes from clusters, so it
+ * is treated as able to send anything; without bounds one message could fill the memory of the process that holds every
+ * connection.
+ */
+
+/** Longest key in bytes: etcd refuses requests over 1.5 MiB, so no stored key is longer. */
+export const keySizeBytesMax = 1_572_864
+
+/** Longest value in bytes that is sent. etcd's default limit is 1.5 MiB; servers may be set up to take more. */
+export const valueSizeBytesMax = 16_777_216
+
+/** Most rows in one answer. Ten thousand rows of columns clone in about a millisecond. */
+export const pageRowsMax = 10_000
+
+/** Most operations in one transaction; etcd's default limit is 128, servers may be set up to take more. */
+export const txnOperationsMax = 2_048
+
+/** Most keys in one guarded delete; larger selections are sent in several. */
+export const deleteKeysMax = 1_000
+
+/** Most endpoints of one connection. */
+export const endpointsMax = 64
+
+/** Longest short text (names, identifiers, URLs) in UTF-16 units. */
+export const shortTextUnitsMax = 2_048
+
+/** Longest text that may be put on the clipboard in UTF-16 units. */
+export const clipboardTextUnitsMax = 33_554_432
+
+/** Largest local cluster. */
+export const playgroundSizeMax = 7
