@@ -11,8 +11,20 @@
 
 /** Names of the buckets; see `buckets.ts` for what is in each. */
 export type BucketName =
-  | 'key' | 'head' | 'history' | 'count' | 'longkey' | 'meta' | 'lease' | 'alarm' | 'cluster' | 'members' | 'members_removed'
-  | 'auth' | 'authUsers' | 'authRoles'
+  | 'key'
+  | 'head'
+  | 'history'
+  | 'count'
+  | 'longkey'
+  | 'meta'
+  | 'lease'
+  | 'alarm'
+  | 'cluster'
+  | 'members'
+  | 'members_removed'
+  | 'auth'
+  | 'authUsers'
+  | 'authRoles'
 
 /** Bounds and direction of a scan. `start` is inclusive and `end` exclusive in byte order, whatever the direction. */
 export interface ScanOptions {
@@ -81,4 +93,14 @@ export interface BackendFactory {
    * @throws StorageFault when the chunks end early or their checksum is wrong; `directory` is removed then
    */
   importInto(directory: string, chunks: AsyncIterable<Uint8Array>): Promise<void>
+  /**
+   * Puts a finished import in the place of the backend in `targetDirectory`, durably and in one step: after a crash the
+   * target is whole, the old one or the new. Neither may be open. `sourceDirectory` is gone afterwards.
+   */
+  replace(directories: {
+    readonly sourceDirectory: string
+    readonly targetDirectory: string
+  }): Promise<void>
+  /** Removes a backend that is not open; does nothing where there is none. */
+  remove(directory: string): Promise<void>
 }

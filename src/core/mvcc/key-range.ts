@@ -1,0 +1,36 @@
+/** Ranges of keys: `[start, end)` in byte order, with the special range ends of the wire resolved. */
+
+import { compareBytes, equalBytes } from '../base/bytes.ts'
+
+/**
+ * Keys from `start` on. `end` undefined: the single key `start`; `'unbounded'`: every key not before `start`; otherwise
+ * exclusive. An end not after the start makes an empty range.
+ */
+export interface KeyRange {
+  readonly start: Uint8Array
+  readonly end: Uint8Array | undefined | 'unbounded'
+}
+
+/**
+ * The range that a request's `key` and `range_end` mean: an empty end is the single key, one zero byte is everything
+ * not before the key.
+ *
+ * @see etcd v3 API, message RangeRequest
+ */
+export function keyRangeOfWire(key: Uint8Array, rangeEnd: Uint8Array): KeyRange {
+  if (rangeEnd.length === 0) return { start: key, end: undefined }
+  if (rangeEnd.length === 1 && rangeEnd[0] === 0) return { start: key, end: 'unbounded' }
+  return { start: key, end: rangeEnd }
+}
+
+/** Whether the key lies in the range. */
+export function isInRange(range: KeyRange, key: Uint8Array): boolean {
+  if (range.end === undefined) return equalBytes(range.start, key)
+  if (compareBytes(key, range.start) < 0) return false
+  return range.end === 'unbounded' || compareBytes(key, range.end) < 0
+}
+
+/** Whether no key can lie in the range. */
+export function isEmptyRange(range: KeyRange): boolean {
+  return range.end instanceof Uint8Array && compareBytes(range.end, range.start) <= 0
+}

@@ -1,0 +1,237 @@
+/**
+ * One version of a key in its stored form, which is also its form on the wire.
+ *
+ * The bytes are those of etcd's `mvccpb.KeyValue` as its own encoder writes them (proto3: fields in the order of their
+ * numbers, zero fields left out), because hashes over the key space are compared between members and with etcd's:
+ *
+ *     1 key (bytes) · 2 create_revision · 3 mod_revision · 4 version (varints) · 5 value (bytes) · 6 lease (varint)
+ *
+ * A range response carries them unchanged, so a field is decoded only when somebody asks for it.
+ */
+
+import { assert } from '../base/assert.ts'
+import { emptyBytes } from '../base/bytes.ts'
+import { leaseId, noLease, type LeaseId } from '../base/ids.ts'
+
+/** One version of a key. Bytes are shared with the store: never write to them. */
+export interface StoredKeyValue {
+  readonly key: Uint8Array
+  readonly value: Uint8Array
+  readonly createRevision: number
+  readonly modRevision: number
+  readonly version: number
+  readonly lease: LeaseId
+  /** The `mvccpb.KeyValue` message. */
+  readonly encoded: Uint8Array
+}
+
+/** The fields of {@link StoredKeyValue} that are encoded. */
+export type KeyValueFields = Omit<StoredKeyValue, 'encoded'>
+
+const keyTag = 0x0a
+const createRevisionTag = 0x10
+const modRevisionTag = 0x18
+const versionTag = 0x20
+const valueTag = 0x2a
+const leaseTag = 0x30
+
+/** Encodes the message into the first bytes of a new array of its size plus `trailerSizeBytes` zero bytes. */
+export function encodeKeyValue(fields: KeyValueFields, trailerSizeBytes = 0): Uint8Array {
+  const encoded = new Uint8Array(encodedSizeBytes(fields) + trailerSizeBytes)
+  let offset = 0
+  if (fields.key.length > 0) {
+    encoded[offset++] = keyTag
+    offset = writeVarint(encoded, offset, fields.key.length)
+    encoded.set(fields.key, offset)
+    offset += fields.key.length
+  }
+  offset = writeNumberField(encoded, offset, createRevisionTag, fields.createRevision)
+  offset = writeNumberField(encoded, offset, modRevisionTag, fields.modRevision)
+  offset = writeNumberField(encoded, offset, versionTag, fields.version)
+  if (fields.value.length > 0) {
+    encoded[offset++] = valueTag
+    offset = writeVarint(encoded, offset, fields.value.length)
+    encoded.set(fields.value, offset)
+    offset += fields.value.length
+  }
+  if (fields.lease !== noLease) {
+    encoded[offset++] = leaseTag
+    offset = writeBigVarint(encoded, offset, fields.lease)
+  }
+  assert(offset === encoded.length - trailerSizeBytes, 'the size was computed for the same fields')
+  return encoded
+}
+
+/** Wraps encoded bytes; fields are decoded at first use. */
+export function storedKeyValueOf(encoded: Uint8Array): StoredKeyValue {
+  return new EncodedKeyValue(encoded)
+}
+
+/** Encodes fields and wraps the result, without decoding it again. */
+export function storeKeyValue(fields: KeyValueFields): StoredKeyValue {
+  return { ...fields, encoded: encodeKeyValue(fields) }
+}
+
+/** What a delete event carries: the key, and the revision of the delete as mod revision. */
+export function deletedKeyValue(key: Uint8Array, modRevision: number): StoredKeyValue {
+  return storeKeyValue({
+    key,
+    value: emptyBytes,
+    createRevision: 0,
+    modRevision,
+    version: 0,
+    lease: noLease,
+  })
+}
+
+/** Only the key of an encoded message, for scans that need nothing else. */
+export function keyOfEncoded(encoded: Uint8Array): Uint8Array {
+  if (encoded[0] !== keyTag) return new EncodedKeyValue(encoded).key
+  const position = { offset: 1 }
+  const length = readVarint(encoded, position)
+  assert(position.offset + length <= encoded.length, 'a stored key ends inside its record')
+  return encoded.subarray(position.offset, position.offset + length)
+}
+
+class EncodedKeyValue implements StoredKeyValue {
+  readonly encoded: Uint8Array
+  private fields: KeyValueFields | undefined
+
+  constructor(encoded: Uint8Array) {
+    this.encoded = encoded
+    this.fields = undefined
+  }
+
+  get key(): Uint8Array {
+    return this.decoded().key
+  }
+  get value(): Uint8Array {
+    return this.decoded().value
+  }
+  get createRevision(): number {
+    return this.decoded().createRevision
+  }
+  get modRevision(): number {
+    return this.decoded().modRevision
+  }
+  get version(): number {
+    return this.decoded().version
+  }
+  get lease(): LeaseId {
+    return this.decoded().lease
+  }
+
+  private decoded(): KeyValueFields {
+    this.fields ??= decodeKeyValue(this.encoded)
+    return this.fields
+  }
+}
+
+function decodeKeyValue(encoded: Uint8Array): KeyValueFields {
+  let key = emptyBytes
+  let value = emptyBytes
+  let createRevision = 0
+  let modRevision = 0
+  let version = 0
+  let lease = noLease
+  const position = { offset: 0 }
+  while (position.offset < encoded.length) {
+    const tag = encoded[position.offset++] ?? 0
+    if (tag === leaseTag) lease = leaseId(readBigVarint(encoded, position))
+    else {
+      const number = readVarint(encoded, position)
+      if (tag === createRevisionTag) createRevision = number
+      else if (tag === modRevisionTag) modRevision = number
+      else if (tag === versionTag) version = number
+      else {
+        assert(tag === keyTag || tag === valueTag, 'a stored record holds known fields only')
+        const bytes = encoded.subarray(position.offset, position.offset + number)
+        assert(bytes.length === number, 'a stored field ends inside its record')
+        position.offset += number
+        if (tag === keyTag) key = bytes
+        else value = bytes
+      }
+    }
+  }
+  return { key, value, createRevision, modRevision, version, lease }
+}
+
+function encodedSizeBytes(fields: KeyValueFields): number {
+  let size = 0
+  if (fields.key.length > 0) size += 1 + varintSizeBytes(fields.key.length) + fields.key.length
+  if (fields.createRevision !== 0) size += 1 + varintSizeBytes(fields.createRevision)
+  if (fields.modRevision !== 0) size += 1 + varintSizeBytes(fields.modRevision)
+  if (fields.version !== 0) size += 1 + varintSizeBytes(fields.version)
+  if (fields.value.length > 0)
+    size += 1 + varintSizeBytes(fields.value.length) + fields.value.length
+  if (fields.lease !== noLease) size += 1 + bigVarintSizeBytes(fields.lease)
+  return size
+}
+
+function varintSizeBytes(value: number): number {
+  let size = 1
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) size++
+  return size
+}
+
+function bigVarintSizeBytes(value: bigint): number {
+  let size = 1
+  for (let rest = BigInt.asUintN(64, value); rest >= 0x80n; rest >>= 7n) size++
+  return size
+}
+
+function writeNumberField(target: Uint8Array, offset: number, tag: number, value: number): number {
+  if (value === 0) return offset
+  target[offset] = tag
+  return writeVarint(target, offset + 1, value)
+}
+
+function writeVarint(target: Uint8Array, offset: number, value: number): number {
+  assert(Number.isSafeInteger(value) && value >= 0, 'stored numbers are safe and not negative')
+  let rest = value
+  let next = offset
+  while (rest >= 0x80) {
+    // The remainder and not a bit mask: revisions may exceed 32 bits.
+    target[next++] = (rest % 0x80) | 0x80
+    rest = Math.floor(rest / 0x80)
+  }
+  target[next++] = rest
+  return next
+}
+
+function writeBigVarint(target: Uint8Array, offset: number, value: bigint): number {
+  let rest = BigInt.asUintN(64, value)
+  let next = offset
+  while (rest >= 0x80n) {
+    target[next++] = Number(rest & 0x7fn) | 0x80
+    rest >>= 7n
+  }
+  target[next++] = Number(rest)
+  return next
+}
+
+function readVarint(source: Uint8Array, position: { offset: number }): number {
+  let value = 0
+  let factor = 1
+  for (;;) {
+    assert(position.offset < source.length, 'a stored number ends inside its record')
+    const byte = source[position.offset++] ?? 0
+    value += (byte & 0x7f) * factor
+    if (byte < 0x80) break
+    factor *= 0x80
+  }
+  assert(Number.isSafeInteger(value), 'stored numbers are safe')
+  return value
+}
+
+function readBigVarint(source: Uint8Array, position: { offset: number }): bigint {
+  let value = 0n
+  let shift = 0n
+  for (;;) {
+    assert(position.offset < source.length, 'a stored number ends inside its record')
+    const byte = source[position.offset++] ?? 0
+    value |= BigInt(byte & 0x7f) << shift
+    if (byte < 0x80) return value
+    shift += 7n
+  }
+}
