@@ -11,7 +11,11 @@ export interface LogStorage {
    * Entries in [low, high), at least one if there is any, no more than `sizeBytesMax` of them in sum beyond the first.
    * 'compacted' below `firstIndex`, 'unavailable' beyond `lastIndex`.
    */
-  entries(range: { readonly low: LogIndex; readonly high: LogIndex; readonly sizeBytesMax: number }): readonly Entry[] | Unavailable
+  entries(range: {
+    readonly low: LogIndex
+    readonly high: LogIndex
+    readonly sizeBytesMax: number
+  }): readonly Entry[] | Unavailable
   /** Also answers for `firstIndex - 1`, the point of the last compaction. */
   term(index: LogIndex): Term | Unavailable
   firstIndex(): LogIndex

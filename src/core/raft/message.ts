@@ -134,10 +134,22 @@ export interface ForgetLeaderMessage extends Envelope {
 }
 
 export type Message =
-  | ProposeMessage | AppendMessage | AppendResponseMessage | HeartbeatMessage | HeartbeatResponseMessage
-  | VoteMessage | VoteResponseMessage | SnapshotMessage | TransferLeaderMessage | TimeoutNowMessage
-  | ReadIndexMessage | ReadIndexResponseMessage
-  | UnreachableMessage | SnapshotStatusMessage | CampaignMessage | ForgetLeaderMessage
+  | ProposeMessage
+  | AppendMessage
+  | AppendResponseMessage
+  | HeartbeatMessage
+  | HeartbeatResponseMessage
+  | VoteMessage
+  | VoteResponseMessage
+  | SnapshotMessage
+  | TransferLeaderMessage
+  | TimeoutNowMessage
+  | ReadIndexMessage
+  | ReadIndexResponseMessage
+  | UnreachableMessage
+  | SnapshotStatusMessage
+  | CampaignMessage
+  | ForgetLeaderMessage
 
 export type MessageKind = Message['kind']
 

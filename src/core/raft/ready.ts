@@ -8,7 +8,7 @@
  * let alone answered, before step 2 is done.
  */
 import type { NodeId } from '../base/ids.ts'
-import type { Entry, HardState, LogIndex, Message, Snapshot, Term } from './message.ts'
+import type { ConfState, Entry, HardState, LogIndex, Message, Snapshot, Term } from './message.ts'
 
 export type RaftRole = 'follower' | 'preCandidate' | 'candidate' | 'leader'
 
@@ -54,6 +54,7 @@ export interface RaftStatus {
   readonly applied: LogIndex
   readonly lastIndex: LogIndex
   readonly isLearner: boolean
+  readonly confState: ConfState
   /** Filled on a leader only. */
   readonly progress: ReadonlyMap<NodeId, PeerProgress>
 }
