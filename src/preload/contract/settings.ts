@@ -5,7 +5,7 @@ import { shortTextUnitsMax } from './limits.ts'
 
 /** All settings with their defaults. */
 export const settingsSchema = z.strictObject({
-  theme: z.enum(['system', 'light', 'dark']).default('system'),
+  theme: z.enum(['system', 'light', 'dark', 'contrast']).default('system'),
   density: z.enum(['comfortable', 'compact']).default('comfortable'),
   /** What splits keys into folders; empty for a flat list. */
   keySeparator: z.string().max(8).default('/'),
