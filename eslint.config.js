@@ -121,8 +121,22 @@ export default defineConfig(
     files: ['scripts/**/*.mjs', 'bench/**/*.mjs', '*.cjs', 'scripts/**/*.cjs'],
     languageOptions: {
       globals: Object.fromEntries(
-        ['process', 'console', 'URL', 'Buffer', 'fetch', 'setTimeout', 'clearTimeout', 'module', 'require', 'performance', 'AbortSignal', 'setInterval', 'clearInterval', '__dirname']
-          .map((name) => [name, 'readonly']),
+        [
+          'process',
+          'console',
+          'URL',
+          'Buffer',
+          'fetch',
+          'setTimeout',
+          'clearTimeout',
+          'module',
+          'require',
+          'performance',
+          'AbortSignal',
+          'setInterval',
+          'clearInterval',
+          '__dirname',
+        ].map((name) => [name, 'readonly']),
       ),
     },
   },

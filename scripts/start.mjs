@@ -7,9 +7,10 @@
  */
 
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
+import { DependenciesMissing, ensureDependencies } from './dependencies.mjs'
 import { findElectronRuntime, rootDirectory, RuntimeNotFound } from './electron-runtime.mjs'
 import { ensureSystemLibraries, hasDisplay, isRoot, LibrariesMissing } from './system-libraries.mjs'
 
@@ -32,30 +33,6 @@ function checkNodeVersion() {
       )
     }
   }
-}
-
-/** Compares what is installed with the lock file, package by package: dates lie after a checkout. */
-function isInstallationCurrent() {
-  const installedPath = join(rootDirectory, 'node_modules', '.package-lock.json')
-  if (!existsSync(installedPath)) return false
-  const wanted = JSON.parse(readFileSync(join(rootDirectory, 'package-lock.json'), 'utf8')).packages
-  const installed = JSON.parse(readFileSync(installedPath, 'utf8')).packages
-  return Object.entries(wanted).every(
-    ([path, entry]) =>
-      path === '' ||
-      entry.optional === true ||
-      entry.devOptional === true ||
-      entry.peer === true ||
-      installed[path]?.version === entry.version,
-  )
-}
-
-function installDependencies() {
-  if (isInstallationCurrent()) return
-  say('Installing dependencies…')
-  runOrStop('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-    failure: 'The dependencies could not be installed; the lines above say why.',
-  })
 }
 
 function newestChangeMs(path) {
@@ -129,7 +106,7 @@ try {
   // Before the long steps, so that nobody waits for a build to learn that there is no display.
   checkDisplay()
   ensureSystemLibraries({ say })
-  installDependencies()
+  ensureDependencies({ say })
   buildApp()
   const runtime = await findElectronRuntime({ say })
   if (runtime.source !== 'installed') say(`Using ${runtime.description}.`)
@@ -137,6 +114,7 @@ try {
 } catch (error) {
   const isExpected =
     error instanceof CannotStart ||
+    error instanceof DependenciesMissing ||
     error instanceof LibrariesMissing ||
     error instanceof RuntimeNotFound
   if (!isExpected) throw error

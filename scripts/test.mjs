@@ -7,7 +7,10 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { ensureDependencies, projectRoot, run } from './dependencies.mjs'
+import { ensureDependencies, projectRoot } from './dependencies.mjs'
+import { findElectronRuntime } from './electron-runtime.mjs'
+import { ensureRealEtcd } from './real-etcd.mjs'
+import { ensureSystemLibraries, hasDisplay } from './system-libraries.mjs'
 
 const layers = ['check', 'unit', 'simulation', 'integration', 'compat', 'e2e']
 const wanted = process.argv.slice(2)
@@ -18,10 +21,21 @@ for (const name of wanted) {
 }
 const chosen = layers.filter((name) => wanted.length === 0 || wanted.includes(name))
 
-ensureDependencies()
-const { ensureSystemPackages } = await import('./system-libraries.mjs')
-if (chosen.some((name) => name === 'compat' || name === 'e2e')) {
-  await ensureSystemPackages({ forTests: true })
+const say = (line) => process.stdout.write(`${line}\n`)
+try {
+  ensureDependencies({ say })
+  if (chosen.some((name) => name === 'integration' || name === 'compat' || name === 'e2e')) {
+    ensureRealEtcd({ say })
+  }
+  if (chosen.includes('e2e')) {
+    ensureSystemLibraries({ say, needsVirtualDisplay: !hasDisplay() })
+    const runtime = await findElectronRuntime({ say })
+    say(`Electron for the tests: ${runtime.description}`)
+  }
+} catch (error) {
+  if (!(error instanceof Error)) throw error
+  say(error.message)
+  process.exit(1)
 }
 
 const npx = process.platform === 'win32' ? 'npx.cmd' : 'npx'
@@ -32,15 +46,20 @@ const resultFolder = join(projectRoot, 'node_modules/.cache/test-results')
 rmSync(resultFolder, { recursive: true, force: true })
 mkdirSync(resultFolder, { recursive: true })
 
-if (chosen.some((name) => name !== 'check' && name !== 'unit')) run(npm, ['run', 'build'])
-if (chosen.includes('e2e')) {
-  const { ensureElectronRuntime } = await import('./electron-runtime.mjs')
-  await ensureElectronRuntime()
+if (chosen.some((name) => ['integration', 'compat', 'e2e'].includes(name))) build()
+
+function build() {
+  const { status } = spawnSync(npm, ['run', 'build'], { cwd: projectRoot, stdio: 'inherit' })
+  if (status !== 0) {
+    say('The build failed; the lines above say why.')
+    process.exit(1)
+  }
 }
 
 /** Electron needs a display; a virtual one serves where there is none. */
 function withDisplay(command, args) {
-  const needsVirtual = process.platform === 'linux' && !process.env.DISPLAY && !process.env.WAYLAND_DISPLAY
+  const needsVirtual =
+    process.platform === 'linux' && !process.env.DISPLAY && !process.env.WAYLAND_DISPLAY
   if (!needsVirtual) return [command, args]
   return ['xvfb-run', ['-a', '-s', '-screen 0 1920x1080x24', command, ...args]]
 }
@@ -53,13 +72,23 @@ function runLayer(name) {
     isPassed = spawnSync(npm, ['run', 'check'], { cwd: projectRoot, stdio: 'inherit' }).status === 0
   } else {
     const resultFile = join(resultFolder, `${name}.json`)
-    const vitest = ['vitest', 'run', '--project', name, '--reporter=default', '--reporter=json', `--outputFile.json=${resultFile}`]
+    const vitest = [
+      'vitest',
+      'run',
+      '--project',
+      name,
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${resultFile}`,
+    ]
     const [command, args] = name === 'e2e' ? withDisplay(npx, vitest) : [npx, vitest]
     isPassed = spawnSync(command, args, { cwd: projectRoot, stdio: 'inherit' }).status === 0
     addCounts(resultFile)
   }
   if (!isPassed) failedLayers.push(name)
-  process.stdout.write(`=== ${name}: ${isPassed ? 'passed' : 'FAILED'} in ${Math.round((Date.now() - startMs) / 1000)} s\n`)
+  process.stdout.write(
+    `=== ${name}: ${isPassed ? 'passed' : 'FAILED'} in ${Math.round((Date.now() - startMs) / 1000)} s\n`,
+  )
 }
 
 function addCounts(resultFile) {
@@ -77,5 +106,7 @@ function addCounts(resultFile) {
 
 for (const name of chosen) runLayer(name)
 if (failedLayers.length > 0) process.stdout.write(`\nfailed: ${failedLayers.join(', ')}\n`)
-process.stdout.write(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped\n`)
+process.stdout.write(
+  `\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped\n`,
+)
 process.exit(failedLayers.length > 0 ? 1 : 0)
