@@ -1,0 +1,106 @@
+import { mkdir, open as openFile, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Clock } from '../base/clock.ts'
+import { silentLogger, type Logger } from '../base/logger.ts'
+import type { Backend, BackendFactory, BackendView } from './backend.ts'
+import { exportChunks, importChunks } from './export-format.ts'
+import { lmdbDataFileName, openLmdbBackend } from './lmdb-backend.ts'
+
+/** An import is written in transactions of about this size. */
+const importBatchSizeBytes = 4 * 1_024 * 1_024
+
+/** Opens, exports and imports LMDB environments, one directory each. */
+export class LmdbBackendFactory implements BackendFactory {
+  private readonly clock: Clock
+  private readonly logger: Logger
+
+  constructor(dependencies: { readonly clock: Clock; readonly logger?: Logger }) {
+    this.clock = dependencies.clock
+    this.logger = dependencies.logger ?? silentLogger
+  }
+
+  async open(directory: string): Promise<Backend> {
+    await mkdir(directory, { recursive: true })
+    const backend = openLmdbBackend(directory, this.clock)
+    this.logger.info('database opened', { directory, ...backend.size() })
+    return backend
+  }
+
+  exportView(view: BackendView): AsyncIterable<Uint8Array> {
+    return exportChunks(
+      view,
+      () =>
+        new Promise((resolve) => {
+          this.clock.nextTurn(resolve)
+        }),
+    )
+  }
+
+  async importInto(directory: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    await rm(directory, { recursive: true, force: true })
+    await mkdir(directory, { recursive: true })
+    const backend = openLmdbBackend(directory, this.clock)
+    let batch = backend.beginBatch()
+    let batchSizeBytes = 0
+    const commit = async (): Promise<void> => {
+      backend.commitBatch(batch)
+      await backend.flush()
+    }
+    try {
+      await importChunks(chunks, {
+        path: directory,
+        put: async (bucket, record) => {
+          batch.put(bucket, record.key, record.value)
+          batchSizeBytes += record.key.length + record.value.length
+          if (batchSizeBytes < importBatchSizeBytes) return
+          await commit()
+          batch = backend.beginBatch()
+          batchSizeBytes = 0
+        },
+      })
+      await commit()
+      await backend.close()
+      await syncDirectory(directory)
+    } catch (error) {
+      await backend.close()
+      await rm(directory, { recursive: true, force: true })
+      throw error
+    }
+  }
+
+  async replace(directories: {
+    readonly sourceDirectory: string
+    readonly targetDirectory: string
+  }): Promise<void> {
+    const { sourceDirectory, targetDirectory } = directories
+    await mkdir(targetDirectory, { recursive: true })
+    await rename(join(sourceDirectory, lmdbDataFileName), join(targetDirectory, lmdbDataFileName))
+    await syncDirectory(targetDirectory)
+    await rm(sourceDirectory, { recursive: true, force: true })
+    await syncDirectory(dirname(sourceDirectory))
+  }
+
+  async remove(directory: string): Promise<void> {
+    await rm(directory, { recursive: true, force: true })
+    const parent = dirname(directory)
+    if (await isDirectory(parent)) await syncDirectory(parent)
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory()
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    throw error
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await openFile(path, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}

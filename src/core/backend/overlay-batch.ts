@@ -1,0 +1,56 @@
+import { assert } from '../base/assert.ts'
+import type {
+  BackendBatch,
+  BackendReader,
+  BackendRecord,
+  BucketName,
+  ScanOptions,
+} from './backend.ts'
+import { bucketKeySizeBytesMax } from './buckets.ts'
+import { nameOfKey, OverlayLayer, scanMerged } from './overlay.ts'
+
+/** A batch as a layer of its own above the store; the store takes the layer over when the batch is committed. */
+export class OverlayBatch implements BackendBatch {
+  readonly layer = new OverlayLayer()
+  private readonly below: BackendReader
+  private isOpen = true
+
+  constructor(below: BackendReader) {
+    this.below = below
+  }
+
+  get changeCount(): number {
+    return this.layer.changeCount
+  }
+
+  get(bucket: BucketName, key: Uint8Array): Uint8Array | undefined {
+    const entry = this.layer.find(bucket, nameOfKey(key))
+    return entry === undefined ? this.below.get(bucket, key) : entry.value
+  }
+
+  scan(bucket: BucketName, options: ScanOptions): Iterable<BackendRecord> {
+    return scanMerged([this.layer], bucket, options, this.below.scan(bucket, options))
+  }
+
+  put(bucket: BucketName, key: Uint8Array, value: Uint8Array): void {
+    this.set(bucket, key, value)
+  }
+
+  remove(bucket: BucketName, key: Uint8Array): void {
+    this.set(bucket, key, undefined)
+  }
+
+  /** No change is taken from now on. */
+  close(): void {
+    this.isOpen = false
+  }
+
+  private set(bucket: BucketName, key: Uint8Array, value: Uint8Array | undefined): void {
+    assert(this.isOpen, 'a batch takes changes only until it is committed')
+    assert(
+      key.length > 0 && key.length <= bucketKeySizeBytesMax,
+      'a bucket key has at least one byte and fits the store',
+    )
+    this.layer.set(bucket, { name: nameOfKey(key), key, value })
+  }
+}
