@@ -1,0 +1,275 @@
+/**
+ * The state machine: committed entries in, effects and answers out.
+ *
+ * The problem: every member must end up with the same state, an entry must never take effect twice, and half an entry must
+ * never be followed by the next one. The plain idea: a run of entries is executed synchronously into one batch that also
+ * carries the index of the last one; the batch becomes visible whole, and a restart goes on behind the stored index. What
+ * a request asks wrongly is answered and changes nothing, the same on every member; any other failure is a bug or damage,
+ * passes through, and stops the node. Example: entries 7 (put a), 8 (put to a missing lease), 9 (empty, a new term) give
+ * one batch with a's records and index 9, an answer for 7, an error for 8 and nothing for 9.
+ *
+ * What is left out: who waits for answers and who watches. Nothing here knows the time, chance or local settings.
+ */
+import type { Backend, BackendBatch } from '../backend/backend.ts'
+import { assert, assertNever, InvariantViolation } from '../base/assert.ts'
+import { nodeId, type RequestId } from '../base/ids.ts'
+import { StoreError } from '../errors/store-error.ts'
+import type { ClusterMembership } from '../membership/cluster-membership.ts'
+import type { RevisionChanges } from '../mvcc/change.ts'
+import type { MvccStore, WriteView } from '../mvcc/mvcc-store.ts'
+import type { TxnRequest } from '../proto/gen/rpc.ts'
+import type { AlarmStore } from './alarm-store.ts'
+import {
+  applyDeleteRange,
+  applyPut,
+  checkDeleteRange,
+  checkPut,
+  type PutContext,
+} from './apply-kv.ts'
+import { applyAlarm, applyCompaction } from './apply-maintenance.ts'
+import {
+  applyMembershipChange,
+  decodeMembershipEntry,
+  type RaftChange,
+} from './apply-membership.ts'
+import type { ApplyResult } from './apply-result.ts'
+import { applyPath, checkPath, choosePath } from './apply-txn.ts'
+import { writeAppliedState, type AppliedConfState } from './applied-index.ts'
+import { readRangeRequest } from './range-request.ts'
+import { decodeEnvelope, type LoggedRequest } from './request-envelope.ts'
+import { costOfTxn } from './write-cost.ts'
+
+/** A committed log entry; the same shape as Raft's own record. */
+export interface CommittedEntry {
+  readonly index: number
+  readonly term: number
+  readonly kind: 'normal' | 'confChange' | 'confChangeV2'
+  readonly data: Uint8Array
+}
+
+/** Everything that applied entries change. */
+export interface ReplicatedState {
+  readonly backend: Backend
+  readonly store: MvccStore
+  readonly membership: ClusterMembership
+  readonly alarms: AlarmStore
+}
+
+/** What the applier asks of its host while it applies. */
+export interface ApplyHost {
+  /** Makes Raft take part in the change; returns its configuration from now on. */
+  applyConfChange(change: RaftChange): AppliedConfState
+  /** Whether somebody here waits for the answer to this request. */
+  isAwaited(id: RequestId): boolean
+}
+
+/** The answer to one request, whoever waits for it. */
+export interface EntryOutcome {
+  readonly id: RequestId
+  readonly outcome: ApplyResult | StoreError
+}
+
+/** What a run of entries did. Everything in it is visible already. */
+export interface ApplyTurn {
+  readonly outcomes: readonly EntryOutcome[]
+  /** For the watchers, in order. */
+  readonly changes: readonly RevisionChanges[]
+  readonly isMembershipChanged: boolean
+  /** The first entry of a leader's term was among them: it may confirm reads from now on. */
+  readonly hasTermStart: boolean
+}
+
+interface OpenTurn {
+  readonly batch: BackendBatch
+  readonly host: ApplyHost
+  readonly outcomes: EntryOutcome[]
+  readonly changes: RevisionChanges[]
+  confState: AppliedConfState | undefined
+  isMembershipChanged: boolean
+  hasTermStart: boolean
+}
+
+const clusterVersionKey = new TextEncoder().encode('clusterVersion')
+
+/** Applies entries to one replicated state, strictly in the order of their indexes. */
+export class Applier {
+  private readonly state: ReplicatedState
+  private readonly storesIndexApart: boolean
+  /** Invariant: equals the index stored with the newest committed batch. */
+  private lastIndex: number
+  private lastTerm: number
+
+  /** @param options  `storesIndexApart` plants the bug M4 */
+  constructor(
+    state: ReplicatedState,
+    applied: { readonly index: number; readonly term: number },
+    options: { readonly storesIndexApart: boolean },
+  ) {
+    this.state = state
+    this.lastIndex = applied.index
+    this.lastTerm = applied.term
+    this.storesIndexApart = options.storesIndexApart
+  }
+
+  /** Index of the last applied entry. */
+  get appliedIndex(): number {
+    return this.lastIndex
+  }
+
+  /** Term of the last applied entry. */
+  get appliedTerm(): number {
+    return this.lastTerm
+  }
+
+  /**
+   * Applies a run of entries. Those at or below {@link appliedIndex} are skipped.
+   * @throws InvariantViolation | StorageFault  the state is unknown from then on, the node must stop
+   */
+  apply(entries: readonly CommittedEntry[], host: ApplyHost): ApplyTurn {
+    const turn: OpenTurn = {
+      batch: this.state.backend.beginBatch(),
+      host,
+      outcomes: [],
+      changes: [],
+      confState: undefined,
+      isMembershipChanged: false,
+      hasTermStart: false,
+    }
+    for (const entry of entries) {
+      if (entry.index <= this.lastIndex) continue
+      assert(entry.index === this.lastIndex + 1, 'entries are applied without a gap')
+      this.applyEntry(turn, entry)
+      this.lastIndex = entry.index
+      this.lastTerm = entry.term
+    }
+    this.commit(turn)
+    return turn
+  }
+
+  private commit(turn: OpenTurn): void {
+    const applied = { index: this.lastIndex, term: this.lastTerm, confState: turn.confState }
+    const { backend, store } = this.state
+    if (!this.storesIndexApart) {
+      writeAppliedState(turn.batch, applied)
+      backend.commitBatch(turn.batch)
+    } else {
+      backend.commitBatch(turn.batch)
+      const apart = backend.beginBatch()
+      writeAppliedState(apart, applied)
+      backend.commitBatch(apart)
+    }
+    store.publish()
+  }
+
+  private applyEntry(turn: OpenTurn, entry: CommittedEntry): void {
+    switch (entry.kind) {
+      case 'normal':
+        if (entry.data.length === 0) turn.hasTermStart = true
+        else this.applyRequest(turn, entry.data)
+        return
+      case 'confChange':
+        this.applyConfEntry(turn, entry.data)
+        return
+      case 'confChangeV2':
+        // Joint changes are never proposed here, and a member that skipped one would count other quorums than the rest.
+        throw new InvariantViolation('the log holds a joint configuration change')
+      default:
+        assertNever(entry.kind, 'entry kind')
+    }
+  }
+
+  private applyConfEntry(turn: OpenTurn, data: Uint8Array): void {
+    const { id, change } = decodeMembershipEntry(data)
+    const outcome = applyMembershipChange(this.state.membership, turn.batch, change)
+    turn.confState = turn.host.applyConfChange(outcome.raftChange)
+    turn.isMembershipChanged = true
+    const result: ApplyResult = { kind: 'membership', members: this.state.membership.list() }
+    turn.outcomes.push({ id, outcome: outcome.error ?? result })
+  }
+
+  private applyRequest(turn: OpenTurn, data: Uint8Array): void {
+    const { id, logged } = decodeEnvelope(data)
+    const isAwaited = turn.host.isAwaited(id)
+    // A request that is refused must have changed nothing, so the view is checked to be untouched.
+    const view = this.state.store.beginWrite(turn.batch)
+    const revisionBefore = view.revision
+    let outcome: ApplyResult | StoreError
+    try {
+      this.refuseByAlarm(logged)
+      outcome = this.execute({ turn, view, isAwaited }, logged)
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error
+      assert(view.revision === revisionBefore, 'a refused request leaves no trace')
+      outcome = error
+    }
+    const changes = view.end()
+    if (changes !== undefined) turn.changes.push(changes)
+    if (isAwaited) turn.outcomes.push({ id, outcome })
+  }
+
+  /** @throws StoreError `corrupt`, `noSpace` */
+  private refuseByAlarm(logged: LoggedRequest): void {
+    const { alarms } = this.state
+    const changesKeys = ['put', 'deleteRange', 'txn', 'compact'].includes(logged.kind)
+    if (changesKeys && alarms.isRaised('corrupt')) throw new StoreError('corrupt')
+    const grows = logged.kind === 'put' || (logged.kind === 'txn' && costOfTxn(logged.request) > 0)
+    if (grows && alarms.isRaised('noSpace')) throw new StoreError('noSpace')
+  }
+
+  private execute(
+    context: { readonly turn: OpenTurn; readonly view: WriteView; readonly isAwaited: boolean },
+    logged: LoggedRequest,
+  ): ApplyResult {
+    const { turn, view } = context
+    switch (logged.kind) {
+      case 'put':
+        checkPut(this.putContext(view), logged.request)
+        return applyPut(view, logged.request)
+      case 'deleteRange':
+        checkDeleteRange(logged.request)
+        return applyDeleteRange(view, logged.request)
+      case 'range':
+        return readRangeRequest(view, logged.request)
+      case 'txn':
+        return this.applyTxn(view, logged.request, context.isAwaited)
+      case 'compact':
+        return {
+          ...applyCompaction(this.state.store, turn.batch, logged.request),
+          revision: view.revision,
+        }
+      case 'alarm': {
+        const alarms = applyAlarm(this.state.alarms, turn.batch, logged.request)
+        return { kind: 'alarm', alarms, revision: view.revision }
+      }
+      case 'memberAttributes': {
+        const { memberID, memberAttributes } = logged.request
+        this.state.membership.publish(turn.batch, nodeId(memberID), {
+          name: memberAttributes?.name ?? '',
+          clientUrls: memberAttributes?.clientUrls ?? [],
+        })
+        turn.isMembershipChanged = true
+        return { kind: 'membership', members: this.state.membership.list() }
+      }
+      case 'clusterVersion':
+        turn.batch.put('cluster', clusterVersionKey, new TextEncoder().encode(logged.request.ver))
+        return { kind: 'membership', members: this.state.membership.list() }
+      default:
+        return assertNever(logged, 'request')
+    }
+  }
+
+  private applyTxn(view: WriteView, request: TxnRequest, isAwaited: boolean): ApplyResult {
+    const context = this.putContext(view)
+    const path = choosePath(view, request)
+    checkPath(context, path, {
+      current: view.revision,
+      compacted: this.state.store.compactedRevision,
+    })
+    return applyPath(context, path, isAwaited)
+  }
+
+  /** No lease can be granted yet, so every lease named is an unknown one. */
+  private putContext(view: WriteView): PutContext {
+    return { view, isLeaseKnown: () => false }
+  }
+}
