@@ -103,6 +103,9 @@ export const errorTable = {
   authOldRevision: describe('invalidArgument', 'etcdserver: revision of auth store is old'),
   contextCanceled: describe('canceled', 'context canceled'),
   contextDeadlineExceeded: describe('deadlineExceeded', 'context deadline exceeded'),
+  // The two below never travel: clients make them where no server, or a server with a text of its own, was the answer.
+  unreachable: describe('unavailable', 'no endpoint of the cluster answers', true),
+  unrecognized: describe('unknown', 'the server refused the request'),
   leaderTransferTimeout: describe('unknown', 'etcdserver: request timed out, leader transfer took too long'),
 } as const satisfies Record<string, ErrorDescription>
 

@@ -1,0 +1,91 @@
+/**
+ * A connection to an etcd v3 cluster: any number of endpoints, one of which serves at a time.
+ *
+ * Begin here: `endpoint-pool.ts` chooses the endpoint, `retry-policy.ts` decides what may be repeated, and one client per
+ * service turns wire messages into plain records. `status-to-error.ts` is the only place that judges failures.
+ */
+
+import type { Clock } from '../base/clock.ts'
+import type { Disposable } from '../base/disposable.ts'
+import type { Random } from '../base/random.ts'
+import { ClusterClient } from './cluster-client.ts'
+import { Endpoint } from './endpoint.ts'
+import { EndpointPool } from './endpoint-pool.ts'
+import {
+  readKeyHistory,
+  type HistoryChange,
+  type HistoryEnd,
+  type HistoryOptions,
+} from './key-history.ts'
+import { KvClient } from './kv-client.ts'
+import { MaintenanceClient } from './maintenance-client.ts'
+import type { CallEnvironment } from './retry-policy.ts'
+import { WatchClient } from './watch-client.ts'
+
+export interface ClientOptions {
+  readonly clock: Clock
+  readonly random: Random
+  /** `http://host:port`, or `host:port`. At least one. */
+  readonly endpoints: readonly string[]
+}
+
+export class Client implements Disposable {
+  readonly pool: EndpointPool
+  readonly kv: KvClient
+  readonly watch: WatchClient
+  readonly cluster: ClusterClient
+  readonly maintenance: MaintenanceClient
+  private readonly environment: CallEnvironment
+  /** Channels to members that are asked about themselves and are no endpoint of this connection. */
+  private readonly memberEndpoints = new Map<string, Endpoint>()
+
+  /** @throws StoreError `unreachable` when an endpoint is no address */
+  constructor(options: ClientOptions) {
+    this.pool = new EndpointPool(options.clock, options.endpoints)
+    this.environment = { clock: options.clock, random: options.random, pool: this.pool }
+    this.kv = new KvClient(this.environment)
+    this.watch = new WatchClient(this.environment)
+    this.cluster = new ClusterClient(this.environment)
+    this.maintenance = new MaintenanceClient(this.environment)
+  }
+
+  /** The changes of one key, newest first; see `key-history.ts`. */
+  history(
+    key: Uint8Array,
+    options: HistoryOptions,
+    onChange: (change: HistoryChange) => void,
+  ): Promise<HistoryEnd> {
+    return readKeyHistory(
+      { environment: this.environment, kv: this.kv, watch: this.watch },
+      key,
+      options,
+      onChange,
+    )
+  }
+
+  /**
+   * The endpoint behind a member's advertised URL, for questions to that member alone.
+   *
+   * @returns undefined when the URL is of a kind that we cannot dial
+   */
+  findEndpoint(url: string): Endpoint | undefined {
+    const own = this.pool.endpoints.find((endpoint) => endpoint.url === withoutSlash(url))
+    if (own !== undefined) return own
+    const known = this.memberEndpoints.get(url)
+    if (known !== undefined) return known
+    if (!/^http:\/\/[^/]+:[0-9]+\/?$/.test(url)) return undefined
+    const endpoint = new Endpoint(url)
+    this.memberEndpoints.set(url, endpoint)
+    return endpoint
+  }
+
+  dispose(): void {
+    this.pool.dispose()
+    for (const endpoint of this.memberEndpoints.values()) endpoint.dispose()
+    this.memberEndpoints.clear()
+  }
+}
+
+function withoutSlash(url: string): string {
+  return url.endsWith('/') ? url.slice(0, -1) : url
+}

@@ -1,0 +1,178 @@
+/** One endpoint of a cluster: its channel, how it is, and calls to it alone, without any repetition. */
+
+import {
+  Client as GrpcClient,
+  connectivityState,
+  credentials,
+  Metadata,
+  type ClientDuplexStream,
+} from '@grpc/grpc-js'
+import type { Disposable } from '../base/disposable.ts'
+import { StoreError } from '../errors/store-error.ts'
+import type { BoundMethod } from './rpc-method.ts'
+import { callFailureOf, type CallFailure } from './status-to-error.ts'
+
+/** Answers above this are refused, so that one range cannot fill the memory of the process. */
+const receiveSizeBytesMax = 268_435_456
+/** A send limit of our own would only hide the server's, whose text tells more. */
+const sendSizeBytesMax = -1
+/** Servers end connections that are pinged more often than every five seconds. */
+const keepAliveIntervalMs = 10_000
+const keepAliveTimeoutMs = 3_000
+const reconnectDelayMinMs = 100
+const reconnectDelayMaxMs = 2_000
+
+export interface CallOptions {
+  /** Time for this one attempt. */
+  readonly timeoutMs: number
+  /** Refuse at a member that sees no leader, instead of waiting there. */
+  readonly needsLeader: boolean
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What became of one attempt. */
+export type CallResult<Response> =
+  | { readonly ok: true; readonly response: Response }
+  | { readonly ok: false; readonly failure: CallFailure }
+
+/** An endpoint's channel as the transport sees it. */
+export type ChannelState = 'idle' | 'connecting' | 'ready' | 'failed' | 'closed'
+
+/**
+ * Reads an endpoint as users write it.
+ *
+ * @returns  `http://host:port`
+ * @throws StoreError  `unreachable` when it is no address of a kind that we can dial
+ */
+export function parseEndpoint(text: string): { readonly url: string; readonly address: string } {
+  const match = /^(?:http:\/\/)?((?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):([0-9]{1,5}))\/?$/.exec(text)
+  const address = match?.[1]
+  if (address === undefined || Number(match?.[2]) > 65_535 || Number(match?.[2]) === 0) {
+    throw new StoreError('unreachable', {
+      endpoint: text,
+      serverText: 'not an address of the form http://host:port',
+    })
+  }
+  return { url: `http://${address}`, address }
+}
+
+export class Endpoint implements Disposable {
+  readonly url: string
+  private readonly client: GrpcClient
+  private isDisposed = false
+
+  constructor(text: string) {
+    const { url, address } = parseEndpoint(text)
+    this.url = url
+    this.client = new GrpcClient(address, credentials.createInsecure(), {
+      'grpc.max_receive_message_length': receiveSizeBytesMax,
+      'grpc.max_send_message_length': sendSizeBytesMax,
+      'grpc.keepalive_time_ms': keepAliveIntervalMs,
+      'grpc.keepalive_timeout_ms': keepAliveTimeoutMs,
+      'grpc.initial_reconnect_backoff_ms': reconnectDelayMinMs,
+      'grpc.max_reconnect_backoff_ms': reconnectDelayMaxMs,
+      // Two connections to one server must not share the fate of one transport.
+      'grpc.use_local_subchannel_pool': 1,
+      // Addresses of clusters are dialled as written; a proxy is never meant for them.
+      'grpc.enable_http_proxy': 0,
+      // Fail-over and repetition are decided here, with knowledge of what a write is.
+      'grpc.enable_retries': 0,
+      'grpc.service_config_disable_resolution': 1,
+    })
+  }
+
+  /** State of the transport; asking an idle one begins to connect. */
+  channelState(): ChannelState {
+    if (this.isDisposed) return 'closed'
+    switch (this.client.getChannel().getConnectivityState(true)) {
+      case connectivityState.IDLE:
+        return 'idle'
+      case connectivityState.CONNECTING:
+        return 'connecting'
+      case connectivityState.READY:
+        return 'ready'
+      case connectivityState.TRANSIENT_FAILURE:
+        return 'failed'
+      case connectivityState.SHUTDOWN:
+        return 'closed'
+    }
+  }
+
+  /**
+   * Waits for the transport, so that a call is not queued behind a connection that never comes.
+   *
+   * @returns  `failed` at once when the endpoint refuses, `connecting` when the time ran out
+   */
+  async waitForChannel(timeoutMs: number): Promise<ChannelState> {
+    const endsAtMs = Date.now() + timeoutMs
+    for (;;) {
+      const state = this.channelState()
+      const isSettled = state === 'ready' || state === 'failed' || state === 'closed'
+      if (isSettled || Date.now() >= endsAtMs) return state
+      await this.nextChannelState(endsAtMs)
+    }
+  }
+
+  /** One attempt of a call with one answer. Never rejects. */
+  call<Request, Response>(
+    method: BoundMethod<Request, Response>,
+    request: Request,
+    options: CallOptions,
+  ): Promise<CallResult<Response>> {
+    return new Promise((resolve) => {
+      const call = this.client.makeUnaryRequest(
+        method.path,
+        method.serialize,
+        method.deserialize,
+        request,
+        metadataOf(options),
+        { deadline: Date.now() + options.timeoutMs },
+        (error, response) => {
+          options.signal?.removeEventListener('abort', onAbort)
+          if (error !== null) resolve({ ok: false, failure: callFailureOf(error, this.url) })
+          else if (response !== undefined) resolve({ ok: true, response })
+        },
+      )
+      const onAbort = (): void => {
+        call.cancel()
+      }
+      if (options.signal?.aborted === true) call.cancel()
+      else options.signal?.addEventListener('abort', onAbort, { once: true })
+    })
+  }
+
+  /** Opens a stream in both directions. The caller cancels it and listens to its `error` event. */
+  openStream<Request, Response>(
+    method: BoundMethod<Request, Response>,
+    options: { readonly needsLeader: boolean },
+  ): ClientDuplexStream<Request, Response> {
+    return this.client.makeBidiStreamRequest(
+      method.path,
+      method.serialize,
+      method.deserialize,
+      metadataOf(options),
+    )
+  }
+
+  private nextChannelState(endsAtMs: number): Promise<void> {
+    const channel = this.client.getChannel()
+    return new Promise((resolve) => {
+      // Both a change and the end of the time are looked at by the caller.
+      channel.watchConnectivityState(channel.getConnectivityState(true), endsAtMs, () => {
+        resolve()
+      })
+    })
+  }
+
+  dispose(): void {
+    if (this.isDisposed) return
+    this.isDisposed = true
+    this.client.close()
+  }
+}
+
+function metadataOf(options: { readonly needsLeader: boolean }): Metadata {
+  const metadata = new Metadata()
+  if (options.needsLeader) metadata.set('hasleader', 'true')
+  return metadata
+}

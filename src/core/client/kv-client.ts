@@ -1,0 +1,372 @@
+/** Reads and writes of keys. */
+
+import {
+  Compare_CompareResult,
+  Compare_CompareTarget,
+  KVDefinition,
+  RangeRequest_SortOrder,
+  RangeRequest_SortTarget,
+  type Compare as WireCompare,
+  type DeleteRangeResponse,
+  type PutResponse,
+  type RangeResponse,
+  type RequestOp,
+  type ResponseOp,
+} from '../proto/gen/rpc.ts'
+import {
+  headerOf,
+  keyValueOf,
+  safeNumber,
+  wireInterval,
+  type KeyInterval,
+  type KeyValue,
+  type ResponseHeader,
+} from './key-value.ts'
+import { callWithRetry, type CallEnvironment } from './retry-policy.ts'
+import { bindMethod } from './rpc-method.ts'
+import { StoreError } from '../errors/store-error.ts'
+
+/** What pages are sorted by. */
+export type SortTarget = 'key' | 'version' | 'createRevision' | 'modRevision' | 'value'
+
+export interface RangeOptions {
+  /** Most pairs; 0 or absent: all. */
+  readonly limit?: number
+  /** As of this revision; 0 or absent: the newest. */
+  readonly revision?: number
+  readonly isKeysOnly?: boolean
+  readonly isCountOnly?: boolean
+  /** Answered from what one member has, perhaps late. */
+  readonly isSerializable?: boolean
+  readonly sort?: { readonly by: SortTarget; readonly isDescending: boolean }
+  readonly signal?: AbortSignal
+}
+
+export interface RangeResult {
+  readonly header: ResponseHeader
+  readonly pairs: readonly KeyValue[]
+  readonly hasMore: boolean
+  /** Keys in the whole range, whatever the limit. */
+  readonly count: number
+}
+
+export interface PutOptions {
+  /** 0 for none; absent: the key keeps the lease that it has. */
+  readonly lease?: bigint
+}
+
+export interface PutResult {
+  readonly header: ResponseHeader
+  readonly previous?: KeyValue
+}
+
+export interface DeleteResult {
+  readonly header: ResponseHeader
+  readonly deletedCount: number
+  readonly previous: readonly KeyValue[]
+}
+
+/** A condition on one key; all of a transaction must hold. */
+export interface Compare {
+  readonly key: Uint8Array
+  readonly relation: 'equal' | 'notEqual' | 'greater' | 'less'
+  readonly operand:
+    | { readonly kind: 'version'; readonly version: number }
+    | { readonly kind: 'createRevision'; readonly createRevision: number }
+    | { readonly kind: 'modRevision'; readonly modRevision: number }
+    | { readonly kind: 'value'; readonly value: Uint8Array }
+    | { readonly kind: 'lease'; readonly lease: bigint }
+}
+
+/** One step of a transaction. */
+export type TxnOperation =
+  | {
+      readonly kind: 'put'
+      readonly key: Uint8Array
+      readonly value: Uint8Array
+      /** 0 for none; absent: kept, which fails for a key that does not exist. */
+      readonly lease?: bigint
+      readonly needsPrevious?: boolean
+    }
+  | { readonly kind: 'delete'; readonly interval: KeyInterval; readonly needsPrevious?: boolean }
+  | { readonly kind: 'range'; readonly interval: KeyInterval; readonly limit?: number }
+
+export interface Txn {
+  readonly compares: readonly Compare[]
+  readonly thenOperations: readonly TxnOperation[]
+  readonly elseOperations: readonly TxnOperation[]
+}
+
+export type TxnOperationResult =
+  | { readonly kind: 'put'; readonly previous?: KeyValue }
+  | {
+      readonly kind: 'delete'
+      readonly deletedCount: number
+      readonly previous: readonly KeyValue[]
+    }
+  | { readonly kind: 'range'; readonly count: number; readonly pairs: readonly KeyValue[] }
+
+export interface TxnResult {
+  readonly header: ResponseHeader
+  readonly hasSucceeded: boolean
+  readonly results: readonly TxnOperationResult[]
+}
+
+const methods = {
+  range: bindMethod(KVDefinition, KVDefinition.methods.range),
+  deleteRange: bindMethod(KVDefinition, KVDefinition.methods.deleteRange),
+  txn: bindMethod(KVDefinition, KVDefinition.methods.txn),
+}
+
+const sortTargets = {
+  key: RangeRequest_SortTarget.KEY,
+  version: RangeRequest_SortTarget.VERSION,
+  createRevision: RangeRequest_SortTarget.CREATE,
+  modRevision: RangeRequest_SortTarget.MOD,
+  value: RangeRequest_SortTarget.VALUE,
+} as const
+
+const compareResults = {
+  equal: Compare_CompareResult.EQUAL,
+  notEqual: Compare_CompareResult.NOT_EQUAL,
+  greater: Compare_CompareResult.GREATER,
+  less: Compare_CompareResult.LESS,
+} as const
+
+export class KvClient {
+  private readonly environment: CallEnvironment
+
+  constructor(environment: CallEnvironment) {
+    this.environment = environment
+  }
+
+  /** @throws StoreError `compacted`, `futureRevision`, `permissionDenied`, `unreachable` and what the cluster refuses */
+  async range(interval: KeyInterval, options: RangeOptions = {}): Promise<RangeResult> {
+    const response = await callWithRetry(
+      this.environment,
+      methods.range,
+      KVDefinition.methods.range.requestType.fromPartial({
+        ...wireInterval(interval),
+        limit: BigInt(options.limit ?? 0),
+        revision: BigInt(options.revision ?? 0),
+        serializable: options.isSerializable ?? false,
+        keysOnly: options.isKeysOnly ?? false,
+        countOnly: options.isCountOnly ?? false,
+        ...wireSort(options.sort),
+      }),
+      { kind: 'read', signal: options.signal },
+    )
+    return { header: headerOf(response.header), ...rangeResultOf(response) }
+  }
+
+  /** The pair as of a revision (0: the newest), or undefined when the key did not exist then. */
+  async get(
+    key: Uint8Array,
+    options: { readonly revision?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<{ readonly header: ResponseHeader; readonly pair: KeyValue | undefined }> {
+    const result = await this.range({ start: key }, options)
+    return { header: result.header, pair: result.pairs[0] }
+  }
+
+  /**
+   * Writes in any case.
+   *
+   * @throws StoreError  what the cluster refuses; with `isOutcomeUnknown` in the details when the answer was lost
+   */
+  async put(key: Uint8Array, value: Uint8Array, options: PutOptions = {}): Promise<PutResult> {
+    if (options.lease !== undefined) return this.putWithLease(key, value, options.lease)
+    // Keeping the lease fails for a key that does not exist, so the server decides between two puts in one step.
+    const result = await this.txn({
+      compares: [{ key, relation: 'greater', operand: { kind: 'version', version: 0 } }],
+      thenOperations: [{ kind: 'put', key, value, needsPrevious: true }],
+      elseOperations: [{ kind: 'put', key, value, lease: 0n, needsPrevious: true }],
+    })
+    return putResultOf(result)
+  }
+
+  async deleteRange(interval: KeyInterval): Promise<DeleteResult> {
+    const response = await callWithRetry(
+      this.environment,
+      methods.deleteRange,
+      { ...wireInterval(interval), prevKv: false },
+      { kind: 'write' },
+    )
+    return { header: headerOf(response.header), ...deleteResultOf(response) }
+  }
+
+  /** Runs one branch in one revision, as the compares say. */
+  async txn(txn: Txn): Promise<TxnResult> {
+    const isReadOnly = [...txn.thenOperations, ...txn.elseOperations].every(
+      (operation) => operation.kind === 'range',
+    )
+    const response = await callWithRetry(
+      this.environment,
+      methods.txn,
+      {
+        compare: txn.compares.map(wireCompare),
+        success: txn.thenOperations.map(wireOperation),
+        failure: txn.elseOperations.map(wireOperation),
+      },
+      { kind: isReadOnly ? 'read' : 'write' },
+    )
+    return {
+      header: headerOf(response.header),
+      hasSucceeded: response.succeeded,
+      results: response.responses.map(operationResultOf),
+    }
+  }
+
+  private async putWithLease(
+    key: Uint8Array,
+    value: Uint8Array,
+    lease: bigint,
+  ): Promise<PutResult> {
+    return putResultOf(
+      await this.txn({
+        compares: [],
+        thenOperations: [{ kind: 'put', key, value, lease, needsPrevious: true }],
+        elseOperations: [],
+      }),
+    )
+  }
+}
+
+function putResultOf(result: TxnResult): PutResult {
+  const put = result.results[0]
+  if (put?.kind !== 'put') {
+    throw new StoreError('unrecognized', { serverText: 'a put was answered by something else' })
+  }
+  return {
+    header: result.header,
+    ...(put.previous === undefined ? {} : { previous: put.previous }),
+  }
+}
+
+/** Ascending by key is the order of the store; asking for it would make the server sort again. */
+function wireSort(sort: RangeOptions['sort']): {
+  sortTarget: RangeRequest_SortTarget
+  sortOrder: RangeRequest_SortOrder
+} {
+  if (sort === undefined || (sort.by === 'key' && !sort.isDescending)) {
+    return { sortTarget: RangeRequest_SortTarget.KEY, sortOrder: RangeRequest_SortOrder.NONE }
+  }
+  return {
+    sortTarget: sortTargets[sort.by],
+    sortOrder: sort.isDescending ? RangeRequest_SortOrder.DESCEND : RangeRequest_SortOrder.ASCEND,
+  }
+}
+
+function wireCompare(compare: Compare): WireCompare {
+  const fields = {
+    key: compare.key,
+    rangeEnd: new Uint8Array(0),
+    result: compareResults[compare.relation],
+  }
+  const { operand } = compare
+  switch (operand.kind) {
+    case 'version':
+      return {
+        ...fields,
+        target: Compare_CompareTarget.VERSION,
+        targetUnion: { $case: 'version', value: BigInt(operand.version) },
+      }
+    case 'createRevision':
+      return {
+        ...fields,
+        target: Compare_CompareTarget.CREATE,
+        targetUnion: { $case: 'createRevision', value: BigInt(operand.createRevision) },
+      }
+    case 'modRevision':
+      return {
+        ...fields,
+        target: Compare_CompareTarget.MOD,
+        targetUnion: { $case: 'modRevision', value: BigInt(operand.modRevision) },
+      }
+    case 'value':
+      return {
+        ...fields,
+        target: Compare_CompareTarget.VALUE,
+        targetUnion: { $case: 'value', value: operand.value },
+      }
+    case 'lease':
+      return {
+        ...fields,
+        target: Compare_CompareTarget.LEASE,
+        targetUnion: { $case: 'lease', value: operand.lease },
+      }
+  }
+}
+
+function wireOperation(operation: TxnOperation): RequestOp {
+  switch (operation.kind) {
+    case 'put':
+      return {
+        request: {
+          $case: 'requestPut',
+          value: {
+            key: operation.key,
+            value: operation.value,
+            lease: operation.lease ?? 0n,
+            prevKv: operation.needsPrevious ?? false,
+            ignoreValue: false,
+            ignoreLease: operation.lease === undefined,
+          },
+        },
+      }
+    case 'delete':
+      return {
+        request: {
+          $case: 'requestDeleteRange',
+          value: { ...wireInterval(operation.interval), prevKv: operation.needsPrevious ?? false },
+        },
+      }
+    case 'range':
+      return {
+        request: {
+          $case: 'requestRange',
+          value: KVDefinition.methods.range.requestType.fromPartial({
+            ...wireInterval(operation.interval),
+            limit: BigInt(operation.limit ?? 0),
+          }),
+        },
+      }
+  }
+}
+
+function operationResultOf(operation: ResponseOp): TxnOperationResult {
+  const { response } = operation
+  switch (response?.$case) {
+    case 'responsePut':
+      return { kind: 'put', ...previousOf(response.value) }
+    case 'responseDeleteRange':
+      return { kind: 'delete', ...deleteResultOf(response.value) }
+    case 'responseRange': {
+      const { count, pairs } = rangeResultOf(response.value)
+      return { kind: 'range', count, pairs }
+    }
+    default:
+      // We never send a nested transaction, so a server that answers with one is not one we understand.
+      throw new StoreError('unrecognized', {
+        serverText: 'an unknown answer inside of a transaction',
+      })
+  }
+}
+
+function previousOf(response: PutResponse): { previous?: KeyValue } {
+  return response.prevKv === undefined ? {} : { previous: keyValueOf(response.prevKv) }
+}
+
+function deleteResultOf(response: DeleteRangeResponse): Omit<DeleteResult, 'header'> {
+  return {
+    deletedCount: safeNumber(response.deleted),
+    previous: response.prevKvs.map(keyValueOf),
+  }
+}
+
+function rangeResultOf(response: RangeResponse): Omit<RangeResult, 'header'> {
+  return {
+    pairs: response.kvs.map(keyValueOf),
+    hasMore: response.more,
+    count: safeNumber(response.count),
+  }
+}
