@@ -1,0 +1,20 @@
+/**
+ * What callers of a node need to know of the layers below it: the results it hands out, and ranges and watchers that
+ * they hand in. The wire layer imports this file and nothing deeper.
+ */
+export type {
+  Alarm,
+  AlarmResult,
+  CompactResult,
+  DeleteRangeResult,
+  OperationResult,
+  PutResult,
+  RangeResult,
+  TxnResult,
+} from '../apply/apply-result.ts'
+export type { Member } from '../membership/member.ts'
+export type { Change } from '../mvcc/change.ts'
+export { isEmptyRange, keyRangeOfWire, type KeyRange } from '../mvcc/key-range.ts'
+export { encodeKeyValue, type StoredKeyValue } from '../mvcc/stored-key-value.ts'
+export type { EventBatch } from '../watch/event-batch.ts'
+export type { WatchRequest, WatchSink, Watcher } from '../watch/watcher.ts'

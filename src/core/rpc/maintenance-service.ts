@@ -1,0 +1,113 @@
+/** The Maintenance service: status, hash over the key space, alarms. The rest is answered as unknown methods yet. */
+import { assertNever } from '../base/assert.ts'
+import { StoreError } from '../errors/store-error.ts'
+import type { Alarm } from '../node/node-surface.ts'
+import type { StoreNode } from '../node/store-node.ts'
+import {
+  AlarmRequest,
+  AlarmRequest_AlarmAction,
+  AlarmResponse,
+  AlarmType,
+  HashKVRequest,
+  HashKVResponse,
+  StatusRequest,
+  StatusResponse,
+} from '../proto/gen/rpc.ts'
+import { frameOf, unaryMethod } from './method.ts'
+import type { ResponseHeaders } from './response-header.ts'
+import type { RpcMethod } from './rpc-call.ts'
+import { WireError } from './status-mapping.ts'
+
+/** The methods of `etcdserverpb.Maintenance`. */
+export function maintenanceService(
+  node: StoreNode,
+  headers: ResponseHeaders,
+): ReadonlyMap<string, RpcMethod> {
+  return new Map<string, RpcMethod>([
+    [
+      'Status',
+      unaryMethod(
+        StatusRequest,
+        () => Promise.resolve(frameOf(StatusResponse, statusMessage(node, headers))),
+        () => true,
+      ),
+    ],
+    [
+      'HashKV',
+      unaryMethod(HashKVRequest, async (request) => {
+        const result = await node.hashKv(revisionOf(request.revision))
+        return frameOf(HashKVResponse, {
+          header: headers.message(result.revision),
+          hash: result.hash,
+          compactRevision: BigInt(result.compactedRevision),
+          hashRevision: BigInt(result.hashRevision),
+        })
+      }),
+    ],
+    [
+      'Alarm',
+      unaryMethod(AlarmRequest, async (request, { signal }) => {
+        checkAlarm(request)
+        const result = await node.alarm(request, { signal })
+        return frameOf(AlarmResponse, {
+          header: headers.message(result.revision),
+          alarms: result.alarms.map((alarm) => ({
+            memberID: alarm.memberId,
+            alarm: alarmTypeOf(alarm),
+          })),
+        })
+      }),
+    ],
+  ])
+}
+
+function statusMessage(node: StoreNode, headers: ResponseHeaders): StatusResponse {
+  const status = node.status()
+  return {
+    header: headers.message(status.revision),
+    version: status.version,
+    dbSize: BigInt(status.dbSizeBytes),
+    leader: status.leader,
+    raftIndex: BigInt(status.raftIndex),
+    raftTerm: BigInt(status.raftTerm),
+    raftAppliedIndex: BigInt(status.raftAppliedIndex),
+    errors: [...status.errors],
+    dbSizeInUse: BigInt(status.dbSizeInUseBytes),
+    isLearner: status.isLearner,
+    storageVersion: status.storageVersion,
+    dbSizeQuota: BigInt(status.dbQuotaBytes),
+    downgradeInfo: { enabled: false, targetVersion: '' },
+  }
+}
+
+/** A revision above what a number holds exactly lies in the future of every store. */
+function revisionOf(revision: bigint): number {
+  if (revision > BigInt(Number.MAX_SAFE_INTEGER)) {
+    throw new StoreError('futureRevision', { requested: revision })
+  }
+  return revision < 0n ? -1 : Number(revision)
+}
+
+/** etcd crashes on values it does not know; here they are refused before they reach the log. */
+function checkAlarm(request: AlarmRequest): void {
+  if (
+    !Object.values<number>(AlarmRequest_AlarmAction).includes(request.action) ||
+    request.action < 0
+  ) {
+    throw new WireError('invalidArgument', `unknown alarm action ${request.action}`)
+  }
+  if (!Object.values<number>(AlarmType).includes(request.alarm) || request.alarm < 0) {
+    throw new WireError('invalidArgument', `unknown alarm type ${request.alarm}`)
+  }
+}
+
+function alarmTypeOf({ alarm }: Alarm): AlarmType {
+  switch (alarm) {
+    case 'noSpace':
+      return AlarmType.NOSPACE
+    case 'corrupt':
+      return AlarmType.CORRUPT
+    default:
+      return assertNever(alarm, 'alarm')
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * The seam between services and transport: what a call looks like to a service, and a service to a transport.
+ *
+ * Services see decoded messages' bytes, metadata and an abort signal, and know nothing of HTTP/2, so that the transport
+ * can be exchanged without touching them.
+ */
+import type { RpcStatus } from './status-mapping.ts'
+
+/** What every call carries. */
+export interface CallContext {
+  /** Value of a metadata key in lower case; one UTF-16 unit per byte, as HTTP/2 delivers it. */
+  findMetadata(key: string): string | undefined
+  /** Aborted when the caller goes away or its deadline passes; the reason is the error to answer with. */
+  readonly signal: AbortSignal
+}
+
+/** A call that stays open. Both directions are independent. */
+export interface StreamCall extends CallContext {
+  /**
+   * Hands each message to `onMessage` from the next turn on, until the call ends or the client has sent its last one,
+   * which `onHalfClose` tells.
+   */
+  read(onMessage: (message: Uint8Array) => void, onHalfClose: () => void): void
+  /** Stops and continues reading; messages that have arrived already wait. */
+  setReading(isReading: boolean): void
+  /** Sends one message, framed already (see `FrameWriter`). Nothing happens once the call has ended. */
+  send(frame: Uint8Array): void
+  /** Bytes handed to `send` that the client's window has not taken yet. */
+  readonly queuedBytes: number
+  /** Calls `listener` whenever everything queued has been taken. */
+  onDrain(listener: () => void): void
+  /** Calls `listener` once when the call has ended, for whatever reason. */
+  onEnd(listener: () => void): void
+  /** Ends the call; what was queued is sent first. Doing it twice does nothing. */
+  end(status: RpcStatus): void
+  readonly hasEnded: boolean
+}
+
+/** One request, one answer. The answer is framed already. */
+export interface UnaryMethod {
+  readonly kind: 'unary'
+  /** Whether a learner answers it; with the request's bytes, since one method depends on them. */
+  isServedByLearner(message: Uint8Array): boolean
+  handle(message: Uint8Array, context: CallContext): Promise<Uint8Array>
+}
+
+export interface StreamMethod {
+  readonly kind: 'stream'
+  readonly isServedByLearner: boolean
+  /** Must not throw once it has returned; later failures end the call. */
+  handle(call: StreamCall): void
+}
+
+export type RpcMethod = UnaryMethod | StreamMethod
+
+/** Service name, with its package, to its methods by name. */
+export type ServiceTable = ReadonlyMap<string, ReadonlyMap<string, RpcMethod>>

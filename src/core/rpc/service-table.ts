@@ -1,0 +1,37 @@
+/**
+ * All services by name. Those that are not there yet are registered without methods: their calls are answered as unknown
+ * methods, as an older etcd answers a newer client, and not as an unknown service.
+ */
+import type { StoreNode } from '../node/store-node.ts'
+import { clusterService } from './cluster-service.ts'
+import { healthService } from './health-service.ts'
+import { kvService, type KvServiceOptions } from './kv-service.ts'
+import { maintenanceService } from './maintenance-service.ts'
+import type { ResponseHeaders } from './response-header.ts'
+import type { ServiceTable } from './rpc-call.ts'
+import { watchService } from './watch-service.ts'
+import type { WatchStreamOptions } from './watch-stream.ts'
+
+export interface ServiceOptions {
+  readonly kv: KvServiceOptions
+  readonly watch: WatchStreamOptions
+}
+
+/** Service names with their packages, to methods by name. */
+export function serviceTable(
+  node: StoreNode,
+  headers: ResponseHeaders,
+  options: ServiceOptions,
+): ServiceTable {
+  return new Map([
+    ['etcdserverpb.KV', kvService(node, headers, options.kv)],
+    ['etcdserverpb.Watch', watchService(node, headers, options.watch)],
+    ['etcdserverpb.Cluster', clusterService(node, headers)],
+    ['etcdserverpb.Maintenance', maintenanceService(node, headers)],
+    ['etcdserverpb.Lease', new Map()],
+    ['etcdserverpb.Auth', new Map()],
+    ['v3lockpb.Lock', new Map()],
+    ['v3electionpb.Election', new Map()],
+    ['grpc.health.v1.Health', healthService()],
+  ])
+}

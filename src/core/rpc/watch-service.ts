@@ -1,0 +1,22 @@
+/** The Watch service: one method, one stream object per call. */
+import type { StoreNode } from '../node/store-node.ts'
+import { streamMethod } from './method.ts'
+import type { ResponseHeaders } from './response-header.ts'
+import type { RpcMethod } from './rpc-call.ts'
+import { WatchStream, type WatchStreamOptions } from './watch-stream.ts'
+
+/** The method of `etcdserverpb.Watch`. */
+export function watchService(
+  node: StoreNode,
+  headers: ResponseHeaders,
+  options: WatchStreamOptions,
+): ReadonlyMap<string, RpcMethod> {
+  return new Map<string, RpcMethod>([
+    [
+      'Watch',
+      streamMethod((call) => {
+        new WatchStream(node, headers, call, options).open()
+      }),
+    ],
+  ])
+}
