@@ -15,6 +15,11 @@ export class ByteReader {
     this.end = end
   }
 
+  /** Where the next field begins, in the source. */
+  get offset(): number {
+    return this.position
+  }
+
   isAtEnd(): boolean {
     return this.position >= this.end
   }
