@@ -5,18 +5,10 @@
  */
 import { assert } from '../base/assert.ts'
 import { emptyBytes } from '../base/bytes.ts'
+import { emptyConfState } from './conf-change.ts'
 import { entryPrefixWithin } from './entry-size.ts'
 import type { LogStorage, Unavailable } from './log-storage.ts'
 import type { ConfState, Entry, HardState, LogIndex, Snapshot, Term } from './message.ts'
-
-/** A cluster without members, the state before anything was applied. */
-export const emptyConfState: ConfState = {
-  voters: [],
-  learners: [],
-  votersOutgoing: [],
-  learnersNext: [],
-  autoLeave: false,
-}
 
 const emptySnapshot: Snapshot = {
   metadata: { index: 0, term: 0, confState: emptyConfState },

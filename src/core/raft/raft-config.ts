@@ -1,4 +1,5 @@
 /** Options of one Raft node. Times are counted in ticks; the host decides how long a tick is. */
+import { noNode } from '../base/ids.ts'
 import type { NodeId } from '../base/ids.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Random } from '../base/random.ts'
@@ -33,4 +34,30 @@ export interface RaftConfig {
   readonly forwardsProposals: boolean
   /** Bugs to plant, for the simulator only. */
   readonly plantedBugs?: PlantedBugs
+}
+
+/**
+ * Checks that the options fit together.
+ *
+ * @throws RangeError naming all problems at once
+ */
+export function checkRaftConfig(config: RaftConfig): void {
+  const problems: string[] = []
+  const demand = (isMet: boolean, problem: string): void => {
+    if (!isMet) problems.push(problem)
+  }
+  const { heartbeatTicks, electionTicks, inflightSizeBytesMax } = config
+  demand(config.id !== noNode, 'the node id is not 0')
+  demand(heartbeatTicks > 0, 'heartbeatTicks is greater than 0')
+  demand(electionTicks > heartbeatTicks, 'electionTicks is greater than heartbeatTicks')
+  demand(config.inflightMessagesMax > 0, 'inflightMessagesMax is greater than 0')
+  demand(
+    inflightSizeBytesMax === 0 || inflightSizeBytesMax >= config.appendSizeBytesMax,
+    'inflightSizeBytesMax is 0 or at least appendSizeBytesMax',
+  )
+  demand(
+    config.readMode !== 'lease' || config.checksQuorum,
+    'reads by lease need checksQuorum: a leader must step down when it is cut off',
+  )
+  if (problems.length > 0) throw new RangeError(`Raft options do not fit: ${problems.join('; ')}`)
 }
