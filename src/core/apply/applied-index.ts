@@ -6,6 +6,7 @@
  * as plain numbers: `{"voters":[1,2],"learners":[3],"auto_leave":false}`.
  */
 import type { BackendBatch, BackendReader } from '../backend/backend.ts'
+import { encodeUint64, metaKeys } from '../backend/buckets.ts'
 import { nodeId, type NodeId } from '../base/ids.ts'
 import { StorageFault } from '../errors/storage-fault.ts'
 
@@ -26,16 +27,12 @@ export interface AppliedState {
   readonly confState: AppliedConfState | undefined
 }
 
-const indexKey = new TextEncoder().encode('consistent_index')
-const termKey = new TextEncoder().encode('term')
-const confStateKey = new TextEncoder().encode('confState')
-
 /** @throws StorageFault when a record has the wrong form */
 export function readAppliedState(reader: BackendReader): AppliedState {
-  const confState = reader.get('meta', confStateKey)
+  const confState = reader.get('meta', metaKeys.confState)
   return {
-    index: readNumber(reader, indexKey),
-    term: readNumber(reader, termKey),
+    index: readNumber(reader, metaKeys.consistentIndex),
+    term: readNumber(reader, metaKeys.term),
     confState:
       confState === undefined ? undefined : decodeConfState(new TextDecoder().decode(confState)),
   }
@@ -43,17 +40,15 @@ export function readAppliedState(reader: BackendReader): AppliedState {
 
 /** @param state  `confState` undefined: unchanged since the last write */
 export function writeAppliedState(batch: BackendBatch, state: AppliedState): void {
-  batch.put('meta', indexKey, numberBytes(state.index))
-  batch.put('meta', termKey, numberBytes(state.term))
+  batch.put('meta', metaKeys.consistentIndex, encodeUint64(state.index))
+  batch.put('meta', metaKeys.term, encodeUint64(state.term))
   if (state.confState !== undefined) {
-    batch.put('meta', confStateKey, new TextEncoder().encode(encodeConfState(state.confState)))
+    batch.put(
+      'meta',
+      metaKeys.confState,
+      new TextEncoder().encode(encodeConfState(state.confState)),
+    )
   }
-}
-
-function numberBytes(value: number): Uint8Array {
-  const bytes = new Uint8Array(8)
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(value))
-  return bytes
 }
 
 function readNumber(reader: BackendReader, key: Uint8Array): number {

@@ -1,0 +1,240 @@
+/**
+ * The replicated state of one node with everything that hangs on it: the database in force, the applier, the watchers,
+ * and the two things that run beside applying, compaction and the sending of the whole state to a peer.
+ *
+ * A snapshot from a peer replaces the database under the watchers; whoever still reads the old one (a transfer, a hash
+ * over all keys) keeps it open until it is done.
+ */
+import { AlarmStore } from '../apply/alarm-store.ts'
+import {
+  Applier,
+  type ApplyHost,
+  type ApplyTurn,
+  type CommittedEntry,
+  type ReplicatedState,
+} from '../apply/applier.ts'
+import { readAppliedState, type AppliedState } from '../apply/applied-index.ts'
+import type { Backend, BackendFactory } from '../backend/backend.ts'
+import { assert } from '../base/assert.ts'
+import type { Clock, Timer } from '../base/clock.ts'
+import type { Logger } from '../base/logger.ts'
+import { StorageFault } from '../errors/storage-fault.ts'
+import { ClusterMembership } from '../membership/cluster-membership.ts'
+import { MvccStore } from '../mvcc/mvcc-store.ts'
+import type { LogIndex } from '../raft/message.ts'
+import { WatchHub } from '../watch/watch-hub.ts'
+import type { DatabaseFolder } from './database-folder.ts'
+
+export interface StateMachineOptions {
+  readonly compactionBatchRevisionsMax: number
+  readonly compactionPauseMs: number
+  /** Plants the bug M4. */
+  readonly storesIndexApart: boolean
+  /** A background step failed; the node must stop. */
+  readonly onFault: (fault: Error) => void
+}
+
+export interface StateMachineParts {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly factory: BackendFactory
+  readonly folder: DatabaseFolder
+}
+
+/** One database with the number of those who read it over many turns. */
+interface OpenDatabase {
+  readonly state: ReplicatedState
+  readerCount: number
+  isReplaced: boolean
+}
+
+/** Everything that entries change, and its readers. */
+export class StateMachine {
+  readonly watchHub: WatchHub
+  private readonly parts: StateMachineParts
+  private readonly options: StateMachineOptions
+  private database: OpenDatabase
+  private applier: Applier
+  private compactionTimer: Timer | undefined
+  private compactionWaiters: (() => void)[] = []
+  private isClosed = false
+
+  private constructor(parts: StateMachineParts, options: StateMachineOptions, backend: Backend) {
+    this.parts = parts
+    this.options = options
+    const { state, applied } = this.openState(backend)
+    this.database = { state, readerCount: 0, isReplaced: false }
+    this.applier = this.applierFor(state, applied)
+    this.watchHub = new WatchHub(state.store, { clock: parts.clock, logger: parts.logger })
+  }
+
+  /** Takes over an open backend. @throws StorageFault when what it holds cannot be read */
+  static open(
+    parts: StateMachineParts,
+    options: StateMachineOptions,
+    backend: Backend,
+  ): StateMachine {
+    const machine = new StateMachine(parts, options, backend)
+    machine.scheduleCompaction()
+    return machine
+  }
+
+  get state(): ReplicatedState {
+    return this.database.state
+  }
+
+  get appliedIndex(): LogIndex {
+    return this.applier.appliedIndex
+  }
+
+  get appliedTerm(): number {
+    return this.applier.appliedTerm
+  }
+
+  /** Applies a run of entries and tells the watchers. @throws InvariantViolation | StorageFault fatal */
+  apply(entries: readonly CommittedEntry[], host: ApplyHost): ApplyTurn {
+    const turn = this.applier.apply(entries, host)
+    if (turn.changes.length > 0) this.watchHub.notify(turn.changes)
+    this.scheduleCompaction()
+    return turn
+  }
+
+  /**
+   * Replaces the database by the one received for a snapshot.
+   * @throws StorageFault when none was received, or it does not reach the snapshot's index
+   */
+  async install(index: LogIndex): Promise<void> {
+    this.stopCompaction()
+    const backend = await this.parts.folder.switchTo(index)
+    const { state, applied } = this.openState(backend)
+    if (applied.index !== index) {
+      throw new StorageFault(
+        `the received database is at index ${applied.index}, its snapshot at ${index}`,
+        { path: 'member/db' },
+      )
+    }
+    const old = this.database
+    this.database = { state, readerCount: 0, isReplaced: false }
+    this.applier = this.applierFor(state, applied)
+    this.watchHub.reset(state.store)
+    old.isReplaced = true
+    this.closeWhenUnread(old)
+    this.scheduleCompaction()
+  }
+
+  /**
+   * The whole state as of the last applied entry, for a peer. No entry may be applied between reading `appliedIndex` and
+   * this call. The iteration must be ended, however it ends.
+   */
+  exportState(): AsyncIterable<Uint8Array> {
+    const database = this.database
+    const release = this.retain(database)
+    const chunks = this.parts.factory.exportView(database.state.backend.openView())
+    return (async function* () {
+      try {
+        yield* chunks
+      } finally {
+        release()
+      }
+    })()
+  }
+
+  /** Runs something that reads the database over many turns. */
+  async withDatabase<Result>(read: (state: ReplicatedState) => Promise<Result>): Promise<Result> {
+    const release = this.retain(this.database)
+    try {
+      return await read(this.state)
+    } finally {
+      release()
+    }
+  }
+
+  /** Resolves when no compaction is left to do. */
+  compactionDone(): Promise<void> {
+    if (!this.state.store.hasCompactionWork) return Promise.resolve()
+    return new Promise((resolve) => this.compactionWaiters.push(resolve))
+  }
+
+  /** Stops background work at once; nothing is flushed. */
+  halt(): void {
+    this.isClosed = true
+    this.stopCompaction()
+    this.watchHub.dispose()
+    for (const done of this.compactionWaiters.splice(0)) done()
+  }
+
+  /** Makes everything durable and closes. @throws StorageFault */
+  async close(): Promise<void> {
+    this.halt()
+    await this.state.backend.close()
+  }
+
+  private openState(backend: Backend): { state: ReplicatedState; applied: AppliedState } {
+    backend.onFault(this.options.onFault)
+    const { clock, logger } = this.parts
+    const state: ReplicatedState = {
+      backend,
+      store: MvccStore.open(backend, { clock, logger }),
+      membership: ClusterMembership.open(backend),
+      alarms: AlarmStore.open(backend),
+    }
+    return { state, applied: readAppliedState(backend) }
+  }
+
+  private applierFor(state: ReplicatedState, applied: AppliedState): Applier {
+    return new Applier(state, applied, { storesIndexApart: this.options.storesIndexApart })
+  }
+
+  private retain(database: OpenDatabase): () => void {
+    database.readerCount++
+    let isReleased = false
+    return () => {
+      if (isReleased) return
+      isReleased = true
+      database.readerCount--
+      if (database.isReplaced) this.closeWhenUnread(database)
+    }
+  }
+
+  private closeWhenUnread(database: OpenDatabase): void {
+    assert(database.readerCount >= 0, 'a database is released once by each reader')
+    if (database.readerCount > 0) return
+    database.state.backend
+      .close()
+      .then(() => this.parts.folder.removeLeftovers())
+      .catch(this.options.onFault)
+  }
+
+  private scheduleCompaction(): void {
+    if (this.isClosed || this.compactionTimer !== undefined) return
+    if (!this.state.store.hasCompactionWork) return
+    this.compactionTimer = this.parts.clock.setTimer(this.options.compactionPauseMs, () => {
+      this.compactionTimer = undefined
+      this.stepCompaction()
+    })
+  }
+
+  private stopCompaction(): void {
+    this.compactionTimer?.cancel()
+    this.compactionTimer = undefined
+  }
+
+  /** One bounded step between two apply turns; its batch carries no applied index, so it can run at any time. */
+  private stepCompaction(): void {
+    try {
+      const { backend, store } = this.state
+      const batch = backend.beginBatch()
+      const rest = store.runCompactionStep(batch, this.options.compactionBatchRevisionsMax)
+      backend.commitBatch(batch)
+      if (rest === 'done') {
+        this.parts.logger.info('finished scheduled compaction', {
+          compactRevision: store.compactedRevision,
+        })
+        for (const done of this.compactionWaiters.splice(0)) done()
+      }
+      this.scheduleCompaction()
+    } catch (error) {
+      this.options.onFault(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+}
