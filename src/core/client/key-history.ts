@@ -172,7 +172,7 @@ async function replayBefore(
         lastSignMs = clock.monotonicMs()
       },
       onEvents: take,
-      onProgress: (revision) => {
+      onProgress: ({ revision }) => {
         if (revision >= options.headRevision) progressAnswers++
       },
       onInterrupted: () => {

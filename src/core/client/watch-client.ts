@@ -67,8 +67,11 @@ export interface WatchListener {
   }): void
   /** Changes of one or more whole revisions, in order. */
   onEvents(events: readonly WatchEvent[]): void
-  /** Everything up to this revision was delivered. */
-  onProgress(revision: number): void
+  /**
+   * The server says that everything up to this revision was delivered. Not to be relied on unless `isProven`: servers
+   * before 3.4.25 and 3.5.8 answer a request for progress even while they still owe older changes.
+   */
+  onProgress(progress: { readonly revision: number; readonly isProven: boolean }): void
   /** The stream was lost; another one is on its way. */
   onInterrupted(reason: string): void
   /** Changes of these revisions, both included, were compacted away undelivered. */
@@ -82,7 +85,8 @@ const watchMethod = bindMethod(WatchDefinition, WatchDefinition.methods.watch)
 const connectTimeoutMs = 1_000
 const resumePauseMinMs = 50
 const resumePauseMaxMs = 2_000
-/** Compaction wins a race against a resumed watch at most this often before something else is wrong. */
+/** Answers that concern the whole stream carry this id. */
+const streamWideWatchId = -1n
 const startRevisionOfEverything = 1
 
 export class WatchClient {
@@ -209,9 +213,10 @@ export class RunningWatch implements Disposable {
     } else if (response.fragment || response.events.length > 0 || this.fragments.length > 0) {
       this.onEvents(response)
     } else if (headRevision > 0) {
-      // Everything up to the header's revision was sent on this stream before.
-      this.nextRevision = Math.max(this.nextRevision, headRevision + 1)
-      this.listener.onProgress(headRevision)
+      // The server speaks of its own accord under the watch's id, and answers requests under this one.
+      const isProven = response.watchId !== streamWideWatchId
+      if (isProven) this.nextRevision = Math.max(this.nextRevision, headRevision + 1)
+      this.listener.onProgress({ revision: headRevision, isProven })
     }
   }
 

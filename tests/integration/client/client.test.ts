@@ -1,0 +1,285 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { Client } from '../../../src/core/client/client.ts'
+import { intervalOfPrefix } from '../../../src/core/client/key-value.ts'
+import type { HistoryChange } from '../../../src/core/client/key-history.ts'
+import type { WatchEvent, WatchListener } from '../../../src/core/client/watch-client.ts'
+import { StoreError } from '../../../src/core/errors/store-error.ts'
+import { systemClock } from '../../../src/core/io/system-clock.ts'
+import { systemRandom } from '../../../src/core/io/system-random.ts'
+import { isRealEtcdInstalled, RealEtcdCluster } from '../../helpers/real-etcd.ts'
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
+const text = (value: Uint8Array): string => new TextDecoder().decode(value)
+
+if (!isRealEtcdInstalled()) {
+  process.stdout.write('The client is not tested beside real etcd: there is no etcd on the PATH\n')
+}
+
+const clients: Client[] = []
+function connect(endpoints: readonly string[]): Client {
+  const client = new Client({ clock: systemClock, random: systemRandom, endpoints })
+  clients.push(client)
+  return client
+}
+
+afterEach(() => {
+  for (const client of clients.splice(0)) client.dispose()
+})
+
+/** Collects what a watch delivers and lets a test wait for some of it. */
+class Recorder implements WatchListener {
+  readonly lines: string[] = []
+  readonly events: WatchEvent[] = []
+  private waiters: (() => void)[] = []
+
+  onStarted(start: { startRevision: number; isResumed: boolean }): void {
+    this.note(`${start.isResumed ? 'resumed' : 'started'} at ${String(start.startRevision)}`)
+  }
+  onEvents(events: readonly WatchEvent[]): void {
+    this.events.push(...events)
+    this.note(`events ${events.map((event) => String(event.pair.modRevision)).join(' ')}`)
+  }
+  onProgress(progress: { revision: number }): void {
+    this.note(`progress ${String(progress.revision)}`)
+  }
+  onInterrupted(): void {
+    this.note('interrupted')
+  }
+  onGap(gap: { fromRevision: number; toRevision: number }): void {
+    this.note(`gap ${String(gap.fromRevision)} to ${String(gap.toRevision)}`)
+  }
+  onRefused(error: StoreError): void {
+    this.note(`refused ${error.code}`)
+  }
+
+  async until(condition: () => boolean, timeoutMs = 20_000): Promise<void> {
+    const endsAtMs = Date.now() + timeoutMs
+    while (!condition()) {
+      if (Date.now() > endsAtMs) throw new Error(`not in time; so far: ${this.lines.join(', ')}`)
+      await new Promise<void>((resolve) => {
+        this.waiters.push(resolve)
+        setTimeout(resolve, 100)
+      })
+    }
+  }
+
+  private note(line: string): void {
+    this.lines.push(line)
+    for (const waiter of this.waiters.splice(0)) waiter()
+  }
+}
+
+async function compact(client: Client, revision: number): Promise<void> {
+  const response = await fetch(`${client.pool.active().url}/v3/kv/compaction`, {
+    method: 'POST',
+    body: JSON.stringify({ revision: String(revision) }),
+  })
+  expect(response.status).toBe(200)
+}
+
+describe.runIf(isRealEtcdInstalled())('Client on one real etcd', () => {
+  let cluster: RealEtcdCluster
+  beforeAll(async () => {
+    cluster = await RealEtcdCluster.start(1)
+  })
+  afterAll(() => {
+    cluster.stop()
+  })
+
+  test('a put is read back with its revisions', async () => {
+    const client = connect(cluster.clientUrls)
+    const first = await client.kv.put(bytes('/a/1'), bytes('one'))
+    const second = await client.kv.put(bytes('/a/1'), bytes('two'))
+    expect(text(second.previous?.value ?? new Uint8Array())).toBe('one')
+    const { pair } = await client.kv.get(bytes('/a/1'))
+    expect(pair).toMatchObject({
+      createRevision: first.header.revision,
+      modRevision: second.header.revision,
+      version: 2,
+      lease: 0n,
+    })
+    expect(text(pair?.value ?? new Uint8Array())).toBe('two')
+  })
+
+  test('a page knows whether more follows and how many there are', async () => {
+    const client = connect(cluster.clientUrls)
+    for (let number = 0; number < 5; number++) {
+      await client.kv.put(bytes(`/page/${String(number)}`), bytes('x'))
+    }
+    const page = await client.kv.range(intervalOfPrefix(bytes('/page/')), {
+      limit: 2,
+      isKeysOnly: true,
+    })
+    expect(page.pairs.map((pair) => text(pair.key))).toEqual(['/page/0', '/page/1'])
+    expect({ hasMore: page.hasMore, count: page.count }).toEqual({ hasMore: true, count: 5 })
+  })
+
+  test('a refusal has the code of its text', async () => {
+    const client = connect(cluster.clientUrls)
+    const refusal = await client.kv
+      .get(bytes('/a/1'), { revision: 1_000_000 })
+      .catch((error: unknown) => error)
+    expect(refusal).toBeInstanceOf(StoreError)
+    expect((refusal as StoreError).code).toBe('futureRevision')
+  })
+
+  test('the history of a key goes back over its deletions to the compacted revision', async () => {
+    const client = connect(cluster.clientUrls)
+    const key = bytes('/history')
+    const revisions: number[] = []
+    for (const value of ['1', '2']) {
+      revisions.push((await client.kv.put(key, bytes(value))).header.revision)
+    }
+    revisions.push((await client.kv.deleteRange({ start: key })).header.revision)
+    for (const value of ['3', '4']) {
+      revisions.push((await client.kv.put(key, bytes(value))).header.revision)
+    }
+    const read = async (
+      options: { beforeRevision?: number; limit?: number } = {},
+    ): Promise<{ changes: HistoryChange[]; end: unknown }> => {
+      const changes: HistoryChange[] = []
+      const signal = new AbortController().signal
+      const end = await client.history(
+        key,
+        { beforeRevision: 0, limit: 100, signal, ...options },
+        (change) => changes.push(change),
+      )
+      return { changes, end }
+    }
+    const whole = await read()
+    expect(whole.changes.map((change) => [change.kind, change.revision])).toEqual([
+      ['put', revisions[4]],
+      ['put', revisions[3]],
+      ['delete', revisions[2]],
+      ['put', revisions[1]],
+      ['put', revisions[0]],
+    ])
+    expect(whole.end).toEqual({ hasMore: false, compactedRevision: 0 })
+
+    const page = await read({ limit: 3 })
+    expect(page.changes.map((change) => change.revision)).toEqual([
+      revisions[4],
+      revisions[3],
+      revisions[2],
+    ])
+    expect(page.end).toMatchObject({ hasMore: true })
+    const rest = await read({ beforeRevision: revisions[2]! })
+    expect(rest.changes.map((change) => change.revision)).toEqual([revisions[1], revisions[0]])
+
+    await compact(client, revisions[3]!)
+    const compacted = await read()
+    expect(compacted.changes.map((change) => change.revision)).toEqual([revisions[4], revisions[3]])
+    expect(compacted.end).toEqual({ hasMore: false, compactedRevision: revisions[3] })
+  })
+
+  test('the history of a deleted key begins with its deletion', async () => {
+    const client = connect(cluster.clientUrls)
+    const key = bytes('/gone')
+    await client.kv.put(key, bytes('x'))
+    const { header } = await client.kv.deleteRange({ start: key })
+    const changes: HistoryChange[] = []
+    await client.history(
+      key,
+      { beforeRevision: 0, limit: 10, signal: new AbortController().signal },
+      (change) => changes.push(change),
+    )
+    expect(changes.map((change) => [change.kind, change.revision])).toEqual([
+      ['delete', header.revision],
+      ['put', header.revision - 1],
+    ])
+  })
+
+  test('a watch over compacted revisions reports the gap and goes on', async () => {
+    const client = connect(cluster.clientUrls)
+    const key = bytes('/gap')
+    await client.kv.put(key, bytes('1'))
+    const last = await client.kv.put(key, bytes('2'))
+    await compact(client, last.header.revision)
+    const recorder = new Recorder()
+    const watch = client.watch.open(
+      { interval: { start: key }, startRevision: 1, needsPrevious: false },
+      recorder,
+    )
+    await recorder.until(() => recorder.events.length === 1)
+    watch.dispose()
+    expect(recorder.lines.filter((line) => line.startsWith('gap'))).toEqual([
+      `gap 1 to ${String(last.header.revision - 1)}`,
+    ])
+    expect(recorder.events.map((event) => event.pair.modRevision)).toEqual([last.header.revision])
+  })
+
+  test('an endpoint where nobody listens fails in time and says so', async () => {
+    const client = connect(['http://127.0.0.1:1'])
+    const startMs = Date.now()
+    const failure = await client.kv.get(bytes('a')).catch((error: unknown) => error)
+    expect((failure as StoreError).code).toBe('unreachable')
+    expect(Date.now() - startMs).toBeLessThan(5_000)
+    const write = await client.kv.put(bytes('a'), bytes('b')).catch((error: unknown) => error)
+    expect((write as StoreError).details['isOutcomeUnknown']).toBeUndefined()
+  })
+})
+
+describe.runIf(isRealEtcdInstalled())('Client on three real etcd members', () => {
+  let cluster: RealEtcdCluster
+  beforeAll(async () => {
+    cluster = await RealEtcdCluster.start(3)
+  })
+  afterAll(() => {
+    cluster.stop()
+  })
+
+  test('killing the serving member neither fails reads nor breaks a watch', async () => {
+    const client = connect(cluster.clientUrls)
+    const recorder = new Recorder()
+    const watch = client.watch.open(
+      { interval: intervalOfPrefix(bytes('/fail/')), startRevision: 0, needsPrevious: false },
+      recorder,
+    )
+    await recorder.until(() => recorder.lines.length > 0)
+    const written: number[] = []
+    const unknown: string[] = []
+    const write = async (name: string): Promise<void> => {
+      try {
+        written.push((await client.kv.put(bytes(`/fail/${name}`), bytes(name))).header.revision)
+      } catch (error) {
+        if (!(error instanceof StoreError) || error.details['isOutcomeUnknown'] !== true)
+          throw error
+        unknown.push(name)
+      }
+    }
+    for (let number = 0; number < 20; number++) await write(`before-${String(number)}`)
+    const served = client.pool.active().url
+    const victim = cluster.members.find((member) => member.clientUrl === served)!
+    await victim.signal('SIGKILL')
+    for (let number = 0; number < 20; number++) {
+      await client.kv.get(bytes('/fail/before-0'))
+      await write(`after-${String(number)}`)
+    }
+    expect(client.pool.active().url).not.toBe(served)
+    const last = written.at(-1)!
+    await recorder.until(() => recorder.events.some((event) => event.pair.modRevision === last))
+    const seen = recorder.events.map((event) => event.pair.modRevision)
+    expect(seen).toEqual([...new Set(seen)].sort((a, b) => a - b))
+    expect(written.filter((revision) => !seen.includes(revision))).toEqual([])
+    expect(recorder.lines.some((line) => line.startsWith('resumed'))).toBe(true)
+    // The process was dead before the next write began: nothing can have been in flight.
+    expect(unknown).toEqual([])
+    watch.dispose()
+    await victim.start()
+  })
+
+  test('every member tells its own status, and the dead one is unreachable', async () => {
+    const client = connect(cluster.clientUrls)
+    const list = await client.cluster.listMembers({ isLinearizable: false })
+    expect(list.members.map((member) => member.name).sort()).toEqual(['etcd1', 'etcd2', 'etcd3'])
+    const victim = cluster.members[2]!
+    await victim.signal('SIGKILL')
+    const results = await Promise.all(
+      client.pool.endpoints.map((endpoint) =>
+        client.maintenance.status(endpoint, { timeoutMs: 2_000 }),
+      ),
+    )
+    expect(results.map((result) => result.ok)).toEqual([true, true, false])
+    await victim.start()
+  })
+})
