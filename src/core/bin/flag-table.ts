@@ -1,0 +1,284 @@
+/**
+ * Every flag of etcd, with its default and what this program makes of it.
+ *
+ * A flag that is `supported` does what etcd's does. One that is `fixed` stands for something that is not built yet: its
+ * default may be written out, and any other value is refused, because a setting that is silently ignored is worse than
+ * a node that does not start. One that is `ignored` has no effect in etcd either.
+ *
+ * @see etcd v3 API, "Server process"
+ */
+
+export type FlagKind = 'string' | 'boolean' | 'integer' | 'duration' | 'urls'
+
+export interface FlagDescription {
+  readonly name: string
+  readonly kind: FlagKind
+  /** Value when the flag is absent, as it would be written. */
+  readonly defaultText: string
+  readonly support: 'supported' | 'fixed' | 'ignored'
+  readonly help: string
+}
+
+type Row = readonly [
+  name: string,
+  kind: FlagKind,
+  defaultText: string,
+  support: FlagDescription['support'],
+  help: string,
+]
+
+const member: readonly Row[] = [
+  ['name', 'string', 'default', 'supported', 'name of this member'],
+  ['data-dir', 'string', '', 'supported', 'where data is stored (default: <name>.etcd)'],
+  ['wal-dir', 'string', '', 'fixed', 'a directory of its own for the log'],
+  [
+    'snapshot-count',
+    'integer',
+    '10000',
+    'supported',
+    'applied entries between snapshots of the log',
+  ],
+  ['snapshot-catchup-entries', 'integer', '5000', 'supported', 'entries kept behind a snapshot'],
+  ['heartbeat-interval', 'integer', '100', 'supported', 'milliseconds between heartbeats'],
+  [
+    'election-timeout',
+    'integer',
+    '1000',
+    'supported',
+    'milliseconds without a leader before an election',
+  ],
+  [
+    'initial-election-tick-advance',
+    'boolean',
+    'true',
+    'supported',
+    'come to the first election sooner',
+  ],
+  [
+    'listen-peer-urls',
+    'urls',
+    'http://localhost:2380',
+    'supported',
+    'where to listen for other members',
+  ],
+  [
+    'listen-client-urls',
+    'urls',
+    'http://localhost:2379',
+    'supported',
+    'where to listen for clients',
+  ],
+  ['listen-client-http-urls', 'urls', '', 'fixed', 'where to listen for HTTP clients alone'],
+  ['max-snapshots', 'integer', '5', 'fixed', 'snapshot files kept'],
+  ['max-wals', 'integer', '5', 'fixed', 'log files kept'],
+  ['memory-mlock', 'boolean', 'false', 'fixed', 'lock the database in memory'],
+  [
+    'quota-backend-bytes',
+    'integer',
+    '0',
+    'supported',
+    'size limit of the database (0: 2 GiB, negative: none)',
+  ],
+  ['backend-bbolt-freelist-type', 'string', 'map', 'ignored', 'of no meaning here'],
+  ['backend-batch-interval', 'duration', '0s', 'fixed', 'longest wait before a database commit'],
+  ['backend-batch-limit', 'integer', '0', 'fixed', 'most operations before a database commit'],
+  ['max-txn-ops', 'integer', '128', 'supported', 'operations in one list of a transaction'],
+  ['max-request-bytes', 'integer', '1572864', 'supported', 'largest request'],
+  ['max-concurrent-streams', 'integer', '4294967295', 'supported', 'HTTP/2 streams per connection'],
+  [
+    'grpc-keepalive-min-time',
+    'duration',
+    '5s',
+    'supported',
+    'shortest time between pings of a client',
+  ],
+  ['grpc-keepalive-interval', 'duration', '2h0m0s', 'fixed', 'time between pings of the server'],
+  ['grpc-keepalive-timeout', 'duration', '20s', 'fixed', 'wait for the answer to a ping'],
+  ['socket-reuse-port', 'boolean', 'false', 'fixed', 'set SO_REUSEPORT'],
+  ['socket-reuse-address', 'boolean', 'false', 'fixed', 'set SO_REUSEADDR'],
+  // The gateway is not there yet, so switching it off asks for what is the case.
+  ['enable-grpc-gateway', 'boolean', 'true', 'ignored', 'the JSON gateway (not available yet)'],
+  ['raft-read-timeout', 'duration', '5s', 'fixed', 'of connections between members'],
+  ['raft-write-timeout', 'duration', '5s', 'fixed', 'of connections between members'],
+  ['feature-gates', 'string', '', 'fixed', 'Name=true,… switches features'],
+  ['config-file', 'string', '', 'fixed', 'file to read all settings from'],
+]
+
+const clustering: readonly Row[] = [
+  [
+    'initial-advertise-peer-urls',
+    'urls',
+    'http://localhost:2380',
+    'supported',
+    'peer URLs told to the other members',
+  ],
+  [
+    'initial-cluster',
+    'string',
+    '',
+    'supported',
+    'all members at the start, name=url,… (default: this one alone)',
+  ],
+  ['initial-cluster-state', 'string', 'new', 'supported', 'new or existing'],
+  [
+    'initial-cluster-token',
+    'string',
+    'etcd-cluster',
+    'supported',
+    'tells clusters apart that share addresses',
+  ],
+  [
+    'advertise-client-urls',
+    'urls',
+    'http://localhost:2379',
+    'supported',
+    'client URLs told to clients',
+  ],
+  ['discovery', 'string', '', 'fixed', 'discovery service'],
+  ['discovery-token', 'string', '', 'fixed', 'discovery service'],
+  ['discovery-endpoints', 'string', '', 'fixed', 'discovery service'],
+  ['discovery-dial-timeout', 'duration', '2s', 'fixed', 'discovery service'],
+  ['discovery-request-timeout', 'duration', '5s', 'fixed', 'discovery service'],
+  ['discovery-keepalive-time', 'duration', '2s', 'fixed', 'discovery service'],
+  ['discovery-keepalive-timeout', 'duration', '6s', 'fixed', 'discovery service'],
+  ['discovery-insecure-transport', 'boolean', 'true', 'fixed', 'discovery service'],
+  ['discovery-insecure-skip-tls-verify', 'boolean', 'false', 'fixed', 'discovery service'],
+  ['discovery-cert', 'string', '', 'fixed', 'discovery service'],
+  ['discovery-key', 'string', '', 'fixed', 'discovery service'],
+  ['discovery-cacert', 'string', '', 'fixed', 'discovery service'],
+  ['discovery-user', 'string', '', 'fixed', 'discovery service'],
+  ['discovery-password', 'string', '', 'fixed', 'discovery service'],
+  ['discovery-fallback', 'string', 'exit', 'fixed', 'discovery service'],
+  ['discovery-proxy', 'string', '', 'fixed', 'discovery service'],
+  ['discovery-srv', 'string', '', 'fixed', 'discovery by DNS'],
+  ['discovery-srv-name', 'string', '', 'fixed', 'discovery by DNS'],
+  [
+    'strict-reconfig-check',
+    'boolean',
+    'true',
+    'fixed',
+    'refuse changes that would lose the quorum',
+  ],
+  ['pre-vote', 'boolean', 'true', 'supported', 'ask before standing for election'],
+  [
+    'auto-compaction-retention',
+    'string',
+    '0',
+    'fixed',
+    'history kept by automatic compaction (0: off)',
+  ],
+  ['auto-compaction-mode', 'string', 'periodic', 'fixed', 'periodic or revision'],
+  ['max-learners', 'integer', '1', 'fixed', 'learners at once'],
+  ['v2-deprecation', 'string', '', 'ignored', 'of no meaning any more'],
+]
+
+const security: readonly Row[] = [
+  ['cert-file', 'string', '', 'fixed', 'certificate of the client port'],
+  ['key-file', 'string', '', 'fixed', 'key of the client port'],
+  ['trusted-ca-file', 'string', '', 'fixed', 'authority for client certificates'],
+  ['client-cert-auth', 'boolean', 'false', 'fixed', 'require client certificates'],
+  ['client-cert-file', 'string', '', 'fixed', 'certificate the node uses as a client of itself'],
+  ['client-key-file', 'string', '', 'fixed', 'key of that certificate'],
+  ['client-crl-file', 'string', '', 'fixed', 'revoked client certificates'],
+  ['client-cert-allowed-hostname', 'string', '', 'fixed', 'names allowed in client certificates'],
+  ['auto-tls', 'boolean', 'false', 'fixed', 'make a certificate for the client port'],
+  ['peer-cert-file', 'string', '', 'fixed', 'certificate of the peer port'],
+  ['peer-key-file', 'string', '', 'fixed', 'key of the peer port'],
+  ['peer-trusted-ca-file', 'string', '', 'fixed', 'authority for peer certificates'],
+  ['peer-client-cert-auth', 'boolean', 'false', 'fixed', 'require certificates of peers'],
+  ['peer-client-cert-file', 'string', '', 'fixed', 'certificate towards peers'],
+  ['peer-client-key-file', 'string', '', 'fixed', 'key of that certificate'],
+  ['peer-crl-file', 'string', '', 'fixed', 'revoked peer certificates'],
+  ['peer-auto-tls', 'boolean', 'false', 'fixed', 'make a certificate for the peer port'],
+  ['peer-cert-allowed-cn', 'string', '', 'fixed', 'common name allowed in peer certificates'],
+  ['peer-cert-allowed-hostname', 'string', '', 'fixed', 'names allowed in peer certificates'],
+  [
+    'peer-skip-client-san-verification',
+    'boolean',
+    'false',
+    'fixed',
+    'trust peer certificates without names',
+  ],
+  ['self-signed-cert-validity', 'integer', '1', 'fixed', 'years that made certificates are valid'],
+  ['cipher-suites', 'string', '', 'fixed', 'cipher suites of TLS 1.2'],
+  ['tls-min-version', 'string', 'TLS1.2', 'fixed', 'oldest version of TLS'],
+  ['tls-max-version', 'string', '', 'fixed', 'newest version of TLS'],
+  ['cors', 'string', '*', 'fixed', 'origins allowed to use HTTP'],
+  ['host-whitelist', 'string', '*', 'fixed', 'host names accepted over HTTP'],
+  ['auth-token', 'string', 'simple', 'fixed', 'simple or jwt,…'],
+  ['auth-token-ttl', 'integer', '300', 'fixed', 'seconds that a token lives'],
+  ['bcrypt-cost', 'integer', '10', 'fixed', 'cost of hashing passwords'],
+]
+
+const observability: readonly Row[] = [
+  ['metrics', 'string', 'basic', 'fixed', 'basic or extensive'],
+  ['listen-metrics-urls', 'urls', '', 'fixed', 'further listeners for metrics and health'],
+  ['enable-pprof', 'boolean', 'false', 'fixed', 'profiles over HTTP'],
+  ['logger', 'string', 'zap', 'fixed', 'zap'],
+  [
+    'log-outputs',
+    'string',
+    'default',
+    'supported',
+    'default, stdout, stderr or files, separated by commas',
+  ],
+  ['log-level', 'string', 'info', 'supported', 'debug, info, warn, error, panic or fatal'],
+  ['log-format', 'string', 'json', 'supported', 'json or console'],
+  ['enable-log-rotation', 'boolean', 'false', 'fixed', 'rotate a log file'],
+  ['log-rotation-config-json', 'string', '', 'fixed', 'how to rotate'],
+  ['warning-apply-duration', 'duration', '100ms', 'fixed', 'slow apply'],
+  ['warning-unary-request-duration', 'duration', '300ms', 'fixed', 'slow request'],
+  ['enable-distributed-tracing', 'boolean', 'false', 'fixed', 'traces'],
+  ['distributed-tracing-address', 'string', 'localhost:4317', 'fixed', 'traces'],
+  ['distributed-tracing-service-name', 'string', 'etcd', 'fixed', 'traces'],
+  ['distributed-tracing-instance-id', 'string', '', 'fixed', 'traces'],
+  ['distributed-tracing-sampling-rate', 'integer', '0', 'fixed', 'traces'],
+  ['corrupt-check-time', 'duration', '0s', 'fixed', 'period of comparing members'],
+  ['compact-hash-check-time', 'duration', '1m0s', 'fixed', 'period of comparing compaction hashes'],
+  ['compaction-batch-limit', 'integer', '1000', 'supported', 'revisions removed at a time'],
+  ['compaction-sleep-interval', 'duration', '10ms', 'supported', 'pause between batches'],
+  [
+    'watch-progress-notify-interval',
+    'duration',
+    '10m0s',
+    'supported',
+    'between notifications to idle watchers',
+  ],
+  ['downgrade-check-time', 'duration', '5s', 'fixed', 'period of the downgrade check'],
+  ['bootstrap-defrag-threshold-megabytes', 'integer', '0', 'fixed', 'defragment at the start'],
+  ['force-new-cluster', 'boolean', 'false', 'fixed', 'keep the data, forget the other members'],
+  ['unsafe-no-fsync', 'boolean', 'false', 'fixed', 'do not sync (for tests)'],
+]
+
+/** All flags by name. */
+export const flagTable: ReadonlyMap<string, FlagDescription> = new Map(
+  [...member, ...clustering, ...security, ...observability].map(
+    ([name, kind, defaultText, support, help]) => [
+      name,
+      { name, kind, defaultText, support, help },
+    ],
+  ),
+)
+
+/** Spellings of etcd up to 3.5 whose meaning has not changed. */
+export const formerFlagNames: ReadonlyMap<string, string> = new Map(
+  [
+    'compact-hash-check-time',
+    'corrupt-check-time',
+    'compaction-batch-limit',
+    'compaction-sleep-interval',
+    'watch-progress-notify-interval',
+    'warning-apply-duration',
+    'warning-unary-request-duration',
+    'bootstrap-defrag-threshold-megabytes',
+    'memory-mlock',
+    'snapshot-catchup-entries',
+    'downgrade-check-time',
+    'peer-skip-client-san-verification',
+    'enable-distributed-tracing',
+    'distributed-tracing-address',
+    'distributed-tracing-service-name',
+    'distributed-tracing-instance-id',
+    'distributed-tracing-sampling-rate',
+  ].map((name) => [`experimental-${name}`, name]),
+)

@@ -1,0 +1,247 @@
+/** From flag texts to everything that the program needs, complete and checked. All problems are reported at once. */
+import { nodeConfigDefaults, type InitialCluster, type NodeConfig } from '../node/node-config.ts'
+import { parseListenUrl, type ListenUrl } from '../rpc/listen-url.ts'
+import { rpcServerDefaults, type RpcServerOptions } from '../rpc/rpc-server.ts'
+import { flagTable, type FlagDescription } from './flag-table.ts'
+import { parseBoolean, parseDurationMs, parseInteger } from './flag-values.ts'
+import { UsageError, type ParsedFlags } from './flags.ts'
+import { isLogLevel, type LogSettings } from './log-output.ts'
+
+export interface ProgramConfig {
+  readonly node: NodeConfig
+  readonly rpc: RpcServerOptions
+  readonly listenClientUrls: readonly ListenUrl[]
+  readonly listenPeerUrls: readonly ListenUrl[]
+  readonly log: LogSettings
+}
+
+/** etcd versions whose API is spoken. Clients decide by it which features to use. */
+const reportedVersionPattern = /^3\.[4-7]\.\d{1,3}$/
+const watchProgressMsMin = 100
+const electionMsMax = 50_000
+
+/** @throws UsageError  naming every problem, with exit code 1 */
+export function programConfigOf(
+  flags: ParsedFlags,
+  environment: Readonly<Record<string, string | undefined>>,
+): ProgramConfig {
+  const read = new FlagReader(flags.texts)
+  const problems = [...unsupportedOf(flags), ...contradictionsOf(flags, read)]
+  const reportedVersion =
+    environment['ETCD_QUORATE_REPORTED_VERSION'] ?? nodeConfigDefaults.reportedVersion
+  if (!reportedVersionPattern.test(reportedVersion)) {
+    problems.push(
+      `ETCD_QUORATE_REPORTED_VERSION is "${reportedVersion}"; a version from 3.4.0 to 3.7.999 can be reported`,
+    )
+  }
+  const initialCluster = initialClusterOf(read, problems)
+  if (problems.length > 0) throw new UsageError(problems.join('; '), 1)
+  const electionMs = read.integer('election-timeout')
+  const requestSizeBytesMax = read.integer('max-request-bytes')
+  return {
+    node: {
+      ...nodeConfigDefaults,
+      name: read.text('name'),
+      dataDirectory: read.text('data-dir') || `${read.text('name')}.etcd`,
+      initialAdvertisePeerUrls: read.urls('initial-advertise-peer-urls'),
+      advertiseClientUrls: read.urls('advertise-client-urls'),
+      initialCluster,
+      initialClusterState: read.text('initial-cluster-state') === 'existing' ? 'existing' : 'new',
+      initialClusterToken: read.text('initial-cluster-token'),
+      heartbeatMs: read.integer('heartbeat-interval'),
+      electionMs,
+      usesPreVote: read.boolean('pre-vote'),
+      advancesElectionTicks: read.boolean('initial-election-tick-advance'),
+      requestSizeBytesMax,
+      // 5 s for the disk and the network, and two elections.
+      requestTimeoutMs: 5_000 + 2 * electionMs,
+      quotaBytes: read.integer('quota-backend-bytes'),
+      snapshotEntryCount: read.integer('snapshot-count'),
+      snapshotCatchUpEntryCount: read.integer('snapshot-catchup-entries'),
+      compactionBatchRevisionsMax: read.integer('compaction-batch-limit'),
+      compactionPauseMs: read.durationMs('compaction-sleep-interval'),
+      reportedVersion,
+    },
+    rpc: {
+      ...rpcServerDefaults,
+      requestSizeBytesMax,
+      txnOperationCountMax: read.integer('max-txn-ops'),
+      concurrentStreamsMax: read.integer('max-concurrent-streams'),
+      keepaliveMinTimeMs: read.durationMs('grpc-keepalive-min-time'),
+      watchProgressIntervalMs: Math.max(
+        watchProgressMsMin,
+        read.durationMs('watch-progress-notify-interval'),
+      ),
+      electionMs,
+    },
+    listenClientUrls: read.urls('listen-client-urls').map(parseListenUrl),
+    listenPeerUrls: read.urls('listen-peer-urls').map(parseListenUrl),
+    log: logSettingsOf(flags),
+  }
+}
+
+/**
+ * Where and how to log; wanted before everything else is known to be right.
+ * @throws UsageError  for a level or format that does not exist
+ */
+export function logSettingsOf(flags: ParsedFlags): LogSettings {
+  const read = new FlagReader(flags.texts)
+  const level = read.text('log-level')
+  if (!isLogLevel(level)) throw new UsageError(`unrecognized level: "${level}"`, 1)
+  const format = read.text('log-format')
+  if (format !== 'json' && format !== 'console') {
+    throw new UsageError(`unknown log format "${format}", supported values: "console", "json"`, 1)
+  }
+  return { level, format, outputs: read.text('log-outputs').split(',') }
+}
+
+/** Texts of flags that were checked to parse. */
+class FlagReader {
+  private readonly texts: ReadonlyMap<string, string>
+
+  constructor(texts: ReadonlyMap<string, string>) {
+    this.texts = texts
+  }
+
+  text(name: string): string {
+    return this.texts.get(name) ?? ''
+  }
+
+  integer(name: string): number {
+    return parseInteger(this.text(name)) ?? 0
+  }
+
+  boolean(name: string): boolean {
+    return parseBoolean(this.text(name)) ?? false
+  }
+
+  durationMs(name: string): number {
+    return parseDurationMs(this.text(name)) ?? 0
+  }
+
+  /** Sorted and without repetitions, as etcd does it. */
+  urls(name: string): readonly string[] {
+    const texts = this.text(name)
+      .split(',')
+      .filter((text) => text !== '')
+    return [...new Set(texts.map((text) => text.trim()))].sort()
+  }
+}
+
+function unsupportedOf(flags: ParsedFlags): string[] {
+  const problems: string[] = []
+  for (const name of flags.given) {
+    const flag = flagTable.get(name)
+    const text = flags.texts.get(name) ?? ''
+    if (flag?.support !== 'fixed' || isSameValue(flag, text)) continue
+    const allowed = flag.defaultText === '' ? 'leave it out' : `only "${flag.defaultText}" is`
+    problems.push(`--${name}=${text} is not supported yet (${allowed})`)
+  }
+  return problems
+}
+
+function isSameValue(flag: FlagDescription, text: string): boolean {
+  switch (flag.kind) {
+    case 'boolean':
+      return parseBoolean(text) === parseBoolean(flag.defaultText)
+    case 'integer':
+      return parseInteger(text) === parseInteger(flag.defaultText)
+    case 'duration':
+      return parseDurationMs(text) === parseDurationMs(flag.defaultText)
+    default:
+      return text === flag.defaultText
+  }
+}
+
+function contradictionsOf(flags: ParsedFlags, read: FlagReader): string[] {
+  const problems: string[] = []
+  if (flags.given.has('listen-client-urls') && !flags.given.has('advertise-client-urls')) {
+    problems.push('--advertise-client-urls is required when --listen-client-urls is set explicitly')
+  }
+  const heartbeatMs = read.integer('heartbeat-interval')
+  const electionMs = read.integer('election-timeout')
+  if (heartbeatMs <= 0) problems.push('--heartbeat-interval must be >0')
+  if (electionMs <= 0) problems.push('--election-timeout must be >0')
+  if (5 * heartbeatMs > electionMs) {
+    problems.push(
+      `--election-timeout[${electionMs}ms] should be at least as 5 times as --heartbeat-interval[${heartbeatMs}ms]`,
+    )
+  }
+  if (electionMs > electionMsMax) {
+    problems.push(
+      `--election-timeout[${electionMs}ms] is too long, and should be set less than ${electionMsMax}ms`,
+    )
+  }
+  for (const name of [
+    'max-txn-ops',
+    'max-request-bytes',
+    'compaction-batch-limit',
+    'snapshot-count',
+  ]) {
+    if (read.integer(name) <= 0) problems.push(`--${name} must be >0`)
+  }
+  for (const name of ['max-concurrent-streams', 'snapshot-catchup-entries']) {
+    if (read.integer(name) < 0) problems.push(`--${name} must be >=0`)
+  }
+  for (const name of ['listen-client-urls', 'listen-peer-urls'])
+    problems.push(...listenProblemsOf(name, read))
+  for (const name of ['advertise-client-urls', 'initial-advertise-peer-urls']) {
+    problems.push(...schemeProblemsOf(name, read))
+  }
+  return problems
+}
+
+function listenProblemsOf(name: string, read: FlagReader): string[] {
+  const problems = schemeProblemsOf(name, read)
+  for (const { scheme, host, text } of read.urls(name).map(parseListenUrl)) {
+    const isAddress =
+      host === 'localhost' || host === '' || /^[\d.]+$/.test(host) || host.includes(':')
+    if (scheme === 'http' && !isAddress) {
+      problems.push(`expected IP in URL for binding (${text})`)
+    }
+    if (scheme === 'unix' && name === 'listen-peer-urls') {
+      problems.push(`--${name}=${text} is not supported yet (sockets are for clients only)`)
+    }
+  }
+  return problems
+}
+
+function schemeProblemsOf(name: string, read: FlagReader): string[] {
+  return read
+    .urls(name)
+    .map(parseListenUrl)
+    .filter(({ scheme }) => scheme === 'https' || scheme === 'unixs')
+    .map(({ text }) => `--${name}=${text} is not supported yet (TLS is not available)`)
+}
+
+/** `name=url,name=url,…`, where a name may have several URLs. */
+function initialClusterOf(read: FlagReader, problems: string[]): InitialCluster {
+  const cluster = new Map<string, string[]>()
+  const text =
+    read.text('initial-cluster') ||
+    read
+      .urls('initial-advertise-peer-urls')
+      .map((url) => `${read.text('name')}=${url}`)
+      .join(',')
+  for (const part of text.split(',')) {
+    const separator = part.indexOf('=')
+    const name = part.slice(0, Math.max(separator, 0)).trim()
+    const url = part.slice(separator + 1).trim()
+    if (separator < 1 || name === '') {
+      problems.push(`--initial-cluster has "${part}" where name=url is expected`)
+      continue
+    }
+    try {
+      if (parseListenUrl(url).scheme !== 'http') {
+        problems.push(`--initial-cluster: ${url} is not supported yet (TLS is not available)`)
+      }
+    } catch (error) {
+      problems.push(`--initial-cluster: ${error instanceof Error ? error.message : String(error)}`)
+    }
+    const urls = cluster.get(name) ?? []
+    if (!urls.includes(url)) urls.push(url)
+    cluster.set(name, urls)
+  }
+  for (const urls of cluster.values()) urls.sort()
+  return cluster
+}
