@@ -53,12 +53,14 @@ export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog
     contents.take(record)
   })
   const path = join(directory, end.segment.name)
+  const recovered = contents.finish({ segments, end, path })
+  // Only now: a log that is refused keeps every byte it has.
   if (end.state !== 'clean') {
     const cut = { name: end.segment.name, offsetBytes: end.offsetBytes, state: end.state }
     logger.warn('cutting off the torn end of the write-ahead log', cut)
     await repairTail(fileSystem, { path, offsetBytes: end.offsetBytes })
   }
-  return contents.finish({ segments, end, path })
+  return recovered
 }
 
 /**
@@ -179,6 +181,8 @@ class ContentsCollector {
 
   private takeHardState(record: LogRecord): void {
     const state = decode(record, readHardState)
+    // The kind of a record is under no checksum; an entry taken for a state shows by a term that falls.
+    if (state.term < (this.hardState?.term ?? 0)) throw damage(record, 'the term falls')
     this.hardState = { term: state.term, vote: nodeId(state.vote), commit: state.commit }
   }
 

@@ -150,8 +150,13 @@ class SegmentReader {
       if (headBytes < lengthWordBytes) return this.endTorn('the file ends within a length word')
       const frame = readLengthWord(head)
       const frameBytes = lengthWordBytes + frame.recordBytes + frame.paddingBytes
+      if (!frame.isWellFormed) return this.judge(-1, 'a length word contradicts itself')
       if (frameBytes > restBytes) {
-        return this.judge(this.window.sizeBytes + 1, 'a record runs past the end of the file')
+        const recordEnd = this.offsetBytes + lengthWordBytes + frame.recordBytes
+        // Where the padding alone is missing, the record would be whole; it was torn all the same.
+        return recordEnd <= this.window.sizeBytes
+          ? this.endTorn('the file ends within padding')
+          : this.judge(recordEnd, 'a record runs past the end of the file')
       }
       const bodyAt = this.offsetBytes + lengthWordBytes
       const body =
@@ -198,12 +203,19 @@ class SegmentReader {
     return (await this.window.isZero(certainEnd, sizeBytes)) ? 'clean' : 'stale'
   }
 
-  /** Torn or damaged: see the head of this file. `recordEnd` is where the length word puts the end of the record. */
+  /**
+   * Torn or damaged: see the head of this file. `recordEnd` is where the length word puts the end of the record; -1 for
+   * a word that makes no sense.
+   */
   private async judge(recordEnd: number, reason: string): Promise<LogEnd['state']> {
-    if (!this.isLast || (await this.holdsWholeRecord())) throw this.damage(reason)
     const { sizeBytes } = this.window
-    if (recordEnd > sizeBytes) return this.endTorn(reason)
     const bodyAt = this.offsetBytes + lengthWordBytes
+    if (!this.isLast || (await this.holdsOtherRecord(recordEnd - bodyAt))) throw this.damage(reason)
+    if (recordEnd > sizeBytes) return this.endTorn(reason)
+    if (recordEnd < 0) {
+      if (await this.window.isZero(bodyAt, sizeBytes)) return this.endTorn(reason)
+      throw this.damage(reason)
+    }
     if (await this.hasZeroSector(bodyAt, recordEnd)) return this.endTorn(reason)
     const lastByteAt = Math.max(bodyAt, recordEnd - 1)
     if (await this.window.isZero(lastByteAt, sizeBytes)) return this.endTorn(reason)
@@ -215,17 +227,20 @@ class SegmentReader {
     return 'torn'
   }
 
-  /** Whether the bytes behind the length word are a record that fits the chain, whatever the length word says. */
-  private async holdsWholeRecord(): Promise<boolean> {
+  /** Whether the bytes behind the length word are a record that fits the chain, of another length than the word says. */
+  private async holdsOtherRecord(statedBytes: number): Promise<boolean> {
     const bodyAt = this.offsetBytes + lengthWordBytes
     const restBytes = this.window.sizeBytes - bodyAt
     const headBytes = Math.min(restBytes, 64)
     const head = this.window.find(bodyAt, headBytes) ?? (await this.window.load(bodyAt, headBytes))
     const sizeBytes = recordSizeByItself(head)
-    if (sizeBytes === undefined || sizeBytes > restBytes) return false
+    if (sizeBytes === undefined || sizeBytes > restBytes || sizeBytes === statedBytes) return false
     const body = this.window.find(bodyAt, sizeBytes) ?? (await this.window.load(bodyAt, sizeBytes))
     const record = parseRecord(body)
-    return record !== undefined && crc32c(record.data, this.checksum) === record.checksum
+    if (record === undefined) return false
+    return record.kind === recordKinds.checksum
+      ? record.checksum === this.checksum
+      : record.checksum === crc32c(record.data, this.checksum)
   }
 
   private async hasZeroSector(start: number, end: number): Promise<boolean> {
@@ -246,13 +261,20 @@ class SegmentReader {
   }
 }
 
-function readLengthWord(head: Uint8Array): { recordBytes: number; paddingBytes: number } {
+interface LengthWord {
+  readonly recordBytes: number
+  readonly paddingBytes: number
+  readonly isWellFormed: boolean
+}
+
+function readLengthWord(head: Uint8Array): LengthWord {
   let recordBytes = 0
   for (let position = 6; position >= 0; position--) {
     recordBytes = recordBytes * 256 + (head[position] ?? 0)
   }
-  const top = head[7] ?? 0
-  return { recordBytes, paddingBytes: top >= 0x80 ? top & 7 : 0 }
+  const paddingBytes = (8 - (recordBytes % 8)) % 8
+  const top = paddingBytes === 0 ? 0 : 0x80 | paddingBytes
+  return { recordBytes, paddingBytes, isWellFormed: head[7] === top && recordBytes > 0 }
 }
 
 interface ParsedRecord {
@@ -288,9 +310,10 @@ function recordSizeByItself(head: Uint8Array): number | undefined {
   try {
     const reader = new ByteReader(head)
     if (reader.tag() !== 0x08) return undefined
-    reader.number()
+    const kind = reader.number()
     if (reader.tag() !== 0x10) return undefined
     reader.number()
+    if (kind === recordKinds.checksum) return reader.offset
     if (reader.tag() !== 0x1a) return undefined
     const dataBytes = reader.number()
     return reader.offset + dataBytes
@@ -300,7 +323,13 @@ function recordSizeByItself(head: Uint8Array): number | undefined {
   }
 }
 
+const zeroBlock = Buffer.alloc(64 * 1024)
+
 function isAllZero(bytes: Uint8Array): boolean {
-  for (const byte of bytes) if (byte !== 0) return false
+  // Compared natively: a start looks at every allocated byte behind the end of the log.
+  for (let at = 0; at < bytes.length; at += zeroBlock.length) {
+    const end = Math.min(bytes.length, at + zeroBlock.length)
+    if (zeroBlock.compare(bytes, at, end, 0, end - at) !== 0) return false
+  }
   return true
 }

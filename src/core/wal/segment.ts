@@ -61,9 +61,11 @@ export async function listOrEmpty(
 }
 
 /**
- * The segments that must be read to continue from `index`: from the last one that begins at or before it.
+ * The segments that must be read to continue from `index`: from the last one that begins at or before it. First indexes
+ * may fall from one segment to the next, where a conflict was resolved just before a cut; the later segment then replaces
+ * what the earlier ones hold beyond.
  *
- * @throws StorageFault  when there is none, a number is missing in the sequence, or the first indexes fall
+ * @throws StorageFault  when there is none, or a number is missing in the sequence
  */
 export function segmentsFrom(
   segments: readonly Segment[],
@@ -80,8 +82,7 @@ export function segmentsFrom(
   for (const [position, segment] of chosen.entries()) {
     const previous = chosen[position - 1]
     if (previous === undefined) continue
-    const isNext = segment.sequence === previous.sequence + 1
-    if (!isNext || segment.firstIndex < previous.firstIndex) {
+    if (segment.sequence !== previous.sequence + 1) {
       throw new StorageFault(`segments are missing between ${previous.name} and ${segment.name}`, {
         path: join(directory, segment.name),
       })
