@@ -1,94 +1,148 @@
-import { InvariantViolation } from '../base/assert.ts'
+import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
-import type { LeaseId } from '../base/ids.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Backend, BackendBatch } from '../backend/backend.ts'
 import type { RevisionChanges } from './change.ts'
+import { readChanges, type HistoryRange } from './change-history.ts'
+import { hasCompactionWork, runCompactionStep, scheduleCompaction } from './compaction.ts'
+import { hashAt, type HashResult } from './hash.ts'
 import type { KeyRange } from './key-range.ts'
+import { getKeyRecord } from './key-record.ts'
+import {
+  findAliveAt,
+  readRangeAt,
+  resolveRevision,
+  type ReadContext,
+  type ReadRangeOptions,
+  type ReadRangeResult,
+} from './read-view.ts'
+import { restoreState } from './restore.ts'
+import type { StoreState } from './store-state.ts'
 import type { StoredKeyValue } from './stored-key-value.ts'
+import { WriteView } from './write-view.ts'
 
-export interface ReadRangeOptions {
-  /** 0 or less: the current one. */
-  readonly revision: number
-  /** At most so many pairs; 0: no limit. */
-  readonly limit: number
-  readonly isCountOnly?: boolean
-  /** Pairs without value and lease, from the index alone. */
-  readonly isKeysOnly?: boolean
-}
+export type { HashResult } from './hash.ts'
+export type { ReadRangeOptions, ReadRangeResult } from './read-view.ts'
+export type { PutOutcome, WriteView } from './write-view.ts'
 
-export interface ReadRangeResult {
-  /** In byte order of the keys. */
-  readonly keyValues: readonly StoredKeyValue[]
-  /** How many keys the range holds at that revision, whatever the limit. */
-  readonly count: number
-  /** The store's current revision, not the one asked for. */
-  readonly revision: number
-}
-
-export interface PutOutcome {
-  /** The pair that was replaced; read from the store when asked for, so ask within the same turn. */
-  readonly previous: StoredKeyValue | undefined
-  readonly current: StoredKeyValue
-}
-
-export interface HashResult {
-  readonly hash: number
-  readonly compactedRevision: number
-  readonly hashRevision: number
-}
-
-/** The changes of one applied request; sees its own writes. */
-export interface WriteView {
-  readRange(range: KeyRange, options: ReadRangeOptions): ReadRangeResult
-  put(key: Uint8Array, value: Uint8Array, lease: LeaseId): PutOutcome
-  /** @returns the pairs deleted, in key order; with `isKeysOnly` without values and leases, which is cheaper */
-  deleteRange(range: KeyRange, options?: { readonly isKeysOnly?: boolean }): StoredKeyValue[]
-  /** The revision a read inside sees now: the old one until something changed. */
-  readonly revision: number
-  /** Ends the request. Undefined: nothing changed, and the revision stays. */
-  end(): RevisionChanges | undefined
-}
-
+/**
+ * Keys with all their versions: every write makes a new revision of the whole store, and reads may ask for any revision
+ * that was not compacted.
+ *
+ * A turn of the applier writes through `beginWrite` (once per request) and `scheduleCompaction` into one batch, commits
+ * it, and then calls `publish`. Readers see the new revision from there on, never a part of it.
+ */
 export class MvccStore {
-  static open(_backend: Backend, _options: { clock: Clock; logger: Logger }): MvccStore {
-    throw new InvariantViolation('under construction')
+  private readonly state: StoreState
+  private readonly clock: Clock
+
+  private constructor(state: StoreState, clock: Clock) {
+    this.state = state
+    this.clock = clock
   }
+
+  /** Opens the store in a backend; an empty one is at revision 1. The backend stays the caller's to close. */
+  static open(
+    backend: Backend,
+    dependencies: { readonly clock: Clock; readonly logger: Logger },
+  ): MvccStore {
+    const state = restoreState(backend)
+    dependencies.logger.info('key space opened', {
+      revision: state.publishedRevision,
+      compactedRevision: state.compactedRevision,
+      hasUnfinishedCompaction: hasCompactionWork(state),
+    })
+    return new MvccStore(state, dependencies.clock)
+  }
+
+  /** The revision that reads see. */
   get currentRevision(): number {
-    throw new InvariantViolation('under construction')
+    return this.state.publishedRevision
   }
+
+  /** Reads below this one are refused, at it they are not; -1 before the first compaction. */
   get compactedRevision(): number {
-    throw new InvariantViolation('under construction')
+    return this.state.compactedRevision
   }
-  readRange(_range: KeyRange, _options: ReadRangeOptions): ReadRangeResult {
-    throw new InvariantViolation('under construction')
+
+  /**
+   * Reads the keys of a range as they were at one revision.
+   *
+   * @throws StoreError `compacted` or `futureRevision`, with the revision asked for and the bound
+   * @see etcd v3 API, message RangeRequest
+   */
+  readRange(range: KeyRange, options: ReadRangeOptions): ReadRangeResult {
+    return readRangeAt(this.context(), range, options)
   }
-  findAt(_key: Uint8Array, _revision: number): StoredKeyValue | undefined {
-    throw new InvariantViolation('under construction')
+
+  /** One key as it was at a revision; undefined where it did not exist. @throws StoreError as `readRange` */
+  findAt(key: Uint8Array, revision: number): StoredKeyValue | undefined {
+    const context = this.context()
+    const version = findAliveAt(context.reader, key, resolveRevision(context, revision))
+    return version === undefined ? undefined : getKeyRecord(context.reader, version)
   }
-  beginWrite(_batch: BackendBatch): WriteView {
-    throw new InvariantViolation('under construction')
+
+  /** Starts the changes of one request; it ends with the view's `end()` before the next one starts. */
+  beginWrite(batch: BackendBatch): WriteView {
+    return new WriteView(this.state, batch)
   }
+
+  /** Lets readers see what was written; called after the batch was committed. */
   publish(): void {
-    throw new InvariantViolation('under construction')
+    this.state.publishedRevision = this.state.newestRevision
   }
-  scheduleCompaction(_batch: BackendBatch, _revision: number): void {
-    throw new InvariantViolation('under construction')
+
+  /**
+   * Makes history below the revision unreadable at once and schedules its removal. The marker goes into the batch.
+   *
+   * @throws StoreError `compacted` when that was done already, `futureRevision`
+   */
+  scheduleCompaction(batch: BackendBatch, revision: number): void {
+    scheduleCompaction(this.state, batch, revision)
   }
-  runCompactionStep(_batch: BackendBatch, _revisionCountMax: number): 'done' | 'more' {
-    throw new InvariantViolation('under construction')
-  }
+
+  /** Whether steps are left to take, of a compaction scheduled now or before the last start. */
   get hasCompactionWork(): boolean {
-    throw new InvariantViolation('under construction')
+    return hasCompactionWork(this.state)
   }
-  changesBetween(_options: {
-    readonly from: number
-    readonly to: number
-    readonly revisionCountMax: number
-  }): readonly RevisionChanges[] {
-    throw new InvariantViolation('under construction')
+
+  /** Takes one step of the removal: at most so many changes are looked at. The batch must be committed in this turn. */
+  runCompactionStep(batch: BackendBatch, revisionCountMax: number): 'done' | 'more' {
+    return runCompactionStep(this.state, batch, revisionCountMax)
   }
-  hashAt(_revision: number): Promise<HashResult> {
-    throw new InvariantViolation('under construction')
+
+  /**
+   * The changes of the revisions in `[from, to)`, in order and never a part of a revision.
+   *
+   * @throws StoreError `compacted` when `from` is below the compacted revision
+   */
+  changesBetween(range: HistoryRange): readonly RevisionChanges[] {
+    const { publishedRevision, compactedRevision, backend } = this.state
+    const to = Math.min(range.to, publishedRevision + 1)
+    return readChanges(backend, compactedRevision, { ...range, to })
+  }
+
+  /**
+   * The hash by which members are compared, over many turns.
+   *
+   * @param revision 0 or less: the current one
+   * @throws StoreError `compacted`, `futureRevision`
+   */
+  async hashAt(revision: number): Promise<HashResult> {
+    assert(
+      this.state.publishedRevision === this.state.newestRevision,
+      'a hash starts between the turns of the applier',
+    )
+    return hashAt(this.state, this.context(), { asked: revision, clock: this.clock })
+  }
+
+  private context(): ReadContext {
+    const { backend, counts, publishedRevision, newestRevision, compactedRevision } = this.state
+    return {
+      reader: backend,
+      counts: publishedRevision === newestRevision ? counts : undefined,
+      currentRevision: publishedRevision,
+      compactedRevision,
+    }
   }
 }

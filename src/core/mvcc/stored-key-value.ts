@@ -64,12 +64,24 @@ export function encodeKeyValue(fields: KeyValueFields, trailerSizeBytes = 0): Ui
 
 /** Wraps encoded bytes; fields are decoded at first use. */
 export function storedKeyValueOf(encoded: Uint8Array): StoredKeyValue {
-  return new EncodedKeyValue(encoded)
+  return new EncodedKeyValue(encoded, undefined)
+}
+
+/**
+ * Wraps bytes that were encoded from these fields. Key and value are taken from the encoded bytes, so that the caller's
+ * arrays, often parts of a receive buffer, are not held on to.
+ */
+export function storedKeyValueFrom(encoded: Uint8Array, fields: KeyValueFields): StoredKeyValue {
+  const key = keyOfEncoded(encoded)
+  const valueEnd =
+    encoded.length - (fields.lease === noLease ? 0 : 1 + bigVarintSizeBytes(fields.lease))
+  const value = encoded.subarray(valueEnd - fields.value.length, valueEnd)
+  return new EncodedKeyValue(encoded, { ...fields, key, value })
 }
 
 /** Encodes fields and wraps the result, without decoding it again. */
 export function storeKeyValue(fields: KeyValueFields): StoredKeyValue {
-  return { ...fields, encoded: encodeKeyValue(fields) }
+  return new EncodedKeyValue(encodeKeyValue(fields), fields)
 }
 
 /** What a delete event carries: the key, and the revision of the delete as mod revision. */
@@ -86,7 +98,7 @@ export function deletedKeyValue(key: Uint8Array, modRevision: number): StoredKey
 
 /** Only the key of an encoded message, for scans that need nothing else. */
 export function keyOfEncoded(encoded: Uint8Array): Uint8Array {
-  if (encoded[0] !== keyTag) return new EncodedKeyValue(encoded).key
+  assert(encoded[0] === keyTag, 'a stored record begins with its key')
   const position = { offset: 1 }
   const length = readVarint(encoded, position)
   assert(position.offset + length <= encoded.length, 'a stored key ends inside its record')
@@ -97,9 +109,9 @@ class EncodedKeyValue implements StoredKeyValue {
   readonly encoded: Uint8Array
   private fields: KeyValueFields | undefined
 
-  constructor(encoded: Uint8Array) {
+  constructor(encoded: Uint8Array, fields: KeyValueFields | undefined) {
     this.encoded = encoded
-    this.fields = undefined
+    this.fields = fields
   }
 
   get key(): Uint8Array {

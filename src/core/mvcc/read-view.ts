@@ -1,0 +1,195 @@
+/** Reading a range as it was at one revision. */
+
+import { concatBytes, emptyBytes, latin1Of } from '../base/bytes.ts'
+import { noLease } from '../base/ids.ts'
+import { StoreError } from '../errors/store-error.ts'
+import type { BackendReader } from '../backend/backend.ts'
+import type { CountIndex } from './count-index.ts'
+import { findHead, scanHeads, type KeyBounds } from './index-store.ts'
+import { decodeHead, findVersionAt, type KeyVersion } from './key-index.ts'
+import { getKeyRecord } from './key-record.ts'
+import { isEmptyRange, isInRange, type KeyRange } from './key-range.ts'
+import { encodeRevisionKey } from './revision.ts'
+import { keyOfEncoded, storeKeyValue, type StoredKeyValue } from './stored-key-value.ts'
+
+export interface ReadRangeOptions {
+  /** 0 or less: the current one. */
+  readonly revision: number
+  /** At most so many pairs; 0: no limit. */
+  readonly limit: number
+  readonly isCountOnly?: boolean
+  /** Pairs without value and lease, from the index alone. */
+  readonly isKeysOnly?: boolean
+}
+
+export interface ReadRangeResult {
+  /** In byte order of the keys. */
+  readonly keyValues: readonly StoredKeyValue[]
+  /** How many keys the range holds at that revision, whatever the limit. */
+  readonly count: number
+  /** The store's current revision, not the one asked for. */
+  readonly revision: number
+}
+
+/** What a read looks at: a consistent state of the records and of the index. */
+export interface ReadContext {
+  readonly reader: BackendReader
+  /** Undefined where the reader does not see what the index was told of; counting walks the range then. */
+  readonly counts: CountIndex | undefined
+  /** The newest revision the reader sees. */
+  readonly currentRevision: number
+  readonly compactedRevision: number
+}
+
+/**
+ * Which revision a read asks for.
+ *
+ * @throws StoreError `futureRevision` or `compacted`; the compacted revision itself can still be read
+ */
+export function resolveRevision(context: ReadContext, asked: number): number {
+  const { currentRevision, compactedRevision } = context
+  if (asked > currentRevision) {
+    throw new StoreError('futureRevision', { requested: asked, current: currentRevision })
+  }
+  const revision = asked <= 0 ? currentRevision : asked
+  if (revision < compactedRevision) {
+    throw new StoreError('compacted', { requested: revision, compacted: compactedRevision })
+  }
+  return revision
+}
+
+/** See `MvccStore.readRange`. */
+export function readRangeAt(
+  context: ReadContext,
+  range: KeyRange,
+  options: ReadRangeOptions,
+): ReadRangeResult {
+  const revision = resolveRevision(context, options.revision)
+  const { currentRevision } = context
+  if (isEmptyRange(range)) return { keyValues: [], count: 0, revision: currentRevision }
+  if (range.end === undefined) {
+    const version = findAliveAt(context.reader, range.start, revision)
+    if (version === undefined) return { keyValues: [], count: 0, revision: currentRevision }
+    const keyValues =
+      options.isCountOnly === true
+        ? []
+        : [pairOf(context.reader, { key: range.start, version }, options)]
+    return { keyValues, count: 1, revision: currentRevision }
+  }
+  const bounds = boundsOf(range)
+  if (options.isCountOnly === true) {
+    const count = countAliveAt(context, bounds, revision)
+    return { keyValues: [], count, revision: currentRevision }
+  }
+  const keyValues: StoredKeyValue[] = []
+  for (const alive of aliveAt(context.reader, bounds, revision)) {
+    keyValues.push(pairOf(context.reader, alive, options))
+    if (keyValues.length !== options.limit) continue
+    const behind = { start: concatBytes([alive.key, Uint8Array.of(0)]), end: bounds.end }
+    const count = keyValues.length + countAliveAt(context, behind, revision)
+    return { keyValues, count, revision: currentRevision }
+  }
+  return { keyValues, count: keyValues.length, revision: currentRevision }
+}
+
+/** The version of a key that is alive at the revision. */
+export function findAliveAt(
+  reader: BackendReader,
+  key: Uint8Array,
+  revision: number,
+): KeyVersion | undefined {
+  const head = findHead(reader, key)
+  if (head === undefined) return undefined
+  const version = findVersionAt(reader, { key, head }, revision)
+  return version?.isTombstone === false ? version : undefined
+}
+
+interface AliveKey {
+  readonly key: Uint8Array
+  readonly version: KeyVersion
+}
+
+/** The keys of the bounds that are alive at the revision, in key order. Nothing may be written meanwhile. */
+export function* aliveAt(
+  reader: BackendReader,
+  bounds: KeyBounds,
+  revision: number,
+): Iterable<AliveKey> {
+  for (const { key, encodedHead } of scanHeads(reader, bounds)) {
+    const head = decodeHead(encodedHead)
+    if (head.main <= revision) {
+      if (!head.isTombstone) yield { key, version: head }
+      continue
+    }
+    const version = findVersionAt(reader, { key, head }, revision)
+    if (version?.isTombstone === false) yield { key, version }
+  }
+}
+
+/** Start and end of a range that is not a single key. */
+export function boundsOf(range: KeyRange): KeyBounds {
+  return { start: range.start, end: range.end instanceof Uint8Array ? range.end : undefined }
+}
+
+/**
+ * How many keys of the bounds were alive at the revision.
+ *
+ * For the current revision the count index knows. For an older one there are two ways: walk the range, or take the
+ * current count and undo what changed since. Whoever pages through a large prefix at the revision of the first page wants
+ * the second one; whoever looks far back wants the first.
+ */
+export function countAliveAt(context: ReadContext, bounds: KeyBounds, revision: number): number {
+  const { reader, counts, currentRevision } = context
+  if (counts === undefined) return walkAliveAt(reader, bounds, revision)
+  const current = counts.countAlive(reader, bounds)
+  if (revision === currentRevision) return current
+  // Undoing a revision costs about as much as walking eight keys.
+  if (current < (currentRevision - revision) * 8) return walkAliveAt(reader, bounds, revision)
+  return current - netGrowthSince(reader, bounds, revision)
+}
+
+function walkAliveAt(reader: BackendReader, bounds: KeyBounds, revision: number): number {
+  let count = 0
+  const alive = aliveAt(reader, bounds, revision)[Symbol.iterator]()
+  while (alive.next().done !== true) count++
+  return count
+}
+
+/** By how much the number of alive keys grew after the revision. */
+function netGrowthSince(reader: BackendReader, bounds: KeyBounds, revision: number): number {
+  const range: KeyRange = { start: bounds.start, end: bounds.end ?? 'unbounded' }
+  const seen = new Set<string>()
+  let growth = 0
+  for (const record of reader.scan('key', { start: encodeRevisionKey(revision + 1, 0) })) {
+    const key = keyOfEncoded(record.value)
+    if (!isInRange(range, key)) continue
+    const name = latin1Of(key)
+    if (seen.has(name)) continue
+    seen.add(name)
+    const head = findHead(reader, key)
+    if (head === undefined) continue
+    const before = findVersionAt(reader, { key, head }, revision)
+    growth += (head.isTombstone ? 0 : 1) - (before?.isTombstone === false ? 1 : 0)
+  }
+  return growth
+}
+
+function pairOf(
+  reader: BackendReader,
+  { key, version }: AliveKey,
+  options: ReadRangeOptions,
+): StoredKeyValue {
+  return options.isKeysOnly === true ? keyOnlyPair(key, version) : getKeyRecord(reader, version)
+}
+
+/** A pair without value and lease. */
+export function keyOnlyPair(key: Uint8Array, version: KeyVersion): StoredKeyValue {
+  return storeKeyValue({
+    key,
+    value: emptyBytes,
+    createRevision: version.created,
+    modRevision: version.main,
+    version: version.version,
+    lease: noLease,
+  })
+}

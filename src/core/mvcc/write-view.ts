@@ -1,0 +1,177 @@
+import { assert } from '../base/assert.ts'
+import { emptyBytes } from '../base/bytes.ts'
+import { noLease, type LeaseId } from '../base/ids.ts'
+import type { BackendBatch } from '../backend/backend.ts'
+import type { Change, RevisionChanges } from './change.ts'
+import { findHead, partSizeBytesMax, putHead, scanHeads, takeLongKeyNumber } from './index-store.ts'
+import { decodeHead, isDeletedHead, keepInHistory, type KeyHead } from './key-index.ts'
+import { getKeyRecord, putKeyRecord } from './key-record.ts'
+import { isEmptyRange, type KeyRange } from './key-range.ts'
+import {
+  boundsOf,
+  keyOnlyPair,
+  readRangeAt,
+  type ReadContext,
+  type ReadRangeOptions,
+  type ReadRangeResult,
+} from './read-view.ts'
+import type { Revision } from './revision.ts'
+import type { StoreState } from './store-state.ts'
+import { deletedKeyValue, type StoredKeyValue } from './stored-key-value.ts'
+
+/** What a put did. */
+export interface PutOutcome {
+  /** The pair that was replaced; read from the store when asked for, so ask within the same turn. */
+  readonly previous: StoredKeyValue | undefined
+  readonly current: StoredKeyValue
+}
+
+/**
+ * The changes of one applied request. All share one revision, the next one, and are numbered in order; reads inside see
+ * them. If there are none, the revision stays as it is.
+ *
+ * What can fail is checked before the first change: there is no way back from the middle.
+ */
+export class WriteView {
+  private readonly state: StoreState
+  private readonly batch: BackendBatch
+  private readonly beginRevision: number
+  private readonly changes: Change[] = []
+  private isOpen = true
+
+  constructor(state: StoreState, batch: BackendBatch) {
+    this.state = state
+    this.batch = batch
+    this.beginRevision = state.newestRevision
+  }
+
+  /** What a read inside sees now: the old revision until something has changed, the new one from there on. */
+  get revision(): number {
+    return this.changes.length === 0 ? this.beginRevision : this.beginRevision + 1
+  }
+
+  /** As `MvccStore.readRange`, with the changes made so far. @throws StoreError as there */
+  readRange(range: KeyRange, options: ReadRangeOptions): ReadRangeResult {
+    const context: ReadContext = {
+      reader: this.batch,
+      counts: this.state.counts,
+      currentRevision: this.revision,
+      compactedRevision: this.state.compactedRevision,
+    }
+    return readRangeAt(context, range, options)
+  }
+
+  /** Writes a key; makes a revision even if nothing differs. */
+  put(key: Uint8Array, value: Uint8Array, lease: LeaseId): PutOutcome {
+    const revision = this.nextRevision()
+    const previous = findHead(this.batch, key)
+    const isAlive = previous?.isTombstone === false
+    const created = isAlive ? previous.created : revision.main
+    const version = isAlive ? previous.version + 1 : 1
+    const current = putKeyRecord(this.batch, revision, {
+      fields: { key, value, createRevision: created, modRevision: revision.main, version, lease },
+      isTombstone: false,
+    })
+    this.putHead(current.key, previous, { ...revision, isTombstone: false, created, version })
+    this.state.counts.noteHead(this.batch, current.key, {
+      alive: isAlive ? 0 : 1,
+      heads: previous === undefined ? 1 : 0,
+    })
+    this.changes.push({ kind: 'put', keyValue: current, sub: revision.sub })
+    return new PutOutcomeInBatch(this.batch, current, isAlive ? previous : undefined)
+  }
+
+  /**
+   * Deletes every key of the range, in key order.
+   *
+   * @param options `isKeysOnly`: the pairs returned have no values and leases and cost no reading
+   * @returns the pairs as they were before
+   */
+  deleteRange(
+    range: KeyRange,
+    options: { readonly isKeysOnly?: boolean } = {},
+  ): readonly StoredKeyValue[] {
+    // Collected first: nothing may be written while the index is walked.
+    const deleted = this.headsOf(range)
+    const previous: StoredKeyValue[] = []
+    for (const { key, head } of deleted) {
+      previous.push(
+        options.isKeysOnly === true ? keyOnlyPair(key, head) : getKeyRecord(this.batch, head),
+      )
+      const revision = this.nextRevision()
+      const record = putKeyRecord(this.batch, revision, {
+        fields: { ...tombstoneFields, key },
+        isTombstone: true,
+      })
+      this.putHead(record.key, head, { ...revision, isTombstone: true, created: 0, version: 0 })
+      this.state.counts.noteHead(this.batch, record.key, { alive: -1, heads: 0 })
+      const keyValue = deletedKeyValue(record.key, revision.main)
+      this.changes.push({ kind: 'delete', keyValue, sub: revision.sub })
+    }
+    return previous
+  }
+
+  /** Ends the request. Undefined: nothing changed, and the revision stays. */
+  end(): RevisionChanges | undefined {
+    assert(this.isOpen, 'a write ends once')
+    this.isOpen = false
+    if (this.changes.length === 0) return undefined
+    assert(this.state.newestRevision === this.beginRevision, 'writes follow one another')
+    this.state.newestRevision = this.beginRevision + 1
+    return { revision: this.beginRevision + 1, changes: this.changes }
+  }
+
+  private nextRevision(): Revision {
+    assert(this.isOpen, 'nothing is written after the end')
+    return { main: this.beginRevision + 1, sub: this.changes.length }
+  }
+
+  private headsOf(range: KeyRange): { readonly key: Uint8Array; readonly head: KeyHead }[] {
+    if (isEmptyRange(range)) return []
+    if (range.end === undefined) {
+      const head = findHead(this.batch, range.start)
+      return head?.isTombstone === false ? [{ key: range.start, head }] : []
+    }
+    const found: { readonly key: Uint8Array; readonly head: KeyHead }[] = []
+    for (const { key, encodedHead } of scanHeads(this.batch, boundsOf(range))) {
+      if (!isDeletedHead(encodedHead)) found.push({ key, head: decodeHead(encodedHead) })
+    }
+    return found
+  }
+
+  private putHead(
+    key: Uint8Array,
+    previous: KeyHead | undefined,
+    version: Omit<KeyHead, 'historyNumber'>,
+  ): void {
+    if (previous !== undefined) keepInHistory(this.batch, key, previous)
+    const historyNumber =
+      previous?.historyNumber ?? (key.length > partSizeBytesMax ? takeLongKeyNumber(this.batch) : 0)
+    putHead(this.batch, key, { ...version, historyNumber })
+  }
+}
+
+/** What the record of a delete holds beside the key: nothing. */
+const tombstoneFields = {
+  value: emptyBytes,
+  createRevision: 0,
+  modRevision: 0,
+  version: 0,
+  lease: noLease,
+}
+
+class PutOutcomeInBatch implements PutOutcome {
+  readonly current: StoredKeyValue
+  private readonly batch: BackendBatch
+  private readonly previousHead: KeyHead | undefined
+
+  constructor(batch: BackendBatch, current: StoredKeyValue, previousHead: KeyHead | undefined) {
+    this.batch = batch
+    this.current = current
+    this.previousHead = previousHead
+  }
+
+  get previous(): StoredKeyValue | undefined {
+    return this.previousHead === undefined ? undefined : getKeyRecord(this.batch, this.previousHead)
+  }
+}
