@@ -2,7 +2,7 @@
 import { leaseId, noLease, type LeaseId } from '../base/ids.ts'
 import { StoreError } from '../errors/store-error.ts'
 import { keyRangeOfWire } from '../mvcc/key-range.ts'
-import type { WriteView } from '../mvcc/mvcc-store.ts'
+import type { WriteView } from '../mvcc/write-view.ts'
 import type { StoredKeyValue } from '../mvcc/stored-key-value.ts'
 import type { DeleteRangeRequest, PutRequest } from '../proto/gen/rpc.ts'
 import type { DeleteRangeResult, PutResult } from './apply-result.ts'

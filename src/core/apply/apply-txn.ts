@@ -201,3 +201,12 @@ export function readTxn(
   const responses: RangeResult[] = ranges.map((range) => readRangeRequest(reader, range))
   return { kind: 'txn', hasSucceeded: path.hasSucceeded, responses, revision: bounds.current }
 }
+
+/** How many transactions lie within each other; 1 for one without a nested one. */
+export function txnDepth(request: TxnRequest): number {
+  let deepest = 0
+  for (const { request: operation } of [...request.success, ...request.failure]) {
+    if (operation?.$case === 'requestTxn') deepest = Math.max(deepest, txnDepth(operation.value))
+  }
+  return deepest + 1
+}

@@ -8,7 +8,7 @@
 import { compareBytes } from '../base/bytes.ts'
 import { StoreError } from '../errors/store-error.ts'
 import { keyRangeOfWire, type KeyRange } from '../mvcc/key-range.ts'
-import type { ReadRangeOptions, ReadRangeResult } from '../mvcc/mvcc-store.ts'
+import type { ReadRangeOptions, ReadRangeResult } from '../mvcc/read-view.ts'
 import type { StoredKeyValue } from '../mvcc/stored-key-value.ts'
 import {
   RangeRequest_SortOrder,

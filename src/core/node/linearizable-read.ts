@@ -20,6 +20,9 @@ import type { RequestIds } from './request-ids.ts'
 /** A lost question is repeated after this long; etcd's figure. */
 const retryMs = 500
 
+/** Time of asking of a question that must be put again in the next turn. */
+const askAgain = Number.NEGATIVE_INFINITY
+
 /** Reads that may wait; each is one small record. */
 const waitingCountMax = 100_000
 
@@ -87,9 +90,13 @@ export class LinearizableReads {
     })
   }
 
-  /** Starts the next round when none is under way; called in each of the driver's turns. */
+  /** Starts the next round when none is under way, or repeats a question at once; called in each of the driver's turns. */
   pump(): void {
-    if (this.round !== undefined || this.joining.length === 0) return
+    if (this.round !== undefined) {
+      if (this.round.index === undefined && this.round.sentMs === askAgain) this.attempt(this.round)
+      return
+    }
+    if (this.joining.length === 0) return
     const waiters = this.joining.filter((waiter) => !waiter.isEnded)
     this.joining = []
     if (waiters.length === 0) return
@@ -131,7 +138,7 @@ export class LinearizableReads {
     const round = this.round
     if (round === undefined || round.index !== undefined) return
     if (round.attempts.size === 0) {
-      round.sentMs = Number.NEGATIVE_INFINITY
+      round.sentMs = askAgain
       this.options.wake()
       return
     }
@@ -141,7 +148,9 @@ export class LinearizableReads {
   /** The first entry of a term was applied: a leader may answer now what it had to leave open. */
   noteTermStart(): void {
     const round = this.round
-    if (round !== undefined && round.index === undefined) round.sentMs = Number.NEGATIVE_INFINITY
+    if (round === undefined || round.index !== undefined) return
+    round.sentMs = askAgain
+    this.options.wake()
   }
 
   /** Repeats an unanswered question and ends waits that are over; a few times a second, and after a new leader. */

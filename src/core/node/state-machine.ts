@@ -119,24 +119,33 @@ export class StateMachine {
     this.watchHub.reset(state.store)
     old.isReplaced = true
     this.closeWhenUnread(old)
+    if (!state.store.hasCompactionWork) this.releaseCompactionWaiters()
     this.scheduleCompaction()
   }
 
   /**
    * The whole state as of the last applied entry, for a peer. No entry may be applied between reading `appliedIndex` and
-   * this call. The iteration must be ended, however it ends.
+   * this call. `release` must be called in the end, whether the chunks were read or not.
    */
-  exportState(): AsyncIterable<Uint8Array> {
+  exportState(): { readonly chunks: AsyncIterable<Uint8Array>; readonly release: () => void } {
     const database = this.database
-    const release = this.retain(database)
-    const chunks = this.parts.factory.exportView(database.state.backend.openView())
-    return (async function* () {
-      try {
-        yield* chunks
-      } finally {
-        release()
-      }
-    })()
+    const releaseDatabase = this.retain(database)
+    const view = database.state.backend.openView()
+    const { factory } = this.parts
+    let isStarted = false
+    const chunks = {
+      [Symbol.asyncIterator]: () => {
+        isStarted = true
+        return factory.exportView(view)[Symbol.asyncIterator]()
+      },
+    }
+    const release = (): void => {
+      // Once the export has begun it closes the view itself, however it ends.
+      if (!isStarted) view.close()
+      isStarted = true
+      releaseDatabase()
+    }
+    return { chunks, release }
   }
 
   /** Runs something that reads the database over many turns. */
@@ -160,7 +169,7 @@ export class StateMachine {
     this.isClosed = true
     this.stopCompaction()
     this.watchHub.dispose()
-    for (const done of this.compactionWaiters.splice(0)) done()
+    this.releaseCompactionWaiters()
   }
 
   /** Makes everything durable and closes. @throws StorageFault */
@@ -219,6 +228,12 @@ export class StateMachine {
     this.compactionTimer = undefined
   }
 
+  private releaseCompactionWaiters(): void {
+    const waiters = this.compactionWaiters
+    this.compactionWaiters = []
+    for (const done of waiters) done()
+  }
+
   /** One bounded step between two apply turns; its batch carries no applied index, so it can run at any time. */
   private stepCompaction(): void {
     try {
@@ -230,7 +245,7 @@ export class StateMachine {
         this.parts.logger.info('finished scheduled compaction', {
           compactRevision: store.compactedRevision,
         })
-        for (const done of this.compactionWaiters.splice(0)) done()
+        this.releaseCompactionWaiters()
       }
       this.scheduleCompaction()
     } catch (error) {

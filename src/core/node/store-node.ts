@@ -1,29 +1,48 @@
 /**
  * One store node: builds its parts, starts and stops them in order, and is the door through which requests come in.
+ *
+ * The way of a put: `put` → `Proposals` (queued, encoded) → `RaftLoop` (proposed with all others of the turn, written to the
+ * log, synced, sent) → `StateMachine` and `Applier` (effects, one batch) → the waiter in `Proposals` → the caller. The way of
+ * a linearizable range: `range` → `LinearizableReads` (one question to the leader for all that wait) → the local store.
  */
 import type {
+  Alarm,
   AlarmResult,
+  ApplyResult,
   CompactResult,
   DeleteRangeResult,
   PutResult,
   RangeResult,
   TxnResult,
 } from '../apply/apply-result.ts'
-import { InvariantViolation } from '../base/assert.ts'
-import type { ClusterId, NodeId } from '../base/ids.ts'
+import { isReadOnlyTxn, isSerializableTxn, readTxn, txnDepth } from '../apply/apply-txn.ts'
+import { alarmTypeOf } from '../apply/alarm-store.ts'
+import { readRangeRequest } from '../apply/range-request.ts'
+import type { LoggedRequest } from '../apply/request-envelope.ts'
+import { costOfPut, costOfTxn } from '../apply/write-cost.ts'
+import { assert } from '../base/assert.ts'
+import { hexId, noNode, type ClusterId, type NodeId } from '../base/ids.ts'
+import { errorTable } from '../errors/error-table.ts'
+import { StoreError } from '../errors/store-error.ts'
 import type { Member } from '../membership/member.ts'
-import type {
-  AlarmRequest,
-  CompactionRequest,
-  DeleteRangeRequest,
-  PutRequest,
-  RangeRequest,
-  TxnRequest,
+import type { MvccStore } from '../mvcc/mvcc-store.ts'
+import type { PeerTransportHost } from '../peer/peer-transport.ts'
+import {
+  AlarmRequest_AlarmAction,
+  AlarmType,
+  type AlarmRequest,
+  type CompactionRequest,
+  type DeleteRangeRequest,
+  type PutRequest,
+  type RangeRequest,
+  type TxnRequest,
 } from '../proto/gen/rpc.ts'
-import type { Term } from '../raft/message.ts'
+import type { SnapshotMessage, Term } from '../raft/message.ts'
 import type { WatchHub } from '../watch/watch-hub.ts'
+import { chooseTransferee, transferLeadership } from './leader-transfer.ts'
 import type { NodeConfig } from './node-config.ts'
 import type { NodeEnvironment } from './node-environment.ts'
+import { buildNode, type NodeParts } from './node-parts.ts'
 import type { NodeStatus, StopReason } from './node-status.ts'
 
 /** Options of every call that may wait. */
@@ -40,8 +59,17 @@ export interface HashKvResult {
   readonly revision: number
 }
 
+/** A removed member stops this long after it learned so, so that what it still acknowledges gets through. */
+const removalDelayMs = 1_000
+
+/** Transactions within transactions. What comes in deeper could not be decoded any more where it is applied. */
+const txnDepthMax = 40
+
+/** A leader that stops waits this long for another one; longer would only keep clients from those that run. */
+const transferBeforeStopMs = 1_000
+
 /**
- * A running node. Every method may reject with `StoreError` `stopped` once it is not running any more.
+ * A running node. Every request rejects with `StoreError` `stopped` once it is not running any more.
  */
 export class StoreNode {
   readonly memberId: NodeId
@@ -50,60 +78,403 @@ export class StoreNode {
   readonly ready: Promise<void>
   /** Resolves when the node has stopped, whether by itself or asked to. */
   readonly stopped: Promise<StopReason>
-  /** Feeds watchers; lives as long as the node. */
-  readonly watchHub: WatchHub
+  private readonly config: NodeConfig
+  private readonly parts: NodeParts
+  private readonly releaseDirectory: () => Promise<void>
+  private phase: 'running' | 'stopping' | 'killed' = 'running'
+  private ending: Promise<void> | undefined
+  private announceStop: (reason: StopReason) => void = () => undefined
 
-  private constructor() {
-    throw new InvariantViolation('under construction')
+  private constructor(parts: NodeParts, config: NodeConfig, releaseDirectory: () => Promise<void>) {
+    this.parts = parts
+    this.config = config
+    this.releaseDirectory = releaseDirectory
+    this.memberId = parts.memberId
+    this.clusterId = parts.clusterId
+    this.stopped = new Promise((resolve) => {
+      this.announceStop = resolve
+    })
+    this.ready = Promise.race([
+      this.publish(),
+      this.stopped.then(() => Promise.reject(new StoreError('stopped'))),
+    ])
+    // Whoever does not wait for readiness learns of a stop through `stopped`.
+    this.ready.catch(() => undefined)
   }
 
   /**
    * Recovers what the data directory holds, or begins a new one, and starts.
-   * @throws StorageFault for damaged data; Error with a plain sentence for a directory or configuration that does not fit
+   * @throws StorageFault for damaged data; ConfigurationError, or the transport's error, when it cannot run like this
    */
-  static start(environment: NodeEnvironment, config: NodeConfig): Promise<StoreNode> {
-    throw new InvariantViolation(
-      `under construction ${config.name} ${String(environment.clock.wallMs())}`,
-    )
+  static async start(environment: NodeEnvironment, config: NodeConfig): Promise<StoreNode> {
+    await environment.fileSystem.makeDirectory(config.dataDirectory)
+    const lock = await environment.lockDirectory(config.dataDirectory)
+    const late: { node?: StoreNode; fault?: Error } = {}
+    try {
+      const parts = await buildNode(environment, config, {
+        onFault: (fault) => {
+          late.fault ??= fault
+          late.node?.fail(fault)
+        },
+        onMembershipChange: () => late.node?.noteMembership(),
+      })
+      const node = new StoreNode(parts, config, () => lock.release())
+      late.node = node
+      await node.run()
+      if (late.fault !== undefined) node.fail(late.fault)
+      return node
+    } catch (error) {
+      await lock.release()
+      throw error
+    }
+  }
+
+  /** Feeds watchers; lives as long as the node. */
+  get watchHub(): WatchHub {
+    return this.parts.machine.watchHub
   }
 
   /** 0 while none is known. */
   get leaderId(): NodeId {
-    throw new InvariantViolation('under construction')
-  }
-  get raftTerm(): Term {
-    throw new InvariantViolation('under construction')
-  }
-  get currentRevision(): number {
-    throw new InvariantViolation('under construction')
-  }
-  get isLearner(): boolean {
-    throw new InvariantViolation('under construction')
+    return this.parts.leadership.leader
   }
 
-  declare put: (request: PutRequest, options?: CallOptions) => Promise<PutResult>
-  declare deleteRange: (
+  get raftTerm(): Term {
+    return this.parts.raft.term
+  }
+
+  get currentRevision(): number {
+    return this.store.currentRevision
+  }
+
+  get isLearner(): boolean {
+    return this.parts.raft.confState.learners.includes(this.memberId)
+  }
+
+  async put(request: PutRequest, options: CallOptions = {}): Promise<PutResult> {
+    this.refuseWithoutRoom(costOfPut(request))
+    const result = await this.propose({ kind: 'put', request }, options)
+    assert(result.kind === 'put', 'a put is answered as a put')
+    return result
+  }
+
+  async deleteRange(
     request: DeleteRangeRequest,
-    options?: CallOptions,
-  ) => Promise<DeleteRangeResult>
+    options: CallOptions = {},
+  ): Promise<DeleteRangeResult> {
+    const result = await this.propose({ kind: 'deleteRange', request }, options)
+    assert(result.kind === 'deleteRange', 'a delete is answered as a delete')
+    return result
+  }
+
   /** A transaction of reads alone is served like a range, without the log. */
-  declare txn: (request: TxnRequest, options?: CallOptions) => Promise<TxnResult>
+  async txn(request: TxnRequest, options: CallOptions = {}): Promise<TxnResult> {
+    if (txnDepth(request) > txnDepthMax) throw new StoreError('tooManyOps')
+    if (isReadOnlyTxn(request)) {
+      if (!isSerializableTxn(request)) await this.confirmReads(options)
+      this.assertRunning()
+      const { currentRevision: current, compactedRevision: compacted } = this.store
+      return readTxn(this.store, request, { current, compacted })
+    }
+    this.refuseWithoutRoom(costOfTxn(request))
+    const result = await this.propose({ kind: 'txn', request }, options)
+    assert(result.kind === 'txn', 'a transaction is answered as a transaction')
+    return result
+  }
+
   /** `physical` waits until superseded revisions are really gone. */
-  declare compact: (request: CompactionRequest, options?: CallOptions) => Promise<CompactResult>
-  declare range: (request: RangeRequest, options?: CallOptions) => Promise<RangeResult>
+  async compact(request: CompactionRequest, options: CallOptions = {}): Promise<CompactResult> {
+    const result = await this.propose({ kind: 'compact', request }, options)
+    assert(result.kind === 'compact', 'a compaction is answered as a compaction')
+    if (request.physical) {
+      await this.parts.machine.compactionDone()
+      this.assertRunning()
+    }
+    return result
+  }
+
+  async range(request: RangeRequest, options: CallOptions = {}): Promise<RangeResult> {
+    if (!request.serializable) await this.confirmReads(options)
+    this.assertRunning()
+    return readRangeRequest(this.store, request)
+  }
+
   /** Waits until this node has applied everything committed before the call. */
-  declare confirmReads: (options?: CallOptions) => Promise<void>
-  declare alarm: (request: AlarmRequest, options?: CallOptions) => Promise<AlarmResult>
+  confirmReads(options: CallOptions = {}): Promise<void> {
+    return this.parts.reads.confirm(options.signal)
+  }
+
+  async alarm(request: AlarmRequest, options: CallOptions = {}): Promise<AlarmResult> {
+    const result = await this.propose({ kind: 'alarm', request }, options)
+    assert(result.kind === 'alarm', 'an alarm request is answered as one')
+    return result
+  }
+
   /** Sorted by id. */
-  declare listMembers: (
+  async listMembers(
     options: CallOptions & { readonly isLinearizable: boolean },
-  ) => Promise<readonly Member[]>
-  declare hashKv: (revision: number) => Promise<HashKvResult>
-  declare status: () => NodeStatus
-  /** Hands leadership to the voter connected longest; `target` 0 lets the node choose. */
-  declare transferLeadership: (target: NodeId, options?: CallOptions) => Promise<void>
+  ): Promise<readonly Member[]> {
+    if (options.isLinearizable) await this.confirmReads(options)
+    this.assertRunning()
+    return this.parts.machine.state.membership.list()
+  }
+
+  /** @param revision  0: the current one. @throws StoreError `compacted`, `futureRevision` */
+  async hashKv(revision: number): Promise<HashKvResult> {
+    this.assertRunning()
+    const hash = await this.parts.machine.withDatabase(({ store }) => store.hashAt(revision))
+    return { ...hash, revision: this.currentRevision }
+  }
+
+  status(): NodeStatus {
+    const { machine, raft, leadership, quota } = this.parts
+    const { backend, store, alarms } = machine.state
+    const { progress } = raft.status()
+    const size = backend.size()
+    return {
+      version: this.config.reportedVersion,
+      storageVersion: this.config.reportedVersion.replace(/\.\d+$/, '.0'),
+      leader: leadership.leader,
+      role: leadership.role,
+      isLearner: this.isLearner,
+      raftIndex: raft.commit,
+      raftAppliedIndex: machine.appliedIndex,
+      raftTerm: raft.term,
+      revision: store.currentRevision,
+      compactedRevision: store.compactedRevision,
+      dbSizeBytes: size.allocatedSizeBytes,
+      dbSizeInUseBytes: size.usedSizeBytes,
+      dbQuotaBytes: quota.limitBytes ?? 0,
+      alarms: alarms.list(),
+      errors: errorsOf(leadership.leader, alarms.list()),
+      progress,
+    }
+  }
+
+  /**
+   * Hands leadership to a voter; 0 lets the node choose the one connected longest.
+   * @throws StoreError `notLeader`, `badLeaderTransferee`, `leaderTransferTimeout`
+   */
+  async transferLeadership(target: NodeId, options: CallOptions = {}): Promise<void> {
+    this.assertRunning()
+    const { raft, peers } = this.parts
+    const chosen =
+      target === noNode ? chooseTransferee(raft, peers.connectedLongestFirst()) : target
+    const timeoutMs = this.config.requestTimeoutMs
+    await transferLeadership(this.parts, chosen, { ...options, timeoutMs })
+  }
+
   /** Graceful: hands over leadership, finishes what is being applied, makes everything durable, closes. */
-  declare stop: () => Promise<void>
-  /** For the simulator: everything ends at once, as if the power had failed. No effect follows. */
-  declare kill: () => void
+  stop(): Promise<void> {
+    return this.end({ kind: 'stopped' })
+  }
+
+  /** For the simulator: everything ends at once, as if the power had failed. No effect follows, nothing is answered. */
+  kill(): void {
+    this.phase = 'killed'
+    const { loop, machine, firstElection } = this.parts
+    loop.halt()
+    firstElection.stop()
+    machine.halt()
+  }
+
+  private get store(): MvccStore {
+    return this.parts.machine.state.store
+  }
+
+  private async run(): Promise<void> {
+    const { transport, loop, firstElection } = this.parts
+    try {
+      await transport.start(this.transportHost())
+    } catch (error) {
+      await this.closeParts()
+      throw error
+    }
+    loop.start()
+    if (this.config.advancesElectionTicks) firstElection.start()
+    this.noteMembership()
+  }
+
+  private transportHost(): PeerTransportHost {
+    const { loop, raft, sender, machine } = this.parts
+    return {
+      receive: (message) => {
+        loop.receive(message)
+      },
+      receiveSnapshot: (message, chunks) => this.receiveSnapshot(message, chunks),
+      reportUnreachable: (peer) => {
+        if (this.phase !== 'running') return
+        raft.reportUnreachable(peer)
+        loop.wake()
+      },
+      reportSnapshot: (peer, outcome) => {
+        if (this.phase === 'killed') return
+        sender.finish(peer, outcome)
+        raft.reportSnapshot(peer, outcome)
+        loop.wake()
+      },
+      isRemoved: (peer) => machine.state.membership.isRemoved(peer),
+      reportSelfRemoved: () => {
+        if (this.phase === 'running') void this.end({ kind: 'removed' })
+      },
+    }
+  }
+
+  /** The database first, then the message: Raft may accept only what is stored. */
+  private async receiveSnapshot(
+    message: SnapshotMessage,
+    chunks: AsyncIterable<Uint8Array>,
+  ): Promise<void> {
+    const { folder, loop, machine, logger } = this.parts
+    const { metadata } = message.snapshot
+    if (metadata.index > machine.appliedIndex) {
+      await folder.receive(metadata, chunks)
+      logger.info('received database snapshot', {
+        from: hexId(message.from),
+        index: metadata.index,
+      })
+    }
+    if (this.phase === 'running') loop.receive(message)
+  }
+
+  /** Tells the cluster this member's name and client URLs, as often as it takes. */
+  private async publish(): Promise<void> {
+    const { name, advertiseClientUrls } = this.config
+    const request = {
+      memberID: this.memberId,
+      memberAttributes: { name, clientUrls: [...advertiseClientUrls] },
+    }
+    // The constructor is still running; the queue is there, the driver is not.
+    await Promise.resolve()
+    for (;;) {
+      try {
+        await this.parts.proposals.submit({ kind: 'memberAttributes', request })
+        this.parts.logger.info('published local member to cluster through raft', {
+          member: hexId(this.memberId),
+          name,
+        })
+        return
+      } catch (error) {
+        if (!(error instanceof StoreError) || error.code === 'stopped') throw error
+        this.parts.logger.warn('publishing this member took too long; trying again', {
+          reason: error.message,
+        })
+      }
+    }
+  }
+
+  private propose(logged: LoggedRequest, options: CallOptions): Promise<ApplyResult> {
+    const { raft, machine, proposals } = this.parts
+    if (raft.commit - machine.appliedIndex > this.config.applyLagEntriesMax) {
+      return Promise.reject(new StoreError('tooManyRequests'))
+    }
+    return proposals.submit(logged, options.signal)
+  }
+
+  /** @throws StoreError `noSpace`, after asking the cluster to raise the alarm */
+  private refuseWithoutRoom(costBytes: number): void {
+    const { quota, machine, proposals, logger } = this.parts
+    if (quota.hasRoomFor(machine.state.backend, costBytes)) return
+    const isKnown = machine.state.alarms
+      .list('noSpace')
+      .some((alarm) => alarm.memberId === this.memberId)
+    if (!isKnown) {
+      const request: AlarmRequest = {
+        action: AlarmRequest_AlarmAction.ACTIVATE,
+        memberID: this.memberId,
+        alarm: AlarmType.NOSPACE,
+      }
+      proposals.submit({ kind: 'alarm', request }).catch((error: unknown) => {
+        logger.warn('the alarm about missing space could not be raised', { reason: String(error) })
+      })
+    }
+    throw new StoreError('noSpace')
+  }
+
+  private assertRunning(): void {
+    if (this.phase !== 'running') throw new StoreError('stopped')
+  }
+
+  /** A member that was removed stops by itself. */
+  private noteMembership(): void {
+    const { machine, clock, logger } = this.parts
+    if (!machine.state.membership.isRemoved(this.memberId)) return
+    logger.warn('the member has been permanently removed from the cluster', {
+      member: hexId(this.memberId),
+    })
+    clock.setTimer(removalDelayMs, () => {
+      if (this.phase === 'running') void this.end({ kind: 'removed' })
+    })
+  }
+
+  /** A bug, or data that cannot be relied on: nothing is served any more. */
+  private fail(fault: Error): void {
+    if (this.phase === 'killed') return
+    this.parts.logger.error('the node stops: its state can no longer be relied on', {
+      fault: fault.message,
+      kind: fault.name,
+    })
+    void this.end({ kind: 'fault', error: fault })
+  }
+
+  private end(reason: StopReason): Promise<void> {
+    this.ending ??= this.endOnce(reason)
+    return this.ending
+  }
+
+  private async endOnce(reason: StopReason): Promise<void> {
+    const { loop, proposals, reads, firstElection, logger } = this.parts
+    logger.info('closing etcd server', { reason: reason.kind })
+    firstElection.stop()
+    if (reason.kind === 'stopped') await this.handOver()
+    this.phase = 'stopping'
+    proposals.stop()
+    reads.stop()
+    await loop.finish()
+    await this.closeParts()
+    await this.releaseDirectory()
+    logger.info('closed etcd server', {})
+    this.announceStop(reason)
+  }
+
+  private async handOver(): Promise<void> {
+    const { raft, peers, logger } = this.parts
+    if (raft.leader !== raft.id || raft.confState.voters.length < 2) return
+    const target = chooseTransferee(raft, peers.connectedLongestFirst())
+    if (target === noNode) return
+    try {
+      await transferLeadership(this.parts, target, { timeoutMs: transferBeforeStopMs })
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error
+      logger.warn('nobody took over leadership before the stop', { target: hexId(target) })
+    }
+  }
+
+  /** Closes in the order of dependence. One part that cannot be closed does not keep the others open. */
+  private async closeParts(): Promise<void> {
+    const { transport, machine, wal, sender, logger } = this.parts
+    sender.halt()
+    const steps: readonly [string, () => Promise<void>][] = [
+      ['transport', () => transport.stop()],
+      ['database', () => machine.close()],
+      ['log', () => wal.close()],
+    ]
+    for (const [part, close] of steps) {
+      try {
+        await close()
+      } catch (error) {
+        logger.error('a part of the node could not be closed', { part, reason: String(error) })
+      }
+    }
+  }
+}
+
+/** As etcd words them: `etcdserver: no leader`, and one text per alarm. */
+function errorsOf(leader: NodeId, alarms: readonly Alarm[]): readonly string[] {
+  const errors: string[] = leader === noNode ? [errorTable.noLeader.text] : []
+  for (const { memberId, alarm } of alarms) {
+    const name = alarmTypeOf(alarm) === AlarmType.NOSPACE ? 'NOSPACE' : 'CORRUPT'
+    errors.push(`memberID:${memberId.toString()} alarm:${name}`)
+  }
+  return errors
 }

@@ -1,0 +1,343 @@
+/**
+ * The driver: gives Raft its messages and ticks, and carries out what it wants done, in the one safe order.
+ *
+ * The problem: nothing may leave this node, neither a message nor an answer, that relies on bytes which a power cut could
+ * still take away; and yet a sync must not be paid for each request alone. The plain idea: two activities that never
+ * overlap themselves. A *turn* runs when input has arrived: it steps the messages, then the ticks, then proposes all that
+ * was queued. The *drive* takes one Ready after the other: send what vouches for nothing, write the log and sync once,
+ * send what vouches for it, apply what is committed, advance. While the drive waits for the disk, turns go on, and what
+ * they propose gathers for the next Ready: that is the group commit.
+ *
+ * Messages come before ticks, so that a node that was paused hears its leader before it judges it dead.
+ */
+import type { ApplyHost, ApplyTurn, EntryOutcome } from '../apply/applier.ts'
+import type { Clock } from '../base/clock.ts'
+import { hexId } from '../base/ids.ts'
+import type { Logger } from '../base/logger.ts'
+import type { PeerTransport } from '../peer/peer-transport.ts'
+import type { MemoryLogStorage } from '../raft/memory-log-storage.ts'
+import type { Entry, Message } from '../raft/message.ts'
+import type { RaftNode } from '../raft/raft-node.ts'
+import type { Ready } from '../raft/ready.ts'
+import type { WriteAheadLog } from '../wal/write-ahead-log.ts'
+import type { Leadership } from './leadership.ts'
+import type { LinearizableReads } from './linearizable-read.ts'
+import type { PeerDirectory } from './peer-directory.ts'
+import type { Proposals } from './proposals.ts'
+import type { SnapshotPolicy } from './snapshot-policy.ts'
+import type { SnapshotSender } from './snapshot-sender.ts'
+import type { StateMachine } from './state-machine.ts'
+import { TickSource } from './tick-source.ts'
+
+/** Messages that may wait for the next turn. Raft bears the loss of any of them. */
+const inboxCountMax = 16_384
+
+/** Entries applied in one go; between two such runs messages and ticks are looked after. */
+const applyRunEntriesMax = 1_000
+
+/** Missed ticks that a node without the lead makes up for: it must first read what waits in its sockets. */
+const followerCatchUpTicksMax = 2
+
+/** How often files that are not needed any more are removed; etcd's figure. */
+const purgeIntervalMs = 30_000
+
+export interface RaftLoopParts {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly raft: RaftNode
+  readonly storage: MemoryLogStorage
+  readonly wal: WriteAheadLog
+  readonly transport: PeerTransport
+  readonly machine: StateMachine
+  readonly proposals: Proposals
+  readonly reads: LinearizableReads
+  readonly leadership: Leadership
+  readonly peers: PeerDirectory
+  readonly snapshots: SnapshotPolicy
+  readonly sender: SnapshotSender
+}
+
+export interface RaftLoopOptions {
+  readonly heartbeatMs: number
+  readonly electionTicks: number
+  /** Plants the bug M1. */
+  readonly acknowledgesBeforeSync: boolean
+  /** The node must stop: a bug, or a disk that cannot be relied on. */
+  readonly onFault: (fault: Error) => void
+  /** The members changed, or their attributes. */
+  readonly onMembershipChange: () => void
+}
+
+/** Drives one Raft node. */
+export class RaftLoop {
+  private readonly parts: RaftLoopParts
+  private readonly options: RaftLoopOptions
+  private readonly ticks: TickSource
+  private readonly applyHost: ApplyHost
+  private inbox: Message[] = []
+  private dueTicks = 0
+  private isTurnScheduled = false
+  private isDriving = false
+  private isHalted = false
+  private nextPurgeMs: number
+  /** Called when the present drive ends; see {@link finish}. */
+  private readonly idleListeners: (() => void)[] = []
+
+  constructor(parts: RaftLoopParts, options: RaftLoopOptions) {
+    this.parts = parts
+    this.options = options
+    this.nextPurgeMs = parts.clock.monotonicMs() + purgeIntervalMs
+    this.ticks = new TickSource(parts.clock, options.heartbeatMs, (count) => {
+      this.addTicks(count)
+    })
+    this.applyHost = {
+      applyConfChange: (change) => parts.raft.applyConfChange(change),
+      isAwaited: (id) => parts.proposals.isAwaited(id),
+    }
+  }
+
+  start(): void {
+    this.ticks.start()
+    this.wake()
+  }
+
+  /** A message from a peer; dropped when too many wait. */
+  receive(message: Message): void {
+    if (this.inbox.length >= inboxCountMax) return
+    this.inbox.push(message)
+    this.wake()
+  }
+
+  /** Lets so many ticks pass at the next turn, up to what the role can bear. */
+  addTicks(count: number): void {
+    this.dueTicks += count
+    this.wake()
+  }
+
+  /** Lets so many ticks pass at once: at start, when nobody can be leading yet. */
+  advanceElection(tickCount: number): void {
+    if (this.isHalted) return
+    for (let passed = 0; passed < tickCount; passed++) this.parts.raft.tick()
+    this.wake()
+  }
+
+  /** Campaigns at once; for a node that is the only voter. */
+  campaign(): void {
+    if (this.isHalted) return
+    this.parts.raft.campaign()
+    this.wake()
+  }
+
+  /** Schedules a turn; any number of calls make one. */
+  readonly wake = (): void => {
+    if (this.isTurnScheduled || this.isHalted) return
+    this.isTurnScheduled = true
+    this.parts.clock.nextTurn(() => {
+      this.isTurnScheduled = false
+      this.turn()
+    })
+  }
+
+  /** Ends at once: nothing is sent, written or applied any more, though a write under way may still reach the disk. */
+  halt(): void {
+    this.isHalted = true
+    this.ticks.stop()
+    this.inbox = []
+  }
+
+  /** Takes nothing new and resolves when the Ready in hand is done. */
+  finish(): Promise<void> {
+    this.halt()
+    if (!this.isDriving) return Promise.resolve()
+    return new Promise((resolve) => this.idleListeners.push(resolve))
+  }
+
+  private turn(): void {
+    if (this.isHalted) return
+    try {
+      this.takeInput()
+      if (this.isDriving) return
+      if (!this.parts.raft.hasReady() && !this.parts.snapshots.hasWork) return
+    } catch (error) {
+      this.fail(error)
+      return
+    }
+    this.isDriving = true
+    this.drive()
+      .catch((error: unknown) => {
+        this.fail(error)
+      })
+      .finally(() => {
+        this.isDriving = false
+        for (const listener of this.idleListeners.splice(0)) listener()
+        this.wakeForRest()
+      })
+  }
+
+  /** Input that came during the last steps of a drive must not wait for the next message. */
+  private wakeForRest(): void {
+    if (this.isHalted) return
+    if (this.parts.raft.hasReady() || this.parts.snapshots.hasWork) this.wake()
+  }
+
+  private takeInput(): void {
+    const { raft, proposals, reads } = this.parts
+    const messages = this.inbox
+    this.inbox = []
+    for (const message of messages) raft.step(message)
+    const tickCount = this.dueTicks
+    if (tickCount > 0) this.passTicks(tickCount)
+    proposals.flush((data) => raft.propose(data))
+    reads.pump()
+  }
+
+  private passTicks(tickCount: number): void {
+    const { raft, proposals, reads, snapshots, clock } = this.parts
+    this.dueTicks = 0
+    const limit = raft.role === 'leader' ? this.options.electionTicks - 1 : followerCatchUpTicksMax
+    for (let passed = 0; passed < Math.min(tickCount, limit); passed++) raft.tick()
+    if (tickCount > limit) {
+      this.parts.logger.warn('ticks were missed: the process was paused or overloaded', {
+        missedTicks: tickCount - limit,
+      })
+    }
+    proposals.sweep()
+    reads.sweep()
+    if (clock.monotonicMs() < this.nextPurgeMs) return
+    this.nextPurgeMs = clock.monotonicMs() + purgeIntervalMs
+    snapshots.requestPurge()
+  }
+
+  /** Takes one Ready after the other until there is nothing to do. */
+  private async drive(): Promise<void> {
+    const { raft, snapshots } = this.parts
+    while (!this.isHalted) {
+      if (snapshots.hasWork) await snapshots.record()
+      if (this.stopsHere()) return
+      this.takeInput()
+      if (!raft.hasReady()) return
+      await this.carryOut(raft.ready())
+    }
+  }
+
+  /** Read after an await, when the compiler still believes what was true before it. */
+  private stopsHere(): boolean {
+    return this.isHalted
+  }
+
+  private async carryOut(ready: Ready): Promise<void> {
+    const { raft, transport, reads } = this.parts
+    if (ready.softState !== undefined) this.noteSoftState(ready)
+    this.send(ready.messages)
+    reads.takeReadStates(ready.readStates)
+    if (this.options.acknowledgesBeforeSync) transport.send(ready.messagesAfterPersist)
+    await this.persist(ready)
+    if (this.stopsHere()) return
+    if (!this.options.acknowledgesBeforeSync) this.send(ready.messagesAfterPersist)
+    const deferred = await this.apply(ready.committedEntries)
+    if (this.stopsHere()) return
+    raft.advance()
+    // Whoever waits for a membership change may ask for the next one, which Raft takes only from here on.
+    this.parts.proposals.settle(deferred)
+    this.afterApply()
+  }
+
+  private noteSoftState(ready: Ready): void {
+    const { leadership, logger, raft } = this.parts
+    const state = ready.softState
+    if (state === undefined) return
+    const isOther = state.leader !== leadership.leader || state.role !== leadership.role
+    leadership.update(state)
+    if (isOther) {
+      logger.info('raft role changed', {
+        role: state.role,
+        leader: hexId(state.leader),
+        term: raft.term,
+      })
+    }
+  }
+
+  private send(messages: readonly Message[]): void {
+    if (messages.length === 0) return
+    const { transport, sender, raft } = this.parts
+    if (messages.every((message) => message.kind !== 'snapshot')) {
+      transport.send(messages)
+      return
+    }
+    transport.send(messages.filter((message) => message.kind !== 'snapshot'))
+    for (const message of messages) {
+      if (message.kind !== 'snapshot') continue
+      if (sender.send(message, raft.confState) === 'refused')
+        raft.reportSnapshot(message.to, 'failed')
+    }
+  }
+
+  /** Makes a Ready durable; see ready.ts, step 2. */
+  private async persist(ready: Ready): Promise<void> {
+    const { wal, storage, machine, snapshots, peers } = this.parts
+    const { snapshot, hardState, entries } = ready
+    if (snapshot !== undefined) await snapshots.recordReceived(snapshot)
+    if (hardState !== undefined || entries.length > 0) {
+      // The log record of a snapshot counts only together with a hard state that covers it.
+      await wal.save(hardState, entries, { mustSync: ready.mustSync || snapshot !== undefined })
+    }
+    if (this.stopsHere()) return
+    if (snapshot !== undefined) {
+      storage.applySnapshot(snapshot)
+      const { index } = snapshot.metadata
+      await machine.install(index)
+      snapshots.noteInstalled(index)
+      this.parts.logger.info('applied snapshot', { index, term: snapshot.metadata.term })
+      peers.follow(machine.state.membership.list())
+      this.options.onMembershipChange()
+    }
+    if (hardState !== undefined) storage.setHardState(hardState)
+    storage.append(entries)
+  }
+
+  /** Applies in bounded runs. Returns answers that must wait until Raft was advanced. */
+  private async apply(entries: readonly Entry[]): Promise<readonly EntryOutcome[]> {
+    const { machine, proposals } = this.parts
+    const deferred: EntryOutcome[] = []
+    for (let start = 0; start < entries.length; start += applyRunEntriesMax) {
+      await machine.state.backend.waitForRoom()
+      if (start > 0) await this.nextTurn()
+      if (this.stopsHere()) return deferred
+      const run = entries.slice(start, start + applyRunEntriesMax)
+      const turn = machine.apply(run, this.applyHost)
+      if (turn.isMembershipChanged) deferred.push(...turn.outcomes)
+      else proposals.settle(turn.outcomes)
+      this.noteApplied(turn)
+    }
+    return deferred
+  }
+
+  private noteApplied(turn: ApplyTurn): void {
+    const { reads, peers, machine } = this.parts
+    if (turn.hasTermStart) reads.noteTermStart()
+    reads.releaseApplied()
+    if (!turn.isMembershipChanged) return
+    peers.follow(machine.state.membership.list())
+    this.options.onMembershipChange()
+  }
+
+  private afterApply(): void {
+    const { machine, snapshots, sender, raft } = this.parts
+    const { appliedIndex, appliedTerm, state } = machine
+    snapshots.compactMemory(appliedIndex, sender.holdsLog)
+    snapshots.consider({ index: appliedIndex, term: appliedTerm, confState: raft.confState }, () =>
+      state.backend.flush(),
+    )
+  }
+
+  private nextTurn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.parts.clock.nextTurn(resolve)
+    })
+  }
+
+  private fail(error: unknown): void {
+    this.halt()
+    this.options.onFault(error instanceof Error ? error : new Error(String(error)))
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * When the log is cut: snapshots of our own, and how much stays for slow followers.
+ *
+ * A snapshot of our own holds no keys: the database *is* the state, so the snapshot only says "up to this index the
+ * database has everything". That must be true on disk first. Order: flush the database, write the snapshot file, record it
+ * in the log, and only then release the segments before it. A crash in between leaves an orphaned file at worst.
+ */
+import { emptyBytes } from '../base/bytes.ts'
+import type { Logger } from '../base/logger.ts'
+import type { FileSystem } from '../io/file-system.ts'
+import type { MemoryLogStorage } from '../raft/memory-log-storage.ts'
+import type { ConfState, LogIndex, Snapshot, SnapshotMetadata, Term } from '../raft/message.ts'
+import { purgeSnapshotFiles, saveSnapshotFile } from '../wal/snapshot-file.ts'
+import type { WriteAheadLog } from '../wal/write-ahead-log.ts'
+
+export interface SnapshotPolicyParts {
+  readonly logger: Logger
+  readonly fileSystem: FileSystem
+  readonly wal: WriteAheadLog
+  readonly storage: MemoryLogStorage
+  readonly snapshotDirectory: string
+}
+
+export interface SnapshotPolicyOptions {
+  /** Applied entries between two snapshots. */
+  readonly entryCount: number
+  /** Entries kept in memory behind the applied index. */
+  readonly catchUpEntryCount: number
+  readonly onFault: (fault: Error) => void
+  /** Tells the driver that {@link SnapshotPolicy.record} has something to do. */
+  readonly wake: () => void
+}
+
+/** What has been applied, as the driver knows it between two runs of entries. */
+export interface AppliedPosition {
+  readonly index: LogIndex
+  readonly term: Term
+  readonly confState: ConfState
+}
+
+/** Snapshots of one node's own log. */
+export class SnapshotPolicy {
+  private readonly parts: SnapshotPolicyParts
+  private readonly options: SnapshotPolicyOptions
+  /** Index of the newest recorded snapshot, own or received. */
+  private snapshotIndex: LogIndex
+  private isMaking = false
+  /** Written to its file, not yet recorded in the log. */
+  private written: SnapshotMetadata | undefined
+  private isPurgeDue = false
+
+  constructor(parts: SnapshotPolicyParts, options: SnapshotPolicyOptions, snapshotIndex: LogIndex) {
+    this.parts = parts
+    this.options = options
+    this.snapshotIndex = snapshotIndex
+  }
+
+  /** Begins a snapshot when enough was applied since the last one. Returns at once. */
+  consider(applied: AppliedPosition, flush: () => Promise<void>): void {
+    if (this.isMaking || applied.index - this.snapshotIndex < this.options.entryCount) return
+    this.isMaking = true
+    this.make(applied, flush).catch(this.options.onFault)
+  }
+
+  private async make(applied: AppliedPosition, flush: () => Promise<void>): Promise<void> {
+    await flush()
+    const { fileSystem, snapshotDirectory } = this.parts
+    const metadata: SnapshotMetadata = applied
+    await saveSnapshotFile(fileSystem, snapshotDirectory, { metadata, data: emptyBytes })
+    this.written = metadata
+    this.options.wake()
+  }
+
+  /** Whether {@link record} has something to do. */
+  get hasWork(): boolean {
+    return this.written !== undefined || this.isPurgeDue
+  }
+
+  /** Puts a written snapshot into the log, and purges; to be called where nothing else writes to the log. */
+  async record(): Promise<void> {
+    const { wal, logger, fileSystem, snapshotDirectory } = this.parts
+    const metadata = this.written
+    if (metadata !== undefined) {
+      this.written = undefined
+      // A snapshot received meanwhile may have overtaken this one.
+      if (metadata.index > this.snapshotIndex) {
+        await wal.saveSnapshotMarker(metadata)
+        this.snapshotIndex = metadata.index
+        wal.releaseTo(metadata.index)
+        logger.info('saved snapshot', { index: metadata.index, term: metadata.term })
+      }
+      this.isMaking = false
+    }
+    if (!this.isPurgeDue) return
+    this.isPurgeDue = false
+    const removed = [
+      ...(await wal.purge()),
+      ...(await purgeSnapshotFiles(fileSystem, snapshotDirectory)),
+    ]
+    if (removed.length > 0) logger.info('purged files', { removed })
+  }
+
+  /** Asks for a purge at the next {@link record}. */
+  requestPurge(): void {
+    this.isPurgeDue = true
+    this.options.wake()
+  }
+
+  /**
+   * Stores a received snapshot's file and its record in the log; its database is stored already. The caller saves the
+   * hard state next and then calls {@link noteInstalled}.
+   */
+  async recordReceived(snapshot: Snapshot): Promise<void> {
+    const { fileSystem, snapshotDirectory, wal } = this.parts
+    await saveSnapshotFile(fileSystem, snapshotDirectory, snapshot)
+    await wal.saveSnapshotMarker(snapshot.metadata)
+  }
+
+  /** The received snapshot is durable together with the hard state that covers it. */
+  noteInstalled(index: LogIndex): void {
+    this.snapshotIndex = Math.max(this.snapshotIndex, index)
+    this.parts.wal.releaseTo(index)
+  }
+
+  /** Drops entries from memory that no follower within reach needs, in steps, because each one copies what is kept. */
+  compactMemory(appliedIndex: LogIndex, isHeld: boolean): void {
+    if (isHeld) return
+    const { storage } = this.parts
+    const { catchUpEntryCount, entryCount } = this.options
+    const step = Math.max(1, Math.min(1_000, entryCount))
+    const keptFrom = appliedIndex - catchUpEntryCount
+    if (keptFrom - storage.firstIndex() >= step) storage.compact(keptFrom)
+  }
+}
