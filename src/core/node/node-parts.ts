@@ -146,7 +146,7 @@ interface Connected {
 }
 
 function connect(context: Connected): NodeParts {
-  const { environment, config, boot, machine, raft, listener } = context
+  const { environment, config, boot, machine, raft } = context
   const { clock, logger } = environment
   const { memberId, clusterId } = boot
   const transport = environment.createTransport({
