@@ -169,11 +169,16 @@ export class Http2Call implements StreamCall {
     this.decide(status)
     if (this.stream.destroyed) return
     this.options.onFrameSent()
-    if (this.areHeadersSent) this.stream.end()
-    else {
-      this.stream.respond({ ...responseHeaders, ...statusTrailers(status) }, { endStream: true })
+    if (this.areHeadersSent) {
+      this.stream.end()
+      return
     }
-    // The rest of what the caller sends is of no interest and must not fill its window.
+    this.stream.respond({ ...responseHeaders, ...statusTrailers(status) }, { endStream: true })
+    this.stopReceiving()
+  }
+
+  /** The rest of what the caller sends is of no interest and must not fill its window. */
+  private stopReceiving(): void {
     if (!this.hasHalfClosed && !this.stream.readableEnded) this.stream.close(NGHTTP2_NO_ERROR)
   }
 
@@ -225,7 +230,11 @@ export class Http2Call implements StreamCall {
     if (this.areHeadersSent) return
     this.areHeadersSent = true
     this.stream.once('wantTrailers', () => {
-      this.stream.sendTrailers(this.trailers ?? statusTrailers(okStatus))
+      this.stream.sendTrailers(this.trailers ?? okTrailers)
+      // A reset in the same turn would overtake the trailers.
+      this.options.clock.nextTurn(() => {
+        this.stopReceiving()
+      })
     })
     this.stream.respond(this.isGzip ? gzipResponseHeaders : responseHeaders, waitForTrailers)
   }
