@@ -17,6 +17,8 @@ export interface HistoryRange {
   readonly from: number
   readonly to: number
   readonly revisionCountMax: number
+  /** No further revision is begun once so much was read. At least one is read, whatever its size. */
+  readonly sizeBytesMax?: number
 }
 
 /**
@@ -27,11 +29,12 @@ export interface HistoryRange {
 export function readChanges(
   reader: BackendReader,
   compactedRevision: number,
-  { from, to, revisionCountMax }: HistoryRange,
+  { from, to, revisionCountMax, sizeBytesMax = Number.POSITIVE_INFINITY }: HistoryRange,
 ): RevisionChanges[] {
   if (from < compactedRevision) {
     throw new StoreError('compacted', { requested: from, compacted: compactedRevision })
   }
+  let sizeBytes = 0
   const revisions: { readonly revision: number; readonly changes: Change[] }[] = []
   const bounds = {
     start: encodeRevisionKey(Math.max(from, 0), 0),
@@ -41,10 +44,11 @@ export function readChanges(
     const revision = mainOfRevisionKey(record.key)
     let latest = revisions.at(-1)
     if (latest?.revision !== revision) {
-      if (revisions.length === revisionCountMax) break
+      if (revisions.length === revisionCountMax || sizeBytes >= sizeBytesMax) break
       latest = { revision, changes: [] }
       revisions.push(latest)
     }
+    sizeBytes += record.value.length
     latest.changes.push(changeOf(record.key, encodedOfRecord(record.value), revision))
   }
   return revisions
