@@ -1,0 +1,182 @@
+/** Every connection of the app, saved or open. Its one owner: what is opened here is closed here. */
+
+import { randomUUID } from 'node:crypto'
+import type { Clock } from '../../core/base/clock.ts'
+import type { Disposable } from '../../core/base/disposable.ts'
+import type { Random } from '../../core/base/random.ts'
+import type {
+  ConnectionEvent,
+  ConnectionInfo,
+  OpenConnectionRequest,
+} from '../../preload/contract/connection.ts'
+import { HostError } from '../host-error.ts'
+import { Connection, type ConnectionDescription } from './connection.ts'
+import type { ConnectionProfile } from './connection-profile.ts'
+import type { ProfileStore } from './profile-store.ts'
+
+/** Id of the connection to the local cluster; there is one at a time. */
+export const playgroundConnectionId = 'playground'
+
+export class ConnectionManager implements Disposable {
+  private readonly environment: { readonly clock: Clock; readonly random: Random }
+  private readonly profiles: ProfileStore
+  private readonly open = new Map<string, Connection>()
+  private readonly listeners = new Set<(event: ConnectionEvent) => void>()
+  private readonly closeListeners = new Map<string, Set<() => void>>()
+
+  constructor(
+    environment: { readonly clock: Clock; readonly random: Random },
+    profiles: ProfileStore,
+  ) {
+    this.environment = environment
+    this.profiles = profiles
+  }
+
+  /** Open ones as they are, then saved ones that are closed. */
+  list(): readonly ConnectionInfo[] {
+    const closed = this.profiles.list().filter((profile) => !this.open.has(profile.id))
+    return [
+      ...[...this.open.values()].map((connection) => connection.info()),
+      ...closed.map(closedInfo),
+    ]
+  }
+
+  hasSaved(): boolean {
+    return this.profiles.list().length > 0
+  }
+
+  /** @throws HostError `unknownConnection` when it is not open */
+  get(id: string): Connection {
+    const connection = this.open.get(id)
+    if (connection === undefined) {
+      throw new HostError('unknownConnection', 'This connection is not open')
+    }
+    return connection
+  }
+
+  find(id: string): Connection | undefined {
+    return this.open.get(id)
+  }
+
+  /** Opens what the user typed. */
+  async openNew(request: OpenConnectionRequest): Promise<ConnectionInfo> {
+    const id = randomUUID()
+    const profile: ConnectionProfile = {
+      id,
+      name: request.name ?? defaultName(request.endpoints),
+      endpoints: [...request.endpoints],
+      environment: request.environment ?? 'none',
+      // A production cluster is opened for reading until somebody decides otherwise.
+      isReadOnly: request.environment === 'production',
+    }
+    const connection = this.connect({ ...profile, origin: request.isSaved ? 'saved' : 'launch' })
+    if (request.isSaved) await this.profiles.put(profile)
+    return connection.info()
+  }
+
+  /** Opens a saved one; an open one is returned as it is. */
+  openSaved(id: string): ConnectionInfo {
+    const connection = this.open.get(id)
+    if (connection !== undefined) return connection.info()
+    const profile = this.profiles.find(id)
+    if (profile === undefined) {
+      throw new HostError('unknownConnection', 'This connection is not saved any more')
+    }
+    return this.connect({ ...profile, origin: 'saved' }).info()
+  }
+
+  /** Opens the connection to the local cluster; an open one to other endpoints is closed first. */
+  openPlayground(endpoints: readonly string[]): Connection {
+    this.closeOpen(playgroundConnectionId)
+    return this.connect({
+      id: playgroundConnectionId,
+      name: 'Playground',
+      origin: 'playground',
+      environment: 'none',
+      isReadOnly: false,
+      endpoints,
+    })
+  }
+
+  close(id: string): void {
+    if (!this.closeOpen(id)) return
+    const profile = this.profiles.find(id)
+    if (profile === undefined) this.notify({ kind: 'removed', connectionId: id })
+    else this.notify({ kind: 'changed', connection: closedInfo(profile) })
+  }
+
+  async remove(id: string): Promise<void> {
+    this.closeOpen(id)
+    await this.profiles.remove(id)
+    this.notify({ kind: 'removed', connectionId: id })
+  }
+
+  async setReadOnly(id: string, isReadOnly: boolean): Promise<void> {
+    this.get(id).setReadOnly(isReadOnly)
+    const profile = this.profiles.find(id)
+    if (profile !== undefined) await this.profiles.put({ ...profile, isReadOnly })
+  }
+
+  onEvent(listener: (event: ConnectionEvent) => void): () => void {
+    this.listeners.add(listener)
+    return () => {
+      this.listeners.delete(listener)
+    }
+  }
+
+  /** Calls back once when the connection is closed, so that its streams end with it. */
+  onceClosed(id: string, listener: () => void): () => void {
+    const listeners = this.closeListeners.get(id) ?? new Set()
+    this.closeListeners.set(id, listeners)
+    listeners.add(listener)
+    return () => {
+      listeners.delete(listener)
+    }
+  }
+
+  dispose(): void {
+    for (const id of [...this.open.keys()]) this.closeOpen(id)
+    this.listeners.clear()
+  }
+
+  private connect(description: ConnectionDescription): Connection {
+    const connection = new Connection(this.environment, description, (info) => {
+      this.notify({ kind: 'changed', connection: info })
+    })
+    this.open.set(description.id, connection)
+    this.notify({ kind: 'changed', connection: connection.info() })
+    return connection
+  }
+
+  private closeOpen(id: string): boolean {
+    const connection = this.open.get(id)
+    if (connection === undefined) return false
+    this.open.delete(id)
+    const listeners = this.closeListeners.get(id)
+    this.closeListeners.delete(id)
+    for (const listener of listeners ?? []) listener()
+    connection.dispose()
+    return true
+  }
+
+  private notify(event: ConnectionEvent): void {
+    for (const listener of this.listeners) listener(event)
+  }
+}
+
+function closedInfo(profile: ConnectionProfile): ConnectionInfo {
+  return {
+    id: profile.id,
+    name: profile.name,
+    origin: 'saved',
+    environment: profile.environment,
+    isReadOnly: profile.isReadOnly,
+    state: 'closed',
+    endpoints: profile.endpoints.map((url) => ({ url, kind: 'unknown', isActive: false })),
+    headRevision: 0,
+  }
+}
+
+function defaultName(endpoints: readonly string[]): string {
+  return (endpoints[0] ?? '').replace(/^http:\/\//, '').replace(/\/$/, '')
+}

@@ -1,0 +1,22 @@
+/** A cluster that the user saved. */
+
+import { z } from 'zod'
+import { endpointSchema, environmentSchema } from '../../preload/contract/connection.ts'
+import { endpointsMax } from '../../preload/contract/limits.ts'
+import { connectionIdSchema, shortTextSchema } from '../../preload/contract/primitives.ts'
+
+export const connectionProfileSchema = z.object({
+  id: connectionIdSchema,
+  name: shortTextSchema,
+  endpoints: z.array(endpointSchema).min(1).max(endpointsMax),
+  environment: environmentSchema,
+  isReadOnly: z.boolean(),
+})
+export type ConnectionProfile = z.infer<typeof connectionProfileSchema>
+
+/** What the file of profiles holds. */
+export const profilesFileSchema = z.object({
+  schemaVersion: z.literal(1),
+  profiles: z.array(connectionProfileSchema),
+})
+export type ProfilesFileContent = z.infer<typeof profilesFileSchema>

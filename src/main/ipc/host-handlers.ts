@@ -1,0 +1,125 @@
+/** What concerns the app and not a cluster's data: the app itself, connections, local nodes, settings, the operations log. */
+
+import type { AppCommand, AppInfo } from '../../preload/contract/app.ts'
+import { clipboardRequestSchema } from '../../preload/contract/app.ts'
+import { callChannels, streamChannels } from '../../preload/contract/channels.ts'
+import {
+  openConnectionRequestSchema,
+  readOnlyRequestSchema,
+  type ConnectionEvent,
+} from '../../preload/contract/connection.ts'
+import {
+  nodeRequestSchema,
+  startPlaygroundRequestSchema,
+  type NodeItem,
+} from '../../preload/contract/node.ts'
+import type { Operation } from '../../preload/contract/operation.ts'
+import { connectionRequestSchema, emptyRequestSchema } from '../../preload/contract/primitives.ts'
+import {
+  pageStateRequestSchema,
+  pageStateSchema,
+  settingsPatchSchema,
+  type Settings,
+} from '../../preload/contract/settings.ts'
+import type { ConnectionManager } from '../connections/connection-manager.ts'
+import type { OperationLog } from '../connections/operation-log.ts'
+import type { SettingsStore } from '../settings-file.ts'
+import type { StoreHost } from '../store-host/store-host.ts'
+import type { IpcRouter } from './ipc-router.ts'
+import type { StreamSink } from './stream-hub.ts'
+
+export interface AppHandlerParts {
+  info(): Promise<AppInfo>
+  writeClipboard(text: string): void
+  /** Commands of the native menu; the returned function ends it. */
+  onCommand(listener: (command: AppCommand) => void): () => void
+}
+
+export function registerAppHandlers(router: IpcRouter, parts: AppHandlerParts): void {
+  router.call(callChannels.appInfo, emptyRequestSchema, () => parts.info())
+  router.call(callChannels.appWriteClipboard, clipboardRequestSchema, ({ text }) => {
+    parts.writeClipboard(text)
+    return null
+  })
+  router.stream(streamChannels.appCommands, emptyRequestSchema, {
+    begin: (_request, sink: StreamSink<AppCommand>) => ({ dispose: parts.onCommand(sink.push) }),
+  })
+}
+
+export function registerConnectionHandlers(
+  router: IpcRouter,
+  connections: ConnectionManager,
+): void {
+  router.call(callChannels.connectionsList, emptyRequestSchema, () => connections.list())
+  router.call(callChannels.connectionsOpen, openConnectionRequestSchema, (request) =>
+    connections.openNew(request),
+  )
+  router.call(callChannels.connectionsOpenSaved, connectionRequestSchema, ({ connectionId }) =>
+    connections.openSaved(connectionId),
+  )
+  router.call(callChannels.connectionsClose, connectionRequestSchema, ({ connectionId }) => {
+    connections.close(connectionId)
+    return null
+  })
+  router.call(callChannels.connectionsRemove, connectionRequestSchema, async ({ connectionId }) => {
+    await connections.remove(connectionId)
+    return null
+  })
+  router.call(callChannels.connectionsSetReadOnly, readOnlyRequestSchema, async (request) => {
+    await connections.setReadOnly(request.connectionId, request.isReadOnly)
+    return null
+  })
+  router.stream(streamChannels.connectionsObserve, emptyRequestSchema, {
+    begin: (_request, sink: StreamSink<ConnectionEvent>) => {
+      for (const connection of connections.list()) sink.push({ kind: 'changed', connection })
+      return { dispose: connections.onEvent(sink.push) }
+    },
+  })
+}
+
+export function registerNodeHandlers(router: IpcRouter, host: StoreHost): void {
+  router.call(callChannels.nodesList, emptyRequestSchema, () => host.info())
+  router.call(callChannels.nodesStartPlayground, startPlaygroundRequestSchema, ({ size }) =>
+    host.startPlayground(size),
+  )
+  router.call(callChannels.nodesStart, nodeRequestSchema, ({ nodeName }) => host.start(nodeName))
+  router.call(callChannels.nodesStop, nodeRequestSchema, ({ nodeName }) => host.stop(nodeName))
+  router.call(callChannels.nodesKill, nodeRequestSchema, ({ nodeName }) => host.kill(nodeName))
+  router.call(callChannels.nodesRestart, nodeRequestSchema, ({ nodeName }) =>
+    host.restart(nodeName),
+  )
+  router.stream(streamChannels.nodesObserve, emptyRequestSchema, {
+    begin: (_request, sink: StreamSink<NodeItem>) => {
+      sink.push({ kind: 'changed', playground: host.info() })
+      for (const line of host.logTail()) sink.push({ kind: 'log', line })
+      return { dispose: host.onItem(sink.push) }
+    },
+  })
+}
+
+export function registerSettingsHandlers(router: IpcRouter, settings: SettingsStore): void {
+  router.call(callChannels.settingsGet, emptyRequestSchema, () => settings.get())
+  router.call(callChannels.settingsUpdate, settingsPatchSchema, (patch) => settings.update(patch))
+  router.call(callChannels.settingsLoadPageState, pageStateRequestSchema, ({ name }) =>
+    settings.findPageState(name),
+  )
+  router.call(callChannels.settingsSavePageState, pageStateSchema, async (state) => {
+    await settings.savePageState(state)
+    return null
+  })
+  router.stream(streamChannels.settingsObserve, emptyRequestSchema, {
+    begin: (_request, sink: StreamSink<Settings>) => {
+      sink.push(settings.get())
+      return { dispose: settings.onChange(sink.push) }
+    },
+  })
+}
+
+export function registerOperationHandlers(router: IpcRouter, operations: OperationLog): void {
+  router.stream(streamChannels.operationsObserve, emptyRequestSchema, {
+    begin: (_request, sink: StreamSink<Operation>) => {
+      for (const operation of operations.list()) sink.push(operation)
+      return { dispose: operations.onOperation(sink.push) }
+    },
+  })
+}

@@ -1,0 +1,162 @@
+/**
+ * The one place where messages from a page come in.
+ *
+ * Each message is checked twice before anything is done with it: that it comes from the main frame of one of our own pages,
+ * and that its argument has the shape and size that the contract names. What a handler throws goes back as plain data; what
+ * was not expected is logged, and the page learns only that it happened.
+ */
+
+import type { Disposable } from '../../core/base/disposable.ts'
+import type { Logger } from '../../core/base/logger.ts'
+import {
+  streamAcknowledgeChannel,
+  streamCloseChannel,
+  streamDeliveryChannel,
+  type CallChannel,
+  type StreamChannel,
+} from '../../preload/contract/channels.ts'
+import type { Reply } from '../../preload/contract/reply.ts'
+import {
+  streamAcknowledgementSchema,
+  streamClosingSchema,
+  streamOpeningSchema,
+} from '../../preload/contract/stream-frame.ts'
+import { HostError } from '../host-error.ts'
+import { bridgeErrorOf, isExpectedFailure } from './bridge-error.ts'
+import type { StreamHub, StreamPolicy, StreamSink } from './stream-hub.ts'
+
+/** What is known of the sender of a message; the part of Electron's event that is used. */
+export interface IpcEvent {
+  readonly senderFrame: { readonly url: string; readonly parent: unknown } | null
+  readonly sender: {
+    readonly id: number
+    isDestroyed(): boolean
+    send(channel: string, message: unknown): void
+  }
+}
+
+/** Where messages come from; Electron's `ipcMain`, or a simulated one in tests. */
+export interface IpcSource {
+  handle(channel: string, listener: (event: IpcEvent, argument: unknown) => Promise<unknown>): void
+  on(channel: string, listener: (event: IpcEvent, argument: unknown) => void): void
+}
+
+/** The part of a schema that is used; zod's are of this kind. */
+export interface RequestSchema<Request> {
+  safeParse(
+    value: unknown,
+  ):
+    | { readonly success: true; readonly data: Request }
+    | { readonly success: false; readonly error: { readonly message: string } }
+}
+
+export interface IpcRouterOptions {
+  readonly source: IpcSource
+  readonly streams: StreamHub
+  readonly logger: Logger
+  /** Whether a URL is one of our own pages. */
+  isOwnPage(url: string): boolean
+}
+
+export class IpcRouter {
+  private readonly options: IpcRouterOptions
+
+  constructor(options: IpcRouterOptions) {
+    this.options = options
+    const { source, streams } = options
+    source.on(streamAcknowledgeChannel, (event, argument) => {
+      const parsed = this.parseQuietly(event, streamAcknowledgementSchema, argument)
+      if (parsed !== undefined) streams.acknowledge(event.sender.id, parsed.streamId)
+    })
+    source.on(streamCloseChannel, (event, argument) => {
+      const parsed = this.parseQuietly(event, streamClosingSchema, argument)
+      if (parsed !== undefined) streams.close(event.sender.id, parsed.streamId)
+    })
+  }
+
+  /** Registers a call. The handler gets a checked request and may throw. */
+  call<Request, Value>(
+    channel: CallChannel,
+    schema: RequestSchema<Request>,
+    handler: (request: Request) => Value | Promise<Value>,
+  ): void {
+    this.options.source.handle(channel, (event, argument) =>
+      this.reply(channel, async () => await handler(this.parse(event, schema, argument))),
+    )
+  }
+
+  /** Registers a stream. The handler begins to feed the sink and returns what ends that. */
+  stream<Request, Item>(
+    channel: StreamChannel,
+    schema: RequestSchema<Request>,
+    handler: {
+      policyOf?(request: Request): StreamPolicy<Item>
+      begin(request: Request, sink: StreamSink<Item>): Disposable
+    },
+  ): void {
+    this.options.source.handle(channel, (event, argument) =>
+      this.reply(channel, () => {
+        const opening = this.parse(event, streamOpeningSchema, argument)
+        const request = this.parse(event, schema, opening.request)
+        const { sender } = event
+        const target = {
+          pageId: sender.id,
+          deliver: (delivery: unknown) => {
+            if (!sender.isDestroyed()) sender.send(streamDeliveryChannel, delivery)
+          },
+        }
+        const policy = handler.policyOf?.(request) ?? {}
+        const isOpen = this.options.streams.open(target, opening.streamId, policy, (sink) =>
+          handler.begin(request, sink),
+        )
+        if (!isOpen) throw new HostError('invalidRequest', 'The stream cannot be opened')
+        return Promise.resolve(null)
+      }),
+    )
+  }
+
+  private async reply<Value>(channel: string, run: () => Promise<Value>): Promise<Reply<Value>> {
+    try {
+      return { ok: true, value: await run() }
+    } catch (error) {
+      if (!isExpectedFailure(error)) {
+        this.options.logger.error('a handler failed', {
+          channel,
+          error: error instanceof Error ? error.stack : String(error),
+        })
+      }
+      return { ok: false, error: bridgeErrorOf(error) }
+    }
+  }
+
+  private parse<Request>(event: IpcEvent, schema: RequestSchema<Request>, value: unknown): Request {
+    if (!this.isTrusted(event)) {
+      this.options.logger.warn('a message from a foreign page was refused', {
+        url: event.senderFrame?.url,
+      })
+      throw new HostError('invalidRequest', 'This page may not talk to the app')
+    }
+    const parsed = schema.safeParse(value)
+    if (parsed.success) return parsed.data
+    throw new HostError(
+      'invalidRequest',
+      `The request has not the agreed shape: ${parsed.error.message}`,
+    )
+  }
+
+  private parseQuietly<Request>(
+    event: IpcEvent,
+    schema: RequestSchema<Request>,
+    value: unknown,
+  ): Request | undefined {
+    const parsed = this.isTrusted(event) ? schema.safeParse(value) : undefined
+    if (parsed?.success === true) return parsed.data
+    this.options.logger.warn('a stream message was refused', { url: event.senderFrame?.url })
+    return undefined
+  }
+
+  private isTrusted(event: IpcEvent): boolean {
+    const frame = event.senderFrame
+    return frame !== null && frame.parent === null && this.options.isOwnPage(frame.url)
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * Exposes `window.bridge`. Nothing but wiring: each call has its own channel, fixed here, so that the page can name none.
+ */
+
+import { contextBridge, ipcRenderer } from 'electron'
+import type { Bridge } from './contract/bridge.ts'
+import {
+  callChannels,
+  streamAcknowledgeChannel,
+  streamChannels,
+  streamCloseChannel,
+  streamDeliveryChannel,
+  type CallChannel,
+  type StreamChannel,
+} from './contract/channels.ts'
+import type { Reply, StreamListener, StreamMessage, Subscription } from './contract/reply.ts'
+import type { StreamDelivery } from './contract/stream-frame.ts'
+
+let newestStreamId = 0
+const listeners = new Map<number, StreamListener<unknown>>()
+
+ipcRenderer.on(streamDeliveryChannel, (_event, delivery: StreamDelivery) => {
+  const { streamId, message } = delivery
+  const listener = listeners.get(streamId)
+  if (message.kind === 'ended') listeners.delete(streamId)
+  // A listener that throws must not stop the flow of the others, nor of its own later batches.
+  try {
+    listener?.(message)
+  } finally {
+    if (message.kind === 'batch') ipcRenderer.send(streamAcknowledgeChannel, { streamId })
+  }
+})
+
+function call<Request, Value>(channel: CallChannel): (request: Request) => Promise<Reply<Value>> {
+  return (request) => ipcRenderer.invoke(channel, request) as Promise<Reply<Value>>
+}
+
+function callWithout<Value>(channel: CallChannel): () => Promise<Reply<Value>> {
+  return () => ipcRenderer.invoke(channel, {}) as Promise<Reply<Value>>
+}
+
+function openStream<Item>(
+  channel: StreamChannel,
+  request: unknown,
+  listener: StreamListener<Item>,
+): Subscription {
+  newestStreamId++
+  const streamId = newestStreamId
+  listeners.set(streamId, (message) => {
+    listener(message as StreamMessage<Item>)
+  })
+  void ipcRenderer.invoke(channel, { streamId, request }).then((reply: Reply<null>) => {
+    if (reply.ok || !listeners.delete(streamId)) return
+    listener({ kind: 'ended', error: reply.error })
+  })
+  return {
+    close: () => {
+      if (!listeners.delete(streamId)) return
+      ipcRenderer.send(streamCloseChannel, { streamId })
+    },
+  }
+}
+
+function stream<Request, Item>(
+  channel: StreamChannel,
+): (request: Request, listener: StreamListener<Item>) => Subscription {
+  return (request, listener) => openStream(channel, request, listener)
+}
+
+function streamWithout<Item>(
+  channel: StreamChannel,
+): (listener: StreamListener<Item>) => Subscription {
+  return (listener) => openStream(channel, {}, listener)
+}
+
+const bridge: Bridge = {
+  app: {
+    info: callWithout(callChannels.appInfo),
+    observeCommands: streamWithout(streamChannels.appCommands),
+    writeClipboard: call(callChannels.appWriteClipboard),
+  },
+  connections: {
+    list: callWithout(callChannels.connectionsList),
+    observe: streamWithout(streamChannels.connectionsObserve),
+    open: call(callChannels.connectionsOpen),
+    openSaved: call(callChannels.connectionsOpenSaved),
+    close: call(callChannels.connectionsClose),
+    remove: call(callChannels.connectionsRemove),
+    setReadOnly: call(callChannels.connectionsSetReadOnly),
+  },
+  kv: {
+    range: call(callChannels.kvRange),
+    count: call(callChannels.kvCount),
+    get: call(callChannels.kvGet),
+    put: call(callChannels.kvPut),
+    deleteKeys: call(callChannels.kvDeleteKeys),
+    deleteRange: call(callChannels.kvDeleteRange),
+    txn: call(callChannels.kvTxn),
+  },
+  history: { open: stream(streamChannels.historyOpen) },
+  watch: { open: stream(streamChannels.watchOpen) },
+  cluster: {
+    snapshot: call(callChannels.clusterSnapshot),
+    observe: stream(streamChannels.clusterObserve),
+  },
+  nodes: {
+    list: callWithout(callChannels.nodesList),
+    observe: streamWithout(streamChannels.nodesObserve),
+    startPlayground: call(callChannels.nodesStartPlayground),
+    start: call(callChannels.nodesStart),
+    stop: call(callChannels.nodesStop),
+    kill: call(callChannels.nodesKill),
+    restart: call(callChannels.nodesRestart),
+  },
+  settings: {
+    get: callWithout(callChannels.settingsGet),
+    update: call(callChannels.settingsUpdate),
+    observe: streamWithout(streamChannels.settingsObserve),
+    loadPageState: call(callChannels.settingsLoadPageState),
+    savePageState: call(callChannels.settingsSavePageState),
+  },
+  operations: { observe: streamWithout(streamChannels.operationsObserve) },
+}
+
+contextBridge.exposeInMainWorld('bridge', bridge)
