@@ -61,7 +61,8 @@ function memberOf(value: unknown, source: string): Member {
 }
 
 function idOf(value: unknown, source: string): NodeId {
-  if (typeof value !== 'string') throw new StorageFault('a member has no id', { path: source })
+  if (typeof value !== 'string' || !/^\d{1,20}$/.test(value))
+    throw new StorageFault('a member has no id', { path: source })
   const id = nodeId(BigInt(value))
   if (id === 0n) throw new StorageFault(`a member has id ${hexId(id)}`, { path: source })
   return id
