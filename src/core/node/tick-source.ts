@@ -33,7 +33,14 @@ export class TickSource {
   private arm(): void {
     const delayMs = Math.max(0, this.lastTickMs + this.intervalMs - this.clock.monotonicMs())
     this.timer = this.clock.setTimer(delayMs, () => {
-      const count = Math.floor((this.clock.monotonicMs() - this.lastTickMs) / this.intervalMs)
+      const nowMs = this.clock.monotonicMs()
+      // The same sum as in `arm`: the difference may round to just below a whole interval that is due, and a timer
+      // without delay would fire for ever.
+      const isDue = nowMs >= this.lastTickMs + this.intervalMs
+      const count = Math.max(
+        Math.floor((nowMs - this.lastTickMs) / this.intervalMs),
+        isDue ? 1 : 0,
+      )
       this.lastTickMs += count * this.intervalMs
       this.arm()
       if (count > 0) this.onTicks(count)
