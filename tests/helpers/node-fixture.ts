@@ -171,6 +171,8 @@ export class NodeFixture {
       },
       exportView: (view) => factory.exportView(view),
       importInto: (directory, chunks) => factory.importInto(directory, chunks),
+      replace: (directories) => factory.replace(directories),
+      remove: (directory) => factory.remove(directory),
     }
   }
 }

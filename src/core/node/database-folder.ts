@@ -143,7 +143,7 @@ export class DatabaseFolder {
     for (const name of await this.fileSystem.list(this.directory)) {
       const number = /^data-(\d+)$/.exec(name)?.[1]
       if (number === undefined || kept.has(Number(number))) continue
-      await this.fileSystem.removeTree(`${this.directory}/${name}`)
+      await this.factory.remove(`${this.directory}/${name}`)
     }
   }
 
