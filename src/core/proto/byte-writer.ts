@@ -76,8 +76,13 @@ export class ByteWriter {
   /** 64 bits, most significant byte first, of a safe integer. */
   uint64BigEndian(value: number): void {
     this.zeros(8)
-    this.patch32(this.length - 8, Math.floor(value / 0x1_0000_0000))
-    this.patch32(this.length - 4, value >>> 0)
+    this.patchUint64BigEndian(this.length - 8, value)
+  }
+
+  /** Overwrites 64 bits written before, most significant byte first. */
+  patchUint64BigEndian(position: number, value: number): void {
+    this.patch32(position, Math.floor(value / 0x1_0000_0000))
+    this.patch32(position + 4, value >>> 0)
   }
 
   /** Overwrites one byte written before. */
