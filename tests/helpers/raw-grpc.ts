@@ -133,7 +133,7 @@ export class RawCall {
       stream.on('response', (received) => {
         headers = received
       })
-      stream.on('trailers', (received) => {
+      stream.on('trailers', (received: IncomingHttpHeaders) => {
         trailers = received
       })
       stream.on('data', (chunk: Buffer) => {
@@ -153,7 +153,7 @@ export class RawCall {
           text: decodeURIComponent(String(message)),
           messages: this.frames.messages,
           headers,
-          resetCode: stream.rstCode ?? 0,
+          resetCode: stream.rstCode,
         })
       })
     })
