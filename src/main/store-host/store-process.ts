@@ -17,6 +17,9 @@ import type { HostMessage, NodeMessage } from './host-protocol.ts'
 /** Calls that run may finish for this long once the node is to stop. */
 const drainMs = 200
 
+/** Messages are handed to the app in another thread of this process, which takes a moment. */
+const farewellMs = 100
+
 const { parentPort } = process
 
 function post(message: NodeMessage): void {
@@ -60,10 +63,10 @@ function fail(error: unknown): void {
     fieldsText: stack === undefined ? '' : JSON.stringify({ stack }),
   })
   post({ kind: 'failed', reason })
-  // The messages above are on their way only once this turn of the loop is over.
-  setImmediate(() => {
+  // An exit at once would overtake the messages above, and nobody would learn the reason.
+  setTimeout(() => {
     process.exit(1)
-  })
+  }, farewellMs)
 }
 
 async function run(): Promise<void> {
