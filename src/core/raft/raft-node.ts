@@ -360,11 +360,11 @@ export class RaftNode {
     }
     if (ready.softState !== undefined) this.previousSoftState = ready.softState
     if (ready.hardState !== undefined) this.previousHardState = ready.hardState
-    // The arrays now belong to the host; they are replaced, not emptied.
-    if (ready.readStates.length > 0) state.readStates = []
-    if (ready.messages.length > 0) state.messages = []
-    if (ready.messagesAfterPersist.length > 0) state.messagesAfterPersist = []
-    if (state.messagesToSelf.length > 0) state.messagesToSelf = []
+    // The arrays now belong to the host. Empty ones too are replaced: what comes later must not slip into this Ready.
+    state.readStates = []
+    state.messages = []
+    state.messagesAfterPersist = []
+    state.messagesToSelf = []
     log.unstable.acceptInProgress()
     const lastCommitted = ready.committedEntries[ready.committedEntries.length - 1]
     if (lastCommitted !== undefined) log.acceptApplying(lastCommitted.index)
