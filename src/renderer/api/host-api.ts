@@ -1,0 +1,35 @@
+import type { AppInfo } from '../../preload/contract/app.ts'
+import type { ConnectionInfo, OpenConnectionRequest } from '../../preload/contract/connection.ts'
+import type { PlaygroundInfo } from '../../preload/contract/node.ts'
+import type { Settings, SettingsPatch } from '../../preload/contract/settings.ts'
+import { getBridge, unwrap } from './bridge.ts'
+
+/** The program and its settings. */
+export const appApi = {
+  info: (): Promise<AppInfo> => unwrap(getBridge().app.info()),
+  writeClipboard: (text: string): Promise<null> => unwrap(getBridge().app.writeClipboard({ text })),
+  settings: (): Promise<Settings> => unwrap(getBridge().settings.get()),
+  updateSettings: (patch: SettingsPatch): Promise<Settings> =>
+    unwrap(getBridge().settings.update(patch)),
+} as const
+
+/** Saved and open clusters. */
+export const connectionApi = {
+  open: (request: OpenConnectionRequest): Promise<ConnectionInfo> =>
+    unwrap(getBridge().connections.open(request)),
+  openSaved: (connectionId: string): Promise<ConnectionInfo> =>
+    unwrap(getBridge().connections.openSaved({ connectionId })),
+  close: (connectionId: string): Promise<null> =>
+    unwrap(getBridge().connections.close({ connectionId })),
+  remove: (connectionId: string): Promise<null> =>
+    unwrap(getBridge().connections.remove({ connectionId })),
+} as const
+
+/** Nodes of the local cluster. */
+export const nodeApi = {
+  startPlayground: (size: number): Promise<PlaygroundInfo> =>
+    unwrap(getBridge().nodes.startPlayground({ size })),
+  start: (nodeName: string): Promise<PlaygroundInfo> => unwrap(getBridge().nodes.start({ nodeName })),
+  stop: (nodeName: string): Promise<PlaygroundInfo> => unwrap(getBridge().nodes.stop({ nodeName })),
+  kill: (nodeName: string): Promise<PlaygroundInfo> => unwrap(getBridge().nodes.kill({ nodeName })),
+} as const

@@ -1,0 +1,41 @@
+/** Shortcuts as data: `Mod+Shift+P`. `Mod` is Cmd on macOS and Ctrl elsewhere. */
+
+const isMac = navigator.userAgent.includes('Mac OS X')
+
+/** A shortcut as it is written on the screen. */
+export function shortcutText(shortcut: string): string {
+  return shortcut.replace('Mod', isMac ? 'Cmd' : 'Ctrl').replaceAll('+', ' ')
+}
+
+/** Whether a key press is the shortcut. */
+export function isShortcut(event: KeyboardEvent, shortcut: string): boolean {
+  const parts = shortcut.split('+')
+  const key = parts.at(-1) ?? ''
+  const hasMod = isMac ? event.metaKey : event.ctrlKey
+  return (
+    sameKey(event, key) &&
+    hasMod === parts.includes('Mod') &&
+    event.altKey === parts.includes('Alt') &&
+    event.shiftKey === parts.includes('Shift')
+  )
+}
+
+/** True while a text field has the focus: single letters and Space then belong to it. */
+export function isTyping(event: KeyboardEvent): boolean {
+  const target = event.target
+  if (!(target instanceof HTMLElement)) return false
+  return target.isContentEditable || ['INPUT', 'TEXTAREA', 'SELECT'].includes(target.tagName)
+}
+
+function sameKey(event: KeyboardEvent, key: string): boolean {
+  const named: Readonly<Record<string, string>> = {
+    Left: 'ArrowLeft',
+    Right: 'ArrowRight',
+    Up: 'ArrowUp',
+    Down: 'ArrowDown',
+    Comma: ',',
+    Slash: '/',
+  }
+  const wanted = named[key] ?? key
+  return event.key.toLowerCase() === wanted.toLowerCase()
+}

@@ -1,0 +1,34 @@
+import { useEventListener } from '@vueuse/core'
+import { onScopeDispose } from 'vue'
+import { streamApi } from '../api/stream-api.ts'
+import { useCommandStore } from '../stores/commands.ts'
+import { isShortcut, isTyping } from './shortcut.ts'
+
+/** Runs commands by their shortcuts and by the native menu, for as long as the calling component lives. */
+export function useCommandKeys(): void {
+  const commands = useCommandStore()
+
+  useEventListener(window, 'keydown', (event) => {
+    // While an input method composes, every key belongs to it.
+    if (event.isComposing || event.defaultPrevented) return
+    // Keys that write a character belong to the text field that has the focus.
+    const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey && event.key.length === 1
+    if (isPlain && isTyping(event)) return
+    for (const command of commands.all) {
+      if (command.shortcuts.some((shortcut) => isShortcut(event, shortcut))) {
+        event.preventDefault()
+        commands.run(command.id)
+        return
+      }
+    }
+  })
+
+  const menu = streamApi.commands({
+    onBatch: (items) => {
+      for (const item of items) commands.run(item.commandId)
+    },
+  })
+  onScopeDispose(() => {
+    menu.close()
+  })
+}

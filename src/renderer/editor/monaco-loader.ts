@@ -1,0 +1,78 @@
+/**
+ * Loads the editor on first use, with its workers from the bundle, and draws it in the colours of the tokens.
+ *
+ * Only what the product needs is loaded: the core, JSON with its worker, and the YAML colours.
+ */
+
+import { tokenValue } from '../composables/use-naive-theme.ts'
+
+/** The editor's own module. */
+export type Monaco = typeof import('monaco-editor/esm/vs/editor/editor.api.js')
+
+let loading: Promise<Monaco> | undefined
+
+/** The editor; loaded once. */
+export function loadMonaco(): Promise<Monaco> {
+  loading ??= load()
+  return loading
+}
+
+/** Gives the editor the colours of the theme in force. Called again when the theme changes. */
+export function applyEditorTheme(monaco: Monaco, isDark: boolean): void {
+  const rule = (token: string, name: string): { token: string; foreground: string } => ({
+    token,
+    foreground: tokenValue(name).replace('#', ''),
+  })
+  monaco.editor.defineTheme('quorate', {
+    base: isDark ? 'vs-dark' : 'vs',
+    inherit: true,
+    rules: [
+      rule('', 'fg'),
+      rule('string.key.json', 'syn-key'),
+      rule('string.value.json', 'syn-string'),
+      rule('string', 'syn-string'),
+      rule('number', 'syn-number'),
+      rule('keyword', 'syn-keyword'),
+      rule('keyword.json', 'syn-keyword'),
+      rule('type', 'syn-key'),
+      rule('delimiter', 'syn-punct'),
+      rule('comment', 'syn-comment'),
+    ],
+    colors: {
+      'editor.background': tokenValue('bg-surface'),
+      'editor.foreground': tokenValue('fg'),
+      'editorGutter.background': tokenValue('bg-surface'),
+      'editorLineNumber.foreground': tokenValue('line-no'),
+      'editorLineNumber.activeForeground': tokenValue('fg'),
+      'editor.lineHighlightBackground': tokenValue('bg-inset'),
+      'editor.lineHighlightBorder': '#00000000',
+      'editor.selectionBackground': tokenValue('bg-selected'),
+      'editor.inactiveSelectionBackground': tokenValue('bg-selected-quiet'),
+      'editorCursor.foreground': tokenValue('accent'),
+      'editorIndentGuide.background1': tokenValue('border-subtle'),
+      'editorIndentGuide.activeBackground1': tokenValue('border'),
+      'editorWidget.background': tokenValue('bg-raised'),
+      'editorWidget.border': tokenValue('border'),
+      'input.background': tokenValue('bg-surface'),
+      'input.border': tokenValue('border-strong'),
+      focusBorder: tokenValue('focus'),
+      'scrollbarSlider.background': `${tokenValue('fg')}2e`,
+      'scrollbarSlider.hoverBackground': `${tokenValue('fg')}44`,
+      'scrollbarSlider.activeBackground': `${tokenValue('fg')}55`,
+    },
+  })
+  monaco.editor.setTheme('quorate')
+}
+
+async function load(): Promise<Monaco> {
+  const [monaco, editorWorker, jsonWorker] = await Promise.all([
+    import('./monaco-parts.ts'),
+    import('monaco-editor/esm/vs/editor/editor.worker.js?worker'),
+    import('monaco-editor/esm/vs/language/json/json.worker.js?worker'),
+  ])
+  window.MonacoEnvironment = {
+    getWorker: (_id: string, label: string) =>
+      label === 'json' ? new jsonWorker.default() : new editorWorker.default(),
+  }
+  return monaco.monaco
+}

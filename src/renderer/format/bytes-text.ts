@@ -1,0 +1,149 @@
+/**
+ * Keys and values are bytes; text is only a view of them. This file holds every way to show bytes as text.
+ *
+ * A byte string that is valid UTF-8 is shown as that text, with control and bidirectional characters made visible so
+ * that a name cannot pass for another. Anything else is shown escaped (`\xNN`), and always sent back as the bytes it was.
+ */
+
+const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const encoder = new TextEncoder()
+
+/** C0 and C1 controls, bidirectional controls, zero-width characters and the byte order mark: what must not hide. */
+const invisible = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu
+
+/** Text of the bytes, or undefined when they are not valid UTF-8. */
+export function findText(bytes: Uint8Array): string | undefined {
+  try {
+    return strictDecoder.decode(bytes)
+  } catch (error) {
+    if (error instanceof TypeError) return undefined
+    throw error
+  }
+}
+
+/** UTF-8 bytes of a text that the user typed. */
+export function textBytes(text: string): Uint8Array {
+  return encoder.encode(text)
+}
+
+/** True when the bytes are valid UTF-8 without NUL, so that an editor may show and write them as text. */
+export function isText(bytes: Uint8Array): boolean {
+  return !bytes.includes(0) && findText(bytes) !== undefined
+}
+
+/** One line of text for a key: UTF-8 with invisible characters escaped, or `\xNN` for every byte outside ASCII. */
+export function keyText(key: Uint8Array): string {
+  const text = findText(key)
+  if (text !== undefined) return text.replace(invisible, escapeCharacter)
+  let out = ''
+  for (const byte of key) out += byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : hexEscape(byte)
+  return out
+}
+
+/**
+ * The bytes that a typed key stands for: the inverse of `keyText`. `\xNN` is one byte, `\\` one backslash; anything
+ * else is its UTF-8 encoding.
+ */
+export function parseKeyText(text: string): Uint8Array {
+  if (!text.includes('\\')) return encoder.encode(text)
+  const bytes: number[] = []
+  const pattern = /\\x([0-9a-fA-F]{2})|\\\\|[\s\S]/gu
+  for (const match of text.matchAll(pattern)) {
+    if (match[1] !== undefined) bytes.push(Number.parseInt(match[1], 16))
+    else bytes.push(...encoder.encode(match[0] === '\\\\' ? '\\' : match[0]))
+  }
+  return Uint8Array.from(bytes)
+}
+
+/**
+ * One line for a table cell. A value that is not text starts with its first bytes in hexadecimal.
+ *
+ * @param value         the bytes, or their beginning
+ * @param charsMax      characters shown before the cut
+ */
+export function previewText(value: Uint8Array, charsMax = 256): string {
+  const head = value.length > charsMax * 2 ? value.subarray(0, charsMax * 2) : value
+  const text = findLeadingText(head, head.length < value.length)
+  if (text === undefined) return hexText(value.subarray(0, Math.min(value.length, 48)), ' ')
+  const line = text.replace(/\s+/gu, ' ').replace(invisible, escapeCharacter)
+  return line.length > charsMax ? line.slice(0, charsMax) : line
+}
+
+/** Lower-case hexadecimal digits of the bytes, two a byte, joined by `separator`. */
+export function hexText(bytes: Uint8Array, separator = ''): string {
+  const out: string[] = []
+  for (const byte of bytes) out.push(byte.toString(16).padStart(2, '0'))
+  return out.join(separator)
+}
+
+/** Standard base64 of the bytes. */
+export function base64Text(bytes: Uint8Array): string {
+  const chunks: string[] = []
+  // A spread call takes its arguments on the stack; 32 KiB stays far below every engine's limit.
+  for (let start = 0; start < bytes.length; start += 0x8000) {
+    chunks.push(String.fromCharCode(...bytes.subarray(start, start + 0x8000)))
+  }
+  return btoa(chunks.join(''))
+}
+
+/** One row of a hex dump: offset, hexadecimal bytes, printable characters. */
+export interface HexRow {
+  readonly offset: string
+  readonly hex: string
+  readonly text: string
+}
+
+/** The 16-byte row of a hex dump that starts at `row * 16`. */
+export function hexDumpRow(bytes: Uint8Array, row: number): HexRow {
+  const part = bytes.subarray(row * 16, row * 16 + 16)
+  let text = ''
+  for (const byte of part) text += byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '·'
+  return {
+    offset: (row * 16).toString(16).padStart(8, '0'),
+    hex: `${hexText(part.subarray(0, 8), ' ')}  ${hexText(part.subarray(8), ' ')}`,
+    text,
+  }
+}
+
+/** A long name cut in the middle, so that both its folder and its last part stay readable. */
+export function middleCut(text: string, charsMax: number): string {
+  if (text.length <= charsMax) return text
+  const tail = Math.floor((charsMax - 1) / 2)
+  return `${text.slice(0, charsMax - 1 - tail)}…${text.slice(-tail)}`
+}
+
+/** Escapes a key for a POSIX shell, for the command line shown beside it. */
+export function shellText(key: Uint8Array): string {
+  const text = findText(key)
+  if (text === undefined || invisible.test(text)) {
+    let out = "$'"
+    for (const byte of key) {
+      const plain = byte >= 0x20 && byte < 0x7f && byte !== 0x27 && byte !== 0x5c
+      out += plain ? String.fromCharCode(byte) : hexEscape(byte)
+    }
+    return `${out}'`
+  }
+  return /^[\w@%+=:,./-]+$/u.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+}
+
+function findLeadingText(head: Uint8Array, isCut: boolean): string | undefined {
+  if (head.includes(0)) return undefined
+  const text = findText(head)
+  if (text !== undefined || !isCut) return text
+  // The cut may stand inside a character of up to four bytes.
+  for (let drop = 1; drop <= 3; drop++) {
+    const shorter = findText(head.subarray(0, head.length - drop))
+    if (shorter !== undefined) return shorter
+  }
+  return undefined
+}
+
+function escapeCharacter(character: string): string {
+  const code = character.codePointAt(0) ?? 0
+  if (code <= 0xff) return hexEscape(code)
+  return `\\u${code.toString(16).padStart(4, '0')}`
+}
+
+function hexEscape(byte: number): string {
+  return `\\x${byte.toString(16).padStart(2, '0')}`
+}

@@ -1,0 +1,7 @@
+// Runs before the first paint, so that no window flashes in the wrong theme. The store writes what it reads.
+;(() => {
+  const saved = localStorage.getItem('quorate.theme')
+  const isDark = matchMedia('(prefers-color-scheme: dark)').matches
+  const followed = isDark ? 'dark' : 'light'
+  document.documentElement.dataset.theme = saved === null || saved === 'system' ? followed : saved
+})()

@@ -1,0 +1,43 @@
+/** The views of the window. Addresses live in memory: nothing outside of the window can name one. */
+
+import type { Component } from 'vue'
+import { createMemoryHistory, createRouter } from 'vue-router'
+import type { RouteMeta, RouteRecordRaw } from 'vue-router'
+
+/** Names of the views, which are also the names of their routes. */
+export type ViewName = 'welcome' | 'connections' | 'keys' | 'watch' | 'members' | 'nodes' | 'settings'
+
+/** The window's router. Each tab is one address. */
+export const router = createRouter({
+  history: createMemoryHistory(),
+  routes: [
+    { path: '/', name: 'start', component: () => import('./screens/start/StartScreen.vue') },
+    route('welcome', () => import('./screens/welcome/WelcomeScreen.vue'), { hasSide: true }),
+    route('connections', () => import('./screens/connections/ConnectionsScreen.vue'), {}),
+    route('keys', () => import('./screens/keys/KeysScreen.vue'), {
+      hasSide: true,
+      hasInspector: true,
+    }),
+    route('watch', () => import('./screens/watch/WatchScreen.vue'), { hasSide: true }),
+    route('members', () => import('./screens/members/MembersScreen.vue'), { hasSide: true }),
+    route('nodes', () => import('./screens/nodes/NodesScreen.vue'), { hasSide: true }),
+    route('settings', () => import('./screens/settings/SettingsScreen.vue'), {}),
+  ],
+})
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    /** The view puts something into the side bar. */
+    readonly hasSide?: boolean
+    /** The view puts something into the inspector. */
+    readonly hasInspector?: boolean
+  }
+}
+
+function route(
+  name: ViewName,
+  component: () => Promise<{ default: Component }>,
+  meta: RouteMeta,
+): RouteRecordRaw {
+  return { name, path: `/${name}/:tabId`, component, props: true, meta }
+}

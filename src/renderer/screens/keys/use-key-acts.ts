@@ -1,0 +1,156 @@
+import { onScopeDispose, ref } from 'vue'
+import type { Ref } from 'vue'
+import { useI18n } from 'vue-i18n'
+import type { ConnectionInfo } from '../../../preload/contract/connection.ts'
+import type { KeyValue } from '../../../preload/contract/kv.ts'
+import { keyText, textBytes } from '../../format/bytes-text.ts'
+import { revisionText } from '../../format/quantity-text.ts'
+import { useCommandStore } from '../../stores/commands.ts'
+import { failureLine } from '../../stores/failure-text.ts'
+import type { KeyDetail } from '../../stores/key-detail.ts'
+import { useKeyStore } from '../../stores/keys.ts'
+import { useToastStore } from '../../stores/toasts.ts'
+
+/** What can be done with the opened key. */
+export interface KeyActs {
+  readonly isRemoving: Ref<boolean>
+  readonly isBusy: Ref<boolean>
+  readonly save: () => Promise<void>
+  readonly overwrite: () => Promise<void>
+  readonly discard: () => void
+  readonly askRemove: () => void
+  readonly remove: () => Promise<void>
+  /** Starts a draft from the past value that is shown. */
+  readonly restore: () => void
+}
+
+/** The acts of an opened key, with their commands, toasts and undo. */
+export function useKeyActs(detail: () => KeyDetail, connection: () => ConnectionInfo): KeyActs {
+  const { t } = useI18n()
+  const toasts = useToastStore()
+  const undo = useUndoDelete()
+  const isRemoving = ref(false)
+  const isBusy = ref(false)
+
+  async function save(): Promise<void> {
+    const draft = detail().draft.value
+    if (draft === undefined) return
+    const reply = await detail().save(textBytes(draft.text))
+    if (reply?.kind !== 'written') return
+    const subject = revisionText(reply.revision)
+    toasts.show({ icon: 'check', tone: 'ok', text: t('key.saved', { key: keyText(detail().key) }), subject })
+  }
+
+  async function remove(): Promise<void> {
+    isBusy.value = true
+    try {
+      const reply = await detail().remove()
+      const [deleted] = reply.deleted
+      if (deleted === undefined) {
+        toasts.show({ icon: 'warn', tone: 'danger', text: t('key.deleteSkipped'), subject: keyText(detail().key) })
+      } else {
+        undo.offer(connection().id, deleted)
+      }
+    } catch (failure) {
+      toasts.show({ icon: 'warn', tone: 'danger', text: `${t('key.deleteFailed')} ${failureLine(failure)}` })
+    } finally {
+      isBusy.value = false
+      isRemoving.value = false
+    }
+  }
+
+  function askRemove(): void {
+    if (detail().head.value !== undefined && !connection().isReadOnly) isRemoving.value = true
+  }
+
+  function restore(): void {
+    const text = detail().past.value?.pair?.value
+    detail().edit()
+    if (text !== undefined) detail().write(new TextDecoder().decode(text))
+  }
+
+  useKeyCommands({ detail, connection, save, askRemove })
+  return {
+    isRemoving,
+    isBusy,
+    save,
+    overwrite: async () => {
+      detail().rebase()
+      await save()
+    },
+    discard: () => {
+      detail().discard()
+    },
+    askRemove,
+    remove,
+    restore,
+  }
+}
+
+function useKeyCommands(acts: {
+  readonly detail: () => KeyDetail
+  readonly connection: () => ConnectionInfo
+  readonly save: () => Promise<void>
+  readonly askRemove: () => void
+}): void {
+  const commands = useCommandStore()
+  const findWriteObstacle = (): string | undefined =>
+    acts.connection().isReadOnly ? 'readOnly' : undefined
+  onScopeDispose(
+    commands.register([
+      {
+        id: 'key.save',
+        icon: 'check',
+        shortcuts: ['Mod+S'],
+        run: () => void acts.save(),
+        findObstacle: () => (acts.detail().draft.value === undefined ? 'notEditing' : undefined),
+      },
+      {
+        id: 'key.edit',
+        icon: 'edit',
+        shortcuts: ['Mod+E'],
+        run: () => {
+          acts.detail().edit()
+        },
+        findObstacle: findWriteObstacle,
+      },
+      { id: 'key.delete', icon: 'trash', shortcuts: [], run: acts.askRemove, findObstacle: findWriteObstacle },
+    ]),
+  )
+}
+
+/** Offers to put a deleted key back, as long as nobody else has made it anew. */
+function useUndoDelete(): { readonly offer: (connectionId: string, deleted: KeyValue) => void } {
+  const { t } = useI18n()
+  const toasts = useToastStore()
+  const keys = useKeyStore()
+
+  async function restore(connectionId: string, deleted: KeyValue): Promise<void> {
+    const { key, value, lease } = deleted
+    const subject = keyText(key)
+    try {
+      const reply = await keys.putBack(connectionId, { key, value, lease })
+      const isBack = reply.kind === 'written'
+      toasts.show({
+        icon: isBack ? 'check' : 'warn',
+        tone: isBack ? 'ok' : 'danger',
+        text: t(isBack ? 'key.undone' : 'key.undoSkipped'),
+        subject,
+      })
+    } catch (failure) {
+      toasts.show({ icon: 'warn', tone: 'danger', text: `${t('key.undoFailed')} ${failureLine(failure)}`, subject })
+    }
+  }
+
+  return {
+    offer: (connectionId, deleted) => {
+      toasts.show({
+        icon: 'tombstone',
+        tone: 'delete',
+        text: t('key.deleted'),
+        subject: keyText(deleted.key),
+        act: { label: t('state.undo'), icon: 'undo', run: () => void restore(connectionId, deleted) },
+      })
+    },
+  }
+}

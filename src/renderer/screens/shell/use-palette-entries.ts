@@ -1,0 +1,92 @@
+import { useI18n } from 'vue-i18n'
+import { keyText, textBytes } from '../../format/bytes-text.ts'
+import { revisionText } from '../../format/quantity-text.ts'
+import { useCommandStore } from '../../stores/commands.ts'
+import { useConnectionStore } from '../../stores/connections.ts'
+import { useKeyStore } from '../../stores/keys.ts'
+import { useTabStore } from '../../stores/tabs.ts'
+
+/** One line of the palette. */
+export interface PaletteEntry {
+  readonly id: string
+  readonly kind: 'goto' | 'commands' | 'keys'
+  /** Groups stand in this order. */
+  readonly order: number
+  readonly icon: string
+  readonly title: string
+  readonly note?: string
+  readonly shortcut?: string
+  /** Why it cannot run now. */
+  readonly obstacle?: string
+  readonly run: () => void
+}
+
+const keysMax = 20
+
+/** Finds what the palette offers for a text: commands, keys that this window has seen, and the key that was typed. */
+export function usePaletteEntries(): {
+  readonly entries: (text: string, mode: 'all' | 'commands' | 'keys') => readonly PaletteEntry[]
+} {
+  const { t, te } = useI18n()
+  const commands = useCommandStore()
+  const connections = useConnectionStore()
+  const keys = useKeyStore()
+  const tabs = useTabStore()
+
+  function ofCommands(): PaletteEntry[] {
+    return commands.all
+      .filter((command) => te(`commands.${command.id}`) && command.id !== 'view.palette')
+      .map((command) => {
+        const obstacle = command.findObstacle?.()
+        const shortcut = command.shortcuts[0]
+        return {
+          id: command.id,
+          kind: 'commands',
+          order: 1,
+          icon: command.icon,
+          title: t(`commands.${command.id}`),
+          ...(shortcut === undefined ? {} : { shortcut }),
+          ...(obstacle === undefined ? {} : { obstacle: t(`commands.reasons.${obstacle}`) }),
+          run: () => {
+            commands.run(command.id)
+          },
+        }
+      })
+  }
+
+  function ofKeys(text: string, connectionId: string): PaletteEntry[] {
+    const table = keys.findSeen(connectionId)
+    if (table === undefined || text === '') return []
+    return table.search(textBytes(text), keysMax).map((position) => {
+      const row = table.rowAt(position)
+      return {
+        id: `key:${keyText(row.key)}`,
+        kind: 'keys',
+        order: 2,
+        icon: 'leaf',
+        title: keyText(row.key),
+        note: revisionText(row.modRevision),
+        run: () => {
+          keys.goToKey(connectionId, row.key)
+        },
+      }
+    })
+  }
+
+  function entries(text: string, mode: 'all' | 'commands' | 'keys'): readonly PaletteEntry[] {
+    const connectionId = connections.activeId
+    const found = mode === 'keys' ? [] : ofCommands()
+    if (mode === 'commands' || connectionId === undefined) return found
+    const go: PaletteEntry = {
+      id: 'goto',
+      kind: 'goto',
+      order: 0,
+      icon: 'folder',
+      title: t('palette.openPrefix', { prefix: text }),
+      run: () => void tabs.open('keys', { connectionId, subject: text }),
+    }
+    return [...(mode === 'keys' ? [go] : []), ...found, ...ofKeys(text, connectionId)]
+  }
+
+  return { entries }
+}

@@ -1,0 +1,124 @@
+/** Every action has an id; shortcuts, the palette, buttons and the native menu all run it by that id. */
+
+import { defineStore } from 'pinia'
+import { computed, shallowRef } from 'vue'
+import { useConnectionStore } from './connections.ts'
+import { useLayoutStore } from './layout.ts'
+import { useSettingsStore } from './settings.ts'
+import { useTabStore } from './tabs.ts'
+import type { ViewName } from '../router.ts'
+
+/** One action. Its title stands in the texts under `commands.<id>`. */
+export interface Command {
+  readonly id: string
+  readonly icon: string
+  /** For example `Mod+K`; the first is the one shown. */
+  readonly shortcuts: readonly string[]
+  readonly run: () => void
+  /** Name of the reason why it cannot run now, under `commands.reasons`; undefined: it can. */
+  readonly findObstacle?: () => string | undefined
+}
+
+export const useCommandStore = defineStore('commands', () => {
+  const fixed = fixedCommands()
+  /** Commands of the screen that is shown, for as long as it is shown. */
+  const scoped = shallowRef<readonly Command[]>([])
+  const all = computed(() => [...scoped.value, ...fixed])
+
+  /** Runs a command by id. Unknown ids (a menu of another version) and commands with an obstacle do nothing. */
+  function run(id: string): void {
+    const command = all.value.find((one) => one.id === id)
+    if (command !== undefined && command.findObstacle?.() === undefined) command.run()
+  }
+
+  /** Adds the commands of a screen; the answer takes them away again. */
+  function register(commands: readonly Command[]): () => void {
+    scoped.value = [...commands, ...scoped.value]
+    return () => {
+      scoped.value = scoped.value.filter((one) => !commands.includes(one))
+    }
+  }
+
+  return { all, run, register }
+})
+
+function fixedCommands(): readonly Command[] {
+  const tabs = useTabStore()
+  const layout = useLayoutStore()
+  const settings = useSettingsStore()
+  const shown: readonly Command[] = [
+    { id: 'view.palette', icon: 'search', shortcuts: ['Mod+K', 'Mod+Shift+P'], run: () => { layout.openPalette() } },
+    { id: 'view.side', icon: 'rows', shortcuts: ['Mod+B'], run: () => { layout.isSideOpen = !layout.isSideOpen } },
+    { id: 'view.inspector', icon: 'panelr', shortcuts: ['Mod+I'], run: () => { layout.isInspectorOpen = !layout.isInspectorOpen } },
+    { id: 'tab.close', icon: 'x', shortcuts: ['Mod+W'], run: () => { if (tabs.activeId !== undefined) tabs.close(tabs.activeId) } },
+    { id: 'tab.reopen', icon: 'undo', shortcuts: ['Mod+Shift+T'], run: tabs.reopen },
+    { id: 'tab.next', icon: 'fwd', shortcuts: ['Mod+Tab', 'Mod+PageDown'], run: () => { tabs.cycle(1) } },
+    { id: 'tab.previous', icon: 'back', shortcuts: ['Mod+Shift+Tab', 'Mod+PageUp'], run: () => { tabs.cycle(-1) } },
+    ...themeCommands(settings.update),
+  ]
+  const numbered = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((number): Command => ({
+    id: `tab.show${String(number)}`,
+    icon: 'rows',
+    shortcuts: [`Mod+${String(number)}`],
+    run: () => {
+      const tab = number === 9 ? tabs.tabs.at(-1) : tabs.tabs[number - 1]
+      if (tab !== undefined) tabs.show(tab.id)
+    },
+  }))
+  return [...viewCommands(), ...shown, ...numbered]
+}
+
+function themeCommands(update: ReturnType<typeof useSettingsStore>['update']): readonly Command[] {
+  return (['light', 'dark', 'contrast', 'system'] as const).map((theme) => ({
+    id: `theme.${theme}`,
+    icon: 'half',
+    shortcuts: [],
+    run: () => void update({ theme }),
+  }))
+}
+
+function viewCommands(): readonly Command[] {
+  const tabs = useTabStore()
+  const connections = useConnectionStore()
+  const ofCluster = (view: ViewName, icon: string, shortcuts: readonly string[] = []): Command => ({
+    id: `view.${view}`,
+    icon,
+    shortcuts,
+    run: () => {
+      const connectionId = connections.activeId
+      if (connectionId !== undefined) showView(view, connectionId)
+    },
+    findObstacle: () => (connections.activeId === undefined ? 'noConnection' : undefined),
+  })
+  /** The last tab of this view, or a new one. */
+  const showView = (view: ViewName, connectionId: string): void => {
+    const open = tabs.tabs.findLast((tab) => tab.view === view && tab.connectionId === connectionId)
+    if (open === undefined) tabs.open(view, { connectionId })
+    else tabs.show(open.id)
+  }
+  const ofWindow = (view: ViewName, icon: string, shortcuts: readonly string[]): Command => ({
+    id: `view.${view}`,
+    icon,
+    shortcuts,
+    run: () => void tabs.open(view),
+  })
+  return [
+    ofCluster('keys', 'key'),
+    ofCluster('watch', 'watch'),
+    ofCluster('members', 'members'),
+    ofWindow('nodes', 'playground', []),
+    ofWindow('connections', 'connections', ['Mod+Shift+N']),
+    ofWindow('settings', 'settings', ['Mod+Comma']),
+    ofWindow('welcome', 'flag', []),
+    {
+      id: 'tab.new',
+      icon: 'plus',
+      shortcuts: ['Mod+T'],
+      run: () => {
+        const connectionId = connections.activeId
+        if (connectionId === undefined) tabs.open('connections')
+        else tabs.open('keys', { connectionId, isNew: true })
+      },
+    },
+  ]
+}

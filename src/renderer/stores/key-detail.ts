@@ -1,0 +1,274 @@
+/**
+ * One opened key: its value at the head or as of an older revision, its past, and the text that the user is writing.
+ *
+ * A watch on the key keeps all of it current. A draft is never touched by what arrives: saving compares the key's mod
+ * revision with the one the draft started from, and a difference is shown instead of overwritten.
+ */
+
+import { computed, shallowRef } from 'vue'
+import type { HistoryItem, HistoryRevision } from '../../preload/contract/history.ts'
+import type { DeleteKeysReply, KeyValue, PutReply } from '../../preload/contract/kv.ts'
+import type { Subscription } from '../../preload/contract/reply.ts'
+import type { WatchItem } from '../../preload/contract/watch.ts'
+import { kvApi } from '../api/kv-api.ts'
+import { streamApi } from '../api/stream-api.ts'
+import { findText } from '../format/bytes-text.ts'
+import { generationsOf } from './key-history.ts'
+
+const historyPageRevisions = 1_000
+/** The list of revisions shows one line of each value; the whole of it is read when a revision is chosen. */
+const historyValueBytesMax = 200
+
+/** Text being written, and the revision it started from; 0 for a key that does not exist. */
+export interface Draft {
+  readonly text: string
+  readonly baseModRevision: number
+  readonly baseText: string
+}
+
+let lastId = 0
+
+/** One opened key of one connection. */
+export class KeyDetail {
+  /** Differs for each opened key, also when the same one is opened again. */
+  readonly id = ++lastId
+  readonly connectionId: string
+  readonly key: Uint8Array
+  readonly status = shallowRef<'idle' | 'loading' | 'ready' | 'failed'>('idle')
+  readonly error = shallowRef<unknown>()
+  /** The key at the head; undefined when it does not exist there. */
+  readonly head = shallowRef<KeyValue>()
+  readonly headRevision = shallowRef(0)
+  /** An older revision that is shown instead of the head, and the key as it was then. */
+  readonly past = shallowRef<{ readonly revision: number; readonly pair: KeyValue | undefined }>()
+  /** Newest first. */
+  readonly revisions = shallowRef<readonly HistoryRevision[]>([])
+  readonly historyStatus = shallowRef<'idle' | 'loading' | 'ready' | 'failed'>('idle')
+  readonly historyError = shallowRef<unknown>()
+  readonly hasOlder = shallowRef(false)
+  readonly compactedRevision = shallowRef(0)
+  readonly draft = shallowRef<Draft>()
+  /** What stands in the store instead of what the draft started from; `undefined` value: it was deleted. */
+  readonly conflict = shallowRef<{ readonly current: KeyValue | undefined }>()
+  readonly isSaving = shallowRef(false)
+  readonly saveError = shallowRef<unknown>()
+  readonly answeredAtMs = shallowRef(0)
+  readonly generations = computed(() => generationsOf(this.revisions.value))
+  /** What the screen shows: the head, or the key as it was. */
+  readonly shown = computed(() =>
+    this.past.value === undefined ? this.head.value : this.past.value.pair,
+  )
+  readonly isDirty = computed(
+    () => this.draft.value !== undefined && this.draft.value.text !== this.draft.value.baseText,
+  )
+  private history: Subscription | undefined
+  private watch: Subscription | undefined
+  private generation = 0
+
+  constructor(connectionId: string, key: Uint8Array) {
+    this.connectionId = connectionId
+    this.key = key
+  }
+
+  /** Reads the key at the head and its past, and follows both. */
+  async load(): Promise<void> {
+    const generation = ++this.generation
+    if (this.status.value !== 'ready') this.status.value = 'loading'
+    try {
+      await this.readHead()
+      if (generation !== this.generation) return
+      this.status.value = 'ready'
+      this.error.value = undefined
+      this.beginWatch()
+      this.loadHistory()
+    } catch (failure) {
+      if (generation !== this.generation) return
+      this.status.value = 'failed'
+      this.error.value = failure
+    }
+  }
+
+  /** Shows the key as it was at a revision; 0 goes back to the head. */
+  async showRevision(revision: number): Promise<void> {
+    if (revision === 0 || revision === this.head.value?.modRevision) {
+      this.past.value = undefined
+      return
+    }
+    const { connectionId, key } = this
+    const reply = await kvApi.get({ connectionId, key, revision })
+    this.headRevision.value = Math.max(this.headRevision.value, reply.headRevision)
+    this.past.value = { revision, pair: reply.pair }
+  }
+
+  /** Begins to write: from the value that is shown, or from nothing. */
+  edit(): void {
+    const baseText = this.head.value === undefined ? '' : (findText(this.head.value.value) ?? '')
+    this.past.value = undefined
+    this.conflict.value = undefined
+    this.saveError.value = undefined
+    this.draft.value = { text: baseText, baseText, baseModRevision: this.head.value?.modRevision ?? 0 }
+  }
+
+  write(text: string): void {
+    if (this.draft.value !== undefined) this.draft.value = { ...this.draft.value, text }
+  }
+
+  /** Drops the draft. */
+  discard(): void {
+    this.draft.value = undefined
+    this.conflict.value = undefined
+    this.saveError.value = undefined
+  }
+
+  /** Takes the store's present state as the one that the draft answers to, so that saving writes over it. */
+  rebase(): void {
+    const draft = this.draft.value
+    const conflict = this.conflict.value
+    if (draft === undefined || conflict === undefined) return
+    this.draft.value = { ...draft, baseModRevision: conflict.current?.modRevision ?? 0 }
+    this.conflict.value = undefined
+  }
+
+  /** Writes the draft if nobody else wrote since it began. The answer is undefined when the write failed. */
+  async save(value: Uint8Array): Promise<PutReply | undefined> {
+    const { connectionId, key } = this
+    const draft = this.draft.value
+    if (draft === undefined || this.isSaving.value) return undefined
+    this.isSaving.value = true
+    this.saveError.value = undefined
+    try {
+      const expectedModRevision = draft.baseModRevision
+      const reply = await kvApi.put({ connectionId, key, value, expectedModRevision })
+      if (reply.kind === 'conflict') {
+        this.conflict.value = { current: reply.current }
+      } else {
+        this.discard()
+        await this.readHead()
+      }
+      return reply
+    } catch (failure) {
+      this.saveError.value = failure
+      return undefined
+    } finally {
+      this.isSaving.value = false
+    }
+  }
+
+  /** Deletes the key if it still is what is shown. */
+  async remove(): Promise<DeleteKeysReply> {
+    const { connectionId, key } = this
+    const expectedModRevision = this.head.value?.modRevision ?? 0
+    const reply = await kvApi.deleteKeys({ connectionId, keys: [{ key, expectedModRevision }] })
+    await this.readHead()
+    return reply
+  }
+
+  /** Reads older revisions than the ones at hand. */
+  loadOlder(): void {
+    const oldest = this.revisions.value.at(-1)
+    if (oldest !== undefined && this.hasOlder.value) this.readHistory(oldest.revision)
+  }
+
+  dispose(): void {
+    this.generation++
+    this.history?.close()
+    this.watch?.close()
+  }
+
+  private async readHead(): Promise<void> {
+    const { connectionId, key } = this
+    const reply = await kvApi.get({ connectionId, key, revision: 0 })
+    this.headRevision.value = Math.max(this.headRevision.value, reply.headRevision)
+    this.head.value = reply.pair
+    this.answeredAtMs.value = Date.now()
+  }
+
+  private loadHistory(): void {
+    this.revisions.value = []
+    this.readHistory(0)
+  }
+
+  private readHistory(beforeRevision: number): void {
+    this.history?.close()
+    this.historyStatus.value = 'loading'
+    const { connectionId, key } = this
+    const limit = historyPageRevisions
+    this.history = streamApi.history(
+      { connectionId, key, beforeRevision, limit, valueBytesMax: historyValueBytesMax },
+      {
+        onBatch: (items) => {
+          this.takeHistory(items)
+        },
+        onEnd: (error) => {
+          this.historyStatus.value = error === undefined ? 'ready' : 'failed'
+          this.historyError.value = error
+        },
+      },
+    )
+  }
+
+  private takeHistory(items: readonly HistoryItem[]): void {
+    const added: HistoryRevision[] = []
+    for (const item of items) {
+      if (item.kind === 'revision') added.push(item.revision)
+      else {
+        this.hasOlder.value = item.hasMore
+        this.compactedRevision.value = item.compactedRevision
+      }
+    }
+    if (added.length > 0) this.revisions.value = mergedRevisions(this.revisions.value, added)
+  }
+
+  private beginWatch(): void {
+    this.watch?.close()
+    const { connectionId, key } = this
+    this.watch = streamApi.watch(
+      {
+        connectionId,
+        range: { kind: 'key', key },
+        startRevision: this.headRevision.value + 1,
+        hasPrevious: false,
+        isWithoutPuts: false,
+        isWithoutDeletes: false,
+        valueBytesMax: historyValueBytesMax,
+      },
+      {
+        onBatch: (items) => {
+          this.takeWatch(items)
+        },
+      },
+    )
+  }
+
+  private takeWatch(items: readonly WatchItem[]): void {
+    const added: HistoryRevision[] = []
+    for (const item of items) {
+      if (item.kind !== 'change') continue
+      added.push(revisionOfChange(item.change))
+    }
+    if (added.length === 0) return
+    this.revisions.value = mergedRevisions(this.revisions.value, added)
+    this.readHead().catch((failure: unknown) => {
+      this.error.value = failure
+    })
+  }
+}
+
+/** Both lists as one, newest first, each revision once. */
+function mergedRevisions(
+  known: readonly HistoryRevision[],
+  added: readonly HistoryRevision[],
+): readonly HistoryRevision[] {
+  const byRevision = new Map(known.map((one) => [one.revision, one]))
+  for (const one of added) byRevision.set(one.revision, one)
+  return [...byRevision.values()].sort((left, right) => right.revision - left.revision)
+}
+
+function revisionOfChange(
+  change: Extract<WatchItem, { kind: 'change' }>['change'],
+): HistoryRevision {
+  const { current, revision } = change
+  if (current === undefined) return { kind: 'delete', revision }
+  const { createRevision, version, lease, bytes, sizeBytes } = current
+  return { kind: 'put', revision, createRevision, version, lease, value: bytes, valueSizeBytes: sizeBytes }
+}

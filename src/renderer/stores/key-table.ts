@@ -1,0 +1,164 @@
+/**
+ * A sorted list of keys that can hold a million rows.
+ *
+ * Rows stay in the columns in which they arrived; the list itself is one array of numbers, each naming a chunk and a row
+ * in it. A row that a watch brought is a single row and has a negative number. So a row costs eight bytes beside its own
+ * columns, a lookup is a binary search, and one insertion moves numbers, not objects.
+ *
+ * Example: chunk 0 holds keys a, c; a watch creates b. The row b becomes single row 0, and the order is [0, -1, 1].
+ */
+
+import { keyRowAt } from '../../preload/contract/key-columns.ts'
+import type { KeyRow } from '../../preload/contract/key-columns.ts'
+import type { KeyColumns } from '../../preload/contract/kv.ts'
+
+/** A page holds at most 10,000 rows, so the row fits below this factor. */
+const rowsPerChunkMax = 16_384
+
+/** Byte order of two keys: negative, zero or positive. */
+export function compareKeys(left: Uint8Array, right: Uint8Array): number {
+  const shared = Math.min(left.length, right.length)
+  for (let index = 0; index < shared; index++) {
+    const difference = (left[index] ?? 0) - (right[index] ?? 0)
+    if (difference !== 0) return difference
+  }
+  return left.length - right.length
+}
+
+/** Sorted keys with their metadata. Not reactive: its owner tells the screen when it changed. */
+export class KeyTable {
+  /** Invariant: keys strictly rising. */
+  private order: number[] = []
+  private readonly chunks: KeyColumns[] = []
+  private readonly singles: KeyRow[] = []
+  /** Slots of `singles` that no row of the list uses any more. */
+  private readonly freeSlots: number[] = []
+
+  get length(): number {
+    return this.order.length
+  }
+
+  /** The row at a position; throws RangeError outside of the list. */
+  rowAt(position: number): KeyRow {
+    const handle = this.order[position]
+    if (handle === undefined) throw new RangeError(`row ${String(position)} of ${String(this.length)}`)
+    return this.rowOf(handle)
+  }
+
+  /** The key at a position, without building the row. */
+  keyAt(position: number): Uint8Array {
+    const handle = this.order[position]
+    if (handle === undefined) throw new RangeError(`row ${String(position)} of ${String(this.length)}`)
+    return this.keyOf(handle)
+  }
+
+  /** A number that names the row of a page as long as it is not replaced; negative for a row that a watch brought. */
+  handleAt(position: number): number | undefined {
+    return this.order[position]
+  }
+
+  /** Adds a page that lies behind every key of the list. Rows that do not lie behind are replaced or put in place. */
+  append(columns: KeyColumns): void {
+    if (columns.rowCount > rowsPerChunkMax) throw new RangeError('a page is too long for one chunk')
+    const base = this.chunks.length * rowsPerChunkMax
+    this.chunks.push(columns)
+    for (let row = 0; row < columns.rowCount; row++) {
+      const handle = base + row
+      const last = this.order.length - 1
+      if (last < 0 || compareKeys(this.keyAt(last), this.keyOf(handle)) < 0) this.order.push(handle)
+      else this.place(handle)
+    }
+  }
+
+  /** Puts one row in its place, instead of an older one with the same key. Answers whether the key is new. */
+  put(row: KeyRow): boolean {
+    const { position, isFound } = this.find(row.key)
+    if (isFound) this.release(this.order[position])
+    this.order.splice(position, isFound ? 1 : 0, this.addSingle(row))
+    return !isFound
+  }
+
+  /** Takes a key out. Answers whether it was there. */
+  delete(key: Uint8Array): boolean {
+    const { position, isFound } = this.find(key)
+    if (isFound) this.release(this.order.splice(position, 1)[0])
+    return isFound
+  }
+
+  /** Where a key stands, or where it would. */
+  find(key: Uint8Array): { readonly position: number; readonly isFound: boolean } {
+    let low = 0
+    let high = this.order.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const difference = compareKeys(this.keyAt(middle), key)
+      if (difference === 0) return { position: middle, isFound: true }
+      if (difference < 0) low = middle + 1
+      else high = middle
+    }
+    return { position: low, isFound: false }
+  }
+
+  /** Positions of the keys that contain the bytes of `needle`, at most `countMax`. */
+  search(needle: Uint8Array, countMax: number): number[] {
+    const found: number[] = []
+    for (let position = 0; position < this.length && found.length < countMax; position++) {
+      if (includesBytes(this.keyAt(position), needle)) found.push(position)
+    }
+    return found
+  }
+
+  private place(handle: number): boolean {
+    const { position, isFound } = this.find(this.keyOf(handle))
+    this.order.splice(position, isFound ? 1 : 0, handle)
+    return !isFound
+  }
+
+  private rowOf(handle: number): KeyRow {
+    if (handle < 0) return this.singleOf(handle)
+    return keyRowAt(this.chunkOf(handle), handle % rowsPerChunkMax)
+  }
+
+  private keyOf(handle: number): Uint8Array {
+    if (handle < 0) return this.singleOf(handle).key
+    const columns = this.chunkOf(handle)
+    const row = handle % rowsPerChunkMax
+    return columns.keyBytes.subarray(columns.keyOffsets[row], columns.keyOffsets[row + 1])
+  }
+
+  private chunkOf(handle: number): KeyColumns {
+    const columns = this.chunks[Math.floor(handle / rowsPerChunkMax)]
+    if (columns === undefined) throw new RangeError(`handle ${String(handle)} names no row`)
+    return columns
+  }
+
+  private singleOf(handle: number): KeyRow {
+    const row = this.singles[-handle - 1]
+    if (row === undefined) throw new RangeError(`handle ${String(handle)} names no row`)
+    return row
+  }
+
+  /** Keeps a single row, in a slot that was given back where there is one. */
+  private addSingle(row: KeyRow): number {
+    const slot = this.freeSlots.pop() ?? this.singles.length
+    this.singles[slot] = row
+    return -slot - 1
+  }
+
+  private release(handle: number | undefined): void {
+    if (handle !== undefined && handle < 0) this.freeSlots.push(-handle - 1)
+  }
+}
+
+function includesBytes(haystack: Uint8Array, needle: Uint8Array): boolean {
+  const first = needle[0]
+  if (first === undefined) return true
+  let start = haystack.indexOf(first)
+  while (start !== -1 && start + needle.length <= haystack.length) {
+    let length = 1
+    while (length < needle.length && haystack[start + length] === needle[length]) length++
+    if (length === needle.length) return true
+    start = haystack.indexOf(first, start + 1)
+  }
+  return false
+}

@@ -1,0 +1,118 @@
+/** Key browsers and opened keys, one of each per tab. */
+
+import { defineStore } from 'pinia'
+import { computed, shallowReactive } from 'vue'
+import type { PutReply } from '../../preload/contract/kv.ts'
+import { kvApi } from '../api/kv-api.ts'
+import { keyText, parseKeyText } from '../format/bytes-text.ts'
+import { KeyBrowser } from './key-browser.ts'
+import { KeyDetail } from './key-detail.ts'
+import { KeyTable } from './key-table.ts'
+import { KeyTree } from './key-tree.ts'
+import { useTabStore } from './tabs.ts'
+
+export const useKeyStore = defineStore('keys', () => {
+  const tabs = useTabStore()
+  const browsers = shallowReactive(new Map<string, KeyBrowser>())
+  const details = shallowReactive(new Map<string, KeyDetail>())
+  const trees = shallowReactive(new Map<string, KeyTree>())
+  const activeDetail = computed(() =>
+    tabs.activeId === undefined ? undefined : details.get(tabs.activeId),
+  )
+
+  /** The browser of a tab; made, and its list read, at the first call. */
+  function browserOf(tabId: string, connectionId: string): KeyBrowser {
+    const known = browsers.get(tabId)
+    if (known?.connectionId === connectionId) return known
+    const subject = tabs.tabs.find((tab) => tab.id === tabId)?.subject ?? ''
+    return openPrefix(tabId, connectionId, parseKeyText(subject))
+  }
+
+  /** Shows another prefix in a tab. */
+  function openPrefix(tabId: string, connectionId: string, prefix: Uint8Array): KeyBrowser {
+    browsers.get(tabId)?.dispose()
+    const browser = new KeyBrowser(connectionId, prefix)
+    browsers.set(tabId, browser)
+    tabs.describe(tabId, { subject: keyText(prefix) })
+    void browser.load()
+    return browser
+  }
+
+  /** Opens a key in a tab, in place of the one that is open there. */
+  function openKey(tabId: string, connectionId: string, key: Uint8Array): KeyDetail {
+    const known = details.get(tabId)
+    if (known !== undefined && keyText(known.key) === keyText(key)) return known
+    known?.dispose()
+    const detail = new KeyDetail(connectionId, key)
+    details.set(tabId, detail)
+    void detail.load()
+    return detail
+  }
+
+  function closeKey(tabId: string): void {
+    details.get(tabId)?.dispose()
+    details.delete(tabId)
+  }
+
+  /** Shows a key from anywhere: in a key tab of its connection, under the folder that holds it. */
+  function goToKey(connectionId: string, key: Uint8Array): void {
+    const text = keyText(key)
+    const folder = text.slice(0, text.lastIndexOf('/') + 1)
+    const tab = tabs.open('keys', { connectionId, subject: folder })
+    browserOf(tab.id, connectionId)
+    openKey(tab.id, connectionId, key)
+  }
+
+  /** Keys that this window has loaded of a connection: the longest list. */
+  function findSeen(connectionId: string): KeyTable | undefined {
+    const tables = [...browsers.values()]
+      .filter((browser) => browser.connectionId === connectionId)
+      .map((browser) => browser.table.value)
+    return tables.sort((left, right) => right.length - left.length)[0]
+  }
+
+  function treeOf(connectionId: string, separator: string): KeyTree {
+    const known = trees.get(connectionId)
+    if (known?.separator === separator) return known
+    const tree = new KeyTree(connectionId, separator)
+    trees.set(connectionId, tree)
+    void tree.loadRoot()
+    return tree
+  }
+
+  /** Ends what a closed tab held. */
+  function release(tabId: string): void {
+    browsers.get(tabId)?.dispose()
+    browsers.delete(tabId)
+    closeKey(tabId)
+  }
+
+  /** Writes a key that must not exist: a new one, or a deleted one as it was. */
+  function putBack(
+    connectionId: string,
+    pair: { readonly key: Uint8Array; readonly value: Uint8Array; readonly lease?: bigint },
+  ): Promise<PutReply> {
+    return kvApi.put({ connectionId, ...pair, expectedModRevision: 0 })
+  }
+
+  /** How many keys a connection holds at its head. */
+  async function countUnder(connectionId: string): Promise<number> {
+    return (await kvApi.count({ connectionId, range: { kind: 'all' }, revision: 0 })).count
+  }
+
+  return {
+    browsers,
+    details,
+    activeDetail,
+    browserOf,
+    openPrefix,
+    openKey,
+    closeKey,
+    goToKey,
+    findSeen,
+    treeOf,
+    release,
+    putBack,
+    countUnder,
+  }
+})

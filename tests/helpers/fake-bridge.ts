@@ -1,0 +1,349 @@
+/**
+ * A bridge without a main process: a store in memory and three nodes that can be killed. The page runs on it in an
+ * ordinary browser, for tests of its screens and for looking at them.
+ *
+ * It keeps the promises of the real one: calls resolve with a reply, streams deliver in batches and end once, a lost
+ * leader makes writes and linearizable reads fail until there is a new one.
+ */
+
+import type { Bridge } from '../../src/preload/contract/bridge.ts'
+import type { ConnectionEvent, ConnectionInfo } from '../../src/preload/contract/connection.ts'
+import type { HistoryItem } from '../../src/preload/contract/history.ts'
+import type { KeyValue } from '../../src/preload/contract/kv.ts'
+import type { BridgeError, Reply, StreamListener, Subscription } from '../../src/preload/contract/reply.ts'
+import { settingsSchema } from '../../src/preload/contract/settings.ts'
+import type { Settings } from '../../src/preload/contract/settings.ts'
+import type { WatchChange, WatchedValue, WatchItem } from '../../src/preload/contract/watch.ts'
+import { FakeCluster, connectionId } from './fake-cluster.ts'
+import { fillStore } from './fake-data.ts'
+import { FakeStore, isIn } from './fake-store.ts'
+
+/** What a test may set. */
+export interface FakeBridgeOptions {
+  readonly keyCount: number
+  /** Nobody writes but the page. */
+  readonly isQuiet: boolean
+  readonly settings: Partial<Settings>
+  /** Nothing was launched: the window opens on its list of connections. */
+  readonly isWithoutConnection: boolean
+  readonly isFirstStart: boolean
+}
+
+/** The bridge, and what stands behind it, so that a test can act as somebody else. */
+export interface FakeWorld {
+  readonly bridge: Bridge
+  readonly store: FakeStore
+  readonly cluster: FakeCluster
+}
+
+const encoder = new TextEncoder()
+
+/** Makes a world with its data. */
+export function createFakeWorld(options: FakeBridgeOptions): FakeWorld {
+  const store = new FakeStore()
+  fillStore(store, options.keyCount)
+  const cluster = new FakeCluster(store, Date.now())
+  if (!options.isQuiet) writeNowAndThen(store)
+  const hub = new ConnectionHub(store, cluster, options)
+  const bridge: Bridge = {
+    app: {
+      info: () =>
+        done({
+          productName: 'Quorate',
+          version: '0.1.0',
+          electronVersion: 'none',
+          chromiumVersion: 'this browser',
+          nodeVersion: 'none',
+          platform: 'linux',
+          userDataDirectory: 'none',
+          launchArguments: [],
+          ...(options.isWithoutConnection ? {} : { initialConnectionId: connectionId }),
+          isFirstStart: options.isFirstStart,
+        }),
+      observeCommands: () => nothing,
+      writeClipboard: () => done(null),
+    },
+    connections: hub.bridge,
+    ...keyBridges(store, cluster),
+    cluster: {
+      snapshot: () => done(cluster.snapshot()),
+      observe: (request, listener) => {
+        const send = (): void => {
+          listener({ kind: 'batch', items: [{ kind: 'snapshot', snapshot: cluster.snapshot() }] })
+        }
+        setTimeout(send, 5)
+        const timer = setInterval(send, request.intervalMs)
+        return closing(() => {
+          clearInterval(timer)
+        })
+      },
+    },
+    nodes: nodeBridge(cluster),
+    settings: settingsBridge(options.settings),
+    operations: { observe: () => nothing },
+  }
+  return { bridge, store, cluster }
+}
+
+/** The list of connections: the playground, and what the page opens. */
+class ConnectionHub {
+  readonly bridge: Bridge['connections']
+  private readonly listeners = new Set<StreamListener<ConnectionEvent>>()
+  private readonly others = new Map<string, ConnectionInfo>()
+
+  constructor(store: FakeStore, cluster: FakeCluster, options: FakeBridgeOptions) {
+    const playground = (): ConnectionInfo => this.playgroundInfo(store, cluster)
+    const all = (): readonly ConnectionInfo[] => [
+      ...(options.isWithoutConnection ? [] : [playground()]),
+      ...this.others.values(),
+    ]
+    cluster.onChange(() => {
+      if (!options.isWithoutConnection) this.tell({ kind: 'changed', connection: playground() })
+    })
+    const setState = (id: string, state: ConnectionInfo['state']): ConnectionInfo => {
+      const info = { ...(this.others.get(id) ?? playground()), state }
+      if (id !== connectionId) this.others.set(id, info)
+      this.tell({ kind: 'changed', connection: info })
+      return info
+    }
+    this.bridge = {
+      list: () => done(all()),
+      observe: (listener) => {
+        this.listeners.add(listener)
+        setTimeout(() => {
+          listener({ kind: 'batch', items: all().map((connection) => ({ kind: 'changed', connection })) })
+        }, 2)
+        return closing(() => this.listeners.delete(listener))
+      },
+      open: (request) => {
+        const id = `saved-${String(this.others.size + 1)}`
+        const info: ConnectionInfo = {
+          id,
+          name: request.name ?? request.endpoints[0] ?? id,
+          origin: 'saved',
+          environment: request.environment ?? 'none',
+          isReadOnly: false,
+          state: 'connecting',
+          endpoints: request.endpoints.map((url, index) => ({ url, kind: 'ready', isActive: index === 0 })),
+          headRevision: store.revision,
+        }
+        this.others.set(id, info)
+        setTimeout(() => setState(id, 'ready'), 200)
+        return done(info)
+      },
+      openSaved: (request) => done(setState(request.connectionId, 'ready')),
+      close: (request) => {
+        setState(request.connectionId, 'closed')
+        return done(null)
+      },
+      remove: (request) => {
+        this.others.delete(request.connectionId)
+        this.tell({ kind: 'removed', connectionId: request.connectionId })
+        return done(null)
+      },
+      setReadOnly: () => done(null),
+    }
+  }
+
+  private tell(event: ConnectionEvent): void {
+    for (const listener of this.listeners) listener({ kind: 'batch', items: [event] })
+  }
+
+  private playgroundInfo(store: FakeStore, cluster: FakeCluster): ConnectionInfo {
+    const { nodes } = cluster.playground
+    const up = nodes.filter((node) => node.state === 'running')
+    return {
+      id: connectionId,
+      name: 'Local playground',
+      origin: 'playground',
+      environment: 'none',
+      isReadOnly: false,
+      state: up.length === nodes.length ? 'ready' : up.length > 0 ? 'degraded' : 'failed',
+      ...(up.length === nodes.length ? {} : { reason: `${String(nodes.length - up.length)} endpoint down` }),
+      endpoints: nodes.map((node) => ({
+        url: node.clientUrl,
+        kind: node.state === 'running' ? 'ready' : 'failed',
+        isActive: node.name === up[0]?.name,
+      })),
+      headRevision: store.revision,
+      lastAnswerAtMs: Date.now(),
+    }
+  }
+}
+
+function keyBridges(store: FakeStore, cluster: FakeCluster): Pick<Bridge, 'kv' | 'history' | 'watch'> {
+  const guarded = <T>(make: () => T): Promise<Reply<T>> =>
+    cluster.hasQuorum ? done(make()) : refused('noLeader', 'etcdserver: no leader')
+  return {
+    kv: {
+      range: (request) => guarded(() => store.range(request)),
+      count: (request) =>
+        guarded(() => {
+          const { count } = store.range({ ...request, limit: 1, valueBytesMax: 0 })
+          return { count, headRevision: store.revision }
+        }),
+      get: (request) => {
+        if (request.revision > store.revision) return refused('futureRevision', 'etcdserver: mvcc: required revision is a future revision')
+        return guarded(() => withPair(store.revision, store.find(request.key, request.revision)))
+      },
+      put: (request) =>
+        guarded(() => {
+          const current = store.find(request.key)
+          const expected = request.expectedModRevision
+          if (expected !== undefined && (current?.modRevision ?? 0) !== expected) {
+            return { kind: 'conflict', headRevision: store.revision, ...(current === undefined ? {} : { current }) }
+          }
+          const { revision } = store.put(request.key, request.value, request.lease ?? current?.lease ?? 0n)
+          return { kind: 'written', revision, ...(current === undefined ? {} : { previous: current }) }
+        }),
+      deleteKeys: (request) =>
+        guarded(() => {
+          const same = request.keys.filter(({ key, expectedModRevision }) => store.find(key)?.modRevision === expectedModRevision)
+          const skipped = request.keys.filter((one) => !same.includes(one)).map(({ key }) => key)
+          const deleted = store.delete(same.map(({ key }) => key))
+          return { headRevision: store.revision, deleted, skipped }
+        }),
+      deleteRange: () => refused('invalidRequest', 'the page does not delete ranges'),
+      txn: () => refused('invalidRequest', 'the page sends no transactions'),
+    },
+    history: {
+      open: (request, listener) => {
+        const all = store.history(request.key, request.valueBytesMax)
+        const older = all.filter((one) => request.beforeRevision === 0 || one.revision < request.beforeRevision)
+        const items: HistoryItem[] = older.slice(0, request.limit).map((revision) => ({ kind: 'revision', revision }))
+        items.push({ kind: 'finished', hasMore: older.length > request.limit, compactedRevision: store.compactedRevision })
+        const timer = setTimeout(() => {
+          listener({ kind: 'batch', items })
+          listener({ kind: 'ended' })
+        }, 4)
+        return closing(() => {
+          clearTimeout(timer)
+        })
+      },
+    },
+    watch: { open: (request, listener) => openWatch(store, request, listener) },
+  }
+}
+
+function openWatch(
+  store: FakeStore,
+  request: Parameters<Bridge['watch']['open']>[0],
+  listener: StreamListener<WatchItem>,
+): Subscription {
+  const { range, startRevision, valueBytesMax } = request
+  let waiting: WatchItem[] = []
+  const take = (changes: readonly WatchChange[]): void => {
+    for (const change of changes) {
+      if (isIn(range, change.key)) waiting.push({ kind: 'change', change: cutChange(change, valueBytesMax) })
+    }
+  }
+  waiting.push({ kind: 'started', startRevision: startRevision === 0 ? store.revision + 1 : startRevision, endpoint: 'http://127.0.0.1:2379' })
+  if (startRevision > 0 && startRevision <= store.compactedRevision) {
+    waiting.push({ kind: 'gap', fromRevision: startRevision, toRevision: store.compactedRevision })
+  }
+  if (startRevision > 0) take(store.changesFrom(range, Math.max(startRevision, store.compactedRevision + 1)))
+  const stop = store.listen(take)
+  const timer = setInterval(() => {
+    const items = waiting
+    waiting = []
+    if (items.length > 0) listener({ kind: 'batch', items })
+  }, 16)
+  return closing(() => {
+    stop()
+    clearInterval(timer)
+  })
+}
+
+function nodeBridge(cluster: FakeCluster): Bridge['nodes'] {
+  const after = (act: () => void): Promise<Reply<FakeCluster['playground']>> => {
+    act()
+    return done(cluster.playground)
+  }
+  return {
+    list: () => done(cluster.playground),
+    observe: (listener) => {
+      const changed = (): void => {
+        listener({ kind: 'batch', items: [{ kind: 'changed', playground: cluster.playground }] })
+      }
+      setTimeout(() => {
+        changed()
+        listener({ kind: 'batch', items: cluster.lines.map((line) => ({ kind: 'log', line })) })
+      }, 2)
+      const endChanges = cluster.onChange(changed)
+      const endLog = cluster.onLog((line) => {
+        listener({ kind: 'batch', items: [{ kind: 'log', line }] })
+      })
+      return closing(() => {
+        endChanges()
+        endLog()
+      })
+    },
+    startPlayground: () => done(cluster.playground),
+    start: ({ nodeName }) => after(() => { cluster.start(nodeName) }),
+    stop: ({ nodeName }) => after(() => { cluster.end(nodeName, 'stopped') }),
+    kill: ({ nodeName }) => after(() => { cluster.end(nodeName, 'killed') }),
+    restart: ({ nodeName }) => after(() => { cluster.start(nodeName) }),
+  }
+}
+
+function settingsBridge(given: Partial<Settings>): Bridge['settings'] {
+  let settings = settingsSchema.parse(given)
+  const listeners = new Set<StreamListener<Settings>>()
+  return {
+    get: () => done(settings),
+    update: (patch) => {
+      settings = settingsSchema.parse({ ...settings, ...patch })
+      for (const listener of listeners) listener({ kind: 'batch', items: [settings] })
+      return done(settings)
+    },
+    observe: (listener) => {
+      listeners.add(listener)
+      return closing(() => listeners.delete(listener))
+    },
+    loadPageState: () => done(null),
+    savePageState: () => done(null),
+  }
+}
+
+function writeNowAndThen(store: FakeStore): void {
+  let count = 0
+  setInterval(() => {
+    count++
+    store.put(encoder.encode('/app/checkout/counters/orders'), encoder.encode(String(8000 + count)))
+    if (count % 4 === 0) store.put(encoder.encode(`/app/checkout/orders/${String(count).padStart(6, '0')}`), encoder.encode('{"total":18350,"currency":"EUR"}'))
+    if (count % 8 === 0) store.delete([encoder.encode(`/app/checkout/orders/${String(count - 4).padStart(6, '0')}`)])
+  }, 700)
+}
+
+function cutChange(change: WatchChange, bytesMax: number): WatchChange {
+  const cut = (value: WatchedValue): WatchedValue => ({ ...value, bytes: value.bytes.subarray(0, bytesMax) })
+  return {
+    ...change,
+    ...(change.current === undefined ? {} : { current: cut(change.current) }),
+    ...(change.previous === undefined ? {} : { previous: cut(change.previous) }),
+  }
+}
+
+function withPair(headRevision: number, pair: KeyValue | undefined): { headRevision: number; pair?: KeyValue } {
+  return pair === undefined ? { headRevision } : { headRevision, pair }
+}
+
+const nothing: Subscription = { close: () => undefined }
+
+function closing(close: () => unknown): Subscription {
+  return { close: () => void close() }
+}
+
+/** Answers after a short while, as another process would. */
+function done<T>(value: T): Promise<Reply<T>> {
+  return new Promise((resolve) => {
+    setTimeout(() => {
+      resolve({ ok: true, value })
+    }, 2)
+  })
+}
+
+function refused<T>(code: string, message: string): Promise<Reply<T>> {
+  const error: BridgeError = { code, message, isRetryable: true, isOutcomeUnknown: false, details: {} }
+  return Promise.resolve({ ok: false, error })
+}
