@@ -45,6 +45,7 @@ export interface NodeParts {
   readonly proposals: Proposals
   readonly reads: LinearizableReads
   readonly sender: SnapshotSender
+  readonly snapshots: SnapshotPolicy
   readonly loop: RaftLoop
   readonly quota: SpaceQuota
   readonly firstElection: FirstElection
@@ -195,7 +196,7 @@ function connect(context: Connected): NodeParts {
   const { electionTicks } = loopOptionsOf(context)
   return {
     ...{ clock, logger, memberId, clusterId, raft, machine, transport, peers },
-    ...{ leadership, proposals, reads, sender, loop, wal },
+    ...{ leadership, proposals, reads, sender, snapshots, loop, wal },
     folder: boot.folder,
     quota: new SpaceQuota(clock, config.quotaBytes),
     firstElection: new FirstElection({ clock, raft, loop, peers, electionTicks }),

@@ -45,6 +45,9 @@ export class SnapshotPolicy {
   /** Index of the newest recorded snapshot, own or received. */
   private snapshotIndex: LogIndex
   private isMaking = false
+  private isHalted = false
+  /** Settles with the snapshot that is being made. */
+  private making: Promise<void> = Promise.resolve()
   /** Written to its file, not yet recorded in the log. */
   private written: SnapshotMetadata | undefined
   private isPurgeDue = false
@@ -57,18 +60,44 @@ export class SnapshotPolicy {
 
   /** Begins a snapshot when enough was applied since the last one. Returns at once. */
   consider(applied: AppliedPosition, flush: () => Promise<void>): void {
-    if (this.isMaking || applied.index - this.snapshotIndex < this.options.entryCount) return
+    if (
+      this.isHalted ||
+      this.isMaking ||
+      applied.index - this.snapshotIndex < this.options.entryCount
+    )
+      return
     this.isMaking = true
-    this.make(applied, flush).catch(this.options.onFault)
+    this.making = this.make(applied, flush).catch((error: unknown) => {
+      // The end of the node closes the database under a flush; that is no fault.
+      if (!this.isHalted)
+        this.options.onFault(error instanceof Error ? error : new Error(String(error)))
+    })
   }
 
   private async make(applied: AppliedPosition, flush: () => Promise<void>): Promise<void> {
     await flush()
+    if (this.stopsHere()) return
     const { fileSystem, snapshotDirectory } = this.parts
     const metadata: SnapshotMetadata = applied
     await saveSnapshotFile(fileSystem, snapshotDirectory, { metadata, data: emptyBytes })
     this.written = metadata
     this.options.wake()
+  }
+
+  /** Begins nothing any more, and resolves when what was begun has ended. */
+  async finish(): Promise<void> {
+    this.isHalted = true
+    await this.making
+  }
+
+  /** Ends at once, without waiting. */
+  halt(): void {
+    this.isHalted = true
+  }
+
+  /** Read after an await, when the compiler still believes what was true before it. */
+  private stopsHere(): boolean {
+    return this.isHalted
   }
 
   /** Whether {@link record} has something to do. */

@@ -272,8 +272,9 @@ export class StoreNode {
   /** For the simulator: everything ends at once, as if the power had failed. No effect follows, nothing is answered. */
   kill(): void {
     this.phase = 'killed'
-    const { loop, machine, firstElection } = this.parts
+    const { loop, machine, firstElection, snapshots } = this.parts
     loop.halt()
+    snapshots.halt()
     firstElection.stop()
     machine.halt()
   }
@@ -452,8 +453,9 @@ export class StoreNode {
 
   /** Closes in the order of dependence. One part that cannot be closed does not keep the others open. */
   private async closeParts(): Promise<void> {
-    const { transport, machine, wal, sender, logger } = this.parts
+    const { transport, machine, wal, sender, snapshots, logger } = this.parts
     sender.halt()
+    await snapshots.finish()
     const steps: readonly [string, () => Promise<void>][] = [
       ['transport', () => transport.stop()],
       ['database', () => machine.close()],

@@ -37,10 +37,7 @@ export class TickSource {
       // The same sum as in `arm`: the difference may round to just below a whole interval that is due, and a timer
       // without delay would fire for ever.
       const isDue = nowMs >= this.lastTickMs + this.intervalMs
-      const count = Math.max(
-        Math.floor((nowMs - this.lastTickMs) / this.intervalMs),
-        isDue ? 1 : 0,
-      )
+      const count = Math.max(Math.floor((nowMs - this.lastTickMs) / this.intervalMs), isDue ? 1 : 0)
       this.lastTickMs += count * this.intervalMs
       this.arm()
       if (count > 0) this.onTicks(count)
