@@ -26,10 +26,13 @@ export class CommittedLog {
   readonly committed: CommittedEntry[] = []
   private readonly nodes: readonly ObservedNode[]
   private readonly report: Report
+  private readonly bootstrapCount: number
 
-  constructor(nodes: readonly ObservedNode[], report: Report) {
+  /** @param bootstrapCount  first entries of term 1 that every member of a new cluster writes as committed by itself */
+  constructor(nodes: readonly ObservedNode[], report: Report, bootstrapCount = 0) {
     this.nodes = nodes
     this.report = report
+    this.bootstrapCount = bootstrapCount
   }
 
   /** Highest index known to be committed. */
@@ -53,7 +56,7 @@ export class CommittedLog {
   /** Somebody acts on everything up to `index` being committed, in `term`. */
   noteCommit(index: number, term: number): void {
     if (index <= this.lastIndex) return
-    const entryTerm = this.termHeldByQuorum(index)
+    const entryTerm = index <= this.bootstrapCount ? 1 : this.termHeldByQuorum(index)
     if (entryTerm === undefined) {
       const held = this.nodes
         .map((node) => `${node.name}: ${String(node.log.termAt(index))}`)

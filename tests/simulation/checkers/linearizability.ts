@@ -258,9 +258,11 @@ function startsOfRevisions(
       startOfContent.set(contentOfRequest(operation), operation.startUs)
   }
   const starts = new Map<number, number>()
+  let before = 1
   for (const entry of entries) {
     const start = startOfContent.get(entry.content)
-    if (start !== undefined) starts.set(entry.revision, start)
+    if (start !== undefined && entry.revision > before) starts.set(entry.revision, start)
+    before = entry.revision
   }
   return starts
 }

@@ -88,12 +88,12 @@ export function monotonicHardState(report: Report): Checker {
   }
 }
 
+/** Messages that vouch for a durable term. An answer to a heartbeat does not: it may leave before the term is stored. */
 function isInOwnTerm(message: Message): boolean {
   switch (message.kind) {
     case 'append':
     case 'heartbeat':
     case 'appendResponse':
-    case 'heartbeatResponse':
       return true
     case 'voteResponse':
       return !message.isRejected

@@ -16,7 +16,11 @@ import { sha1, type SimCluster } from './sim-cluster.ts'
 export async function layOutWithLearners(cluster: SimCluster): Promise<void> {
   const ids = cluster.nodes.map((node) => node.id)
   const clusterId = deriveClusterId(sha1, ids)
-  const members = [...cluster.nodes].sort((left, right) => (left.id < right.id ? -1 : 1))
+  // Voters first: a configuration has at least one at any moment.
+  const members = [
+    ...cluster.nodes.filter((node) => node.isVoter),
+    ...cluster.nodes.filter((node) => !node.isVoter),
+  ]
   const entries: readonly Entry[] = members.map((member, position) => ({
     index: position + 1,
     term: 1,

@@ -61,7 +61,7 @@ export class Observation {
       return node
     })
     this.byId = new Map(this.nodes.map((node) => [node.id, node]))
-    this.committed = new CommittedLog(this.nodes, report)
+    this.committed = new CommittedLog(this.nodes, report, members.length)
     this.applied = appliedOnce(report)
     const speaking = persistBeforeSpeak(this.nodes, report)
     this.notes = speaking

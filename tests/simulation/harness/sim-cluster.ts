@@ -402,7 +402,7 @@ function makeNodes(plan: RunPlan): readonly SimNode[] {
     name,
     id: deriveMemberId(sha1, { peerUrls: [urlOf(ordinal)], token: 'simulation' }),
     isVoter: ordinal < plan.voterCount,
-    disk: new SimDisk(),
+    disk: new SimDisk(dataDirectory),
     config: {
       ...nodeConfigDefaults,
       ...plan.settings,

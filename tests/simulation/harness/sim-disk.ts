@@ -126,6 +126,17 @@ export class SimDisk {
   readonly root = new SimDirectory()
   private readonly pendingNames: (readonly NameChange[])[] = []
 
+  /** @param mountPath  a directory that is there and durable from the beginning */
+  constructor(mountPath = '') {
+    let directory = this.root
+    for (const name of pathParts(mountPath)) {
+      const next = new SimDirectory()
+      directory.entries.set(name, next)
+      directory.durableEntries.set(name, next)
+      directory = next
+    }
+  }
+
   /** Follows a path of current names. */
   find(path: string): SimNode | undefined {
     return this.follow(path, (directory) => directory.entries)

@@ -155,7 +155,10 @@ export class SimNetwork {
       return
     }
     if (random.fraction() < rates.lossRate) return
-    const copyCount = random.fraction() < rates.duplicateRate ? 2 : 1
+    // A forwarded request travels on a connection that never doubles what it carries, and nothing below the client removes
+    // doubles, in etcd neither: a second copy would be a second write. All other messages may come twice.
+    const isDoubled = random.fraction() < rates.duplicateRate && message.kind !== 'propose'
+    const copyCount = isDoubled ? 2 : 1
     for (let copy = 0; copy < copyCount; copy++) {
       let arrivalUs = scheduler.nowUs + this.latencyUs(source, target)
       if (random.fraction() < rates.reorderRate) {
