@@ -75,7 +75,6 @@ describe('etcdctl', () => {
       ['get a -w json'],
       ['get a --hex'],
       ['get a --print-value-only'],
-      ['get a -w protobuf', {}],
       ['get --prefix key'],
       ["get --prefix ''"],
       ['get --prefix nothing'],
@@ -181,12 +180,12 @@ describe('etcdctl', () => {
       ['put watched/1 c'],
       ['del watched/1'],
       ['put watched/1 d'],
-      [`watch watched/1 --rev=${revision}`, { lineCountMax: 11 }],
-      [`watch --prefix watched/ --rev=${revision}`, { lineCountMax: 14 }],
-      [`watch --prefix watched/ --rev=${revision} --prev-kv`, { lineCountMax: 20 }],
-      [`watch watched/1 watched/3 --rev=${revision + 1}`, { lineCountMax: 11 }],
+      [`watch watched/1 --rev=${revision}`, { lineCountMax: 12 }],
+      [`watch --prefix watched/ --rev=${revision}`, { lineCountMax: 15 }],
+      [`watch --prefix watched/ --rev=${revision} --prev-kv`, { lineCountMax: 19 }],
+      [`watch watched/1 watched/3 --rev=${revision + 1}`, { lineCountMax: 12 }],
       [`watch --prefix watched/ --rev=${revision} -w json`, { lineCountMax: 1 }],
-      [`watch --prefix watched/ --rev=${revision} -w fields`, { lineCountMax: 20 }],
+      [`watch --prefix watched/ --rev=${revision} -w fields`, { lineCountMax: 39 }],
     ])
   })
 
@@ -225,7 +224,7 @@ describe('etcdctl', () => {
       ['get a --rev=20'],
       ['get --prefix key --rev=20'],
       ['watch a --rev=3', { lineCountMax: 1 }],
-      ['watch --prefix key --rev=20', { lineCountMax: 3 }],
+      ['watch del/6 --rev=20', { lineCountMax: 6 }],
       ['txn', { input: '\nget a --rev=5\n\n\n' }],
       ['get --prefix key'],
     ])

@@ -111,9 +111,17 @@ function comparable(path: string, answer: RawAnswer): unknown {
   return { httpStatus: answer.httpStatus, code: answer.code, text: answer.text, messages }
 }
 
-function withoutIds(decoded: object): object {
+function withoutIds(decoded: object): unknown {
   const { header, ...fields } = decoded as { header?: { revision: bigint } }
-  return header === undefined ? fields : { ...fields, revision: header.revision }
+  return textsOf(header === undefined ? fields : { ...fields, revision: header.revision })
+}
+
+/** Byte strings as text: a megabyte is compared at once and not byte by byte. */
+function textsOf(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('latin1')
+  if (Array.isArray(value)) return value.map(textsOf)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, textsOf(field)]))
 }
 
 type Case = readonly [name: string, path: string, message: Uint8Array]
@@ -659,7 +667,7 @@ describe('where our node follows 3.7 and not the 3.4 beside it', () => {
     expect(answer).toMatchObject({ code: 3, text: 'etcdserver: invalid client api version' })
   })
 
-  test('nesting a thousand and a hundred thousand deep is refused and harms nobody', async () => {
+  test('nesting a thousand and ten thousand deep is refused and harms nobody', async () => {
     const nested = (depth: number): Uint8Array => {
       // Each level: success, a list entry, holding request_txn. Built from the inside, by hand, without recursion.
       let inner: Buffer = Buffer.alloc(0)
@@ -677,7 +685,7 @@ describe('where our node follows 3.7 and not the 3.4 beside it', () => {
       for (let level = 0; level < depth; level++) inner = wrap(0x12, wrap(0x22, inner))
       return inner
     }
-    for (const depth of [1_000, 20_000]) {
+    for (const depth of [1_000, 10_000]) {
       const answer = await own(paths.txn, framed(nested(depth)))
       expect([3, 13]).toContain(answer.code)
     }
