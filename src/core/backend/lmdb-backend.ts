@@ -14,7 +14,7 @@
  * release of the log, snapshots and the end of the process.
  */
 
-import { open, type Database, type RootDatabase } from 'lmdb'
+import { open, type Database, type DatabaseOptions, type RootDatabase } from 'lmdb'
 import { assert } from '../base/assert.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import { StorageFault } from '../errors/storage-fault.ts'
@@ -76,21 +76,23 @@ export class LmdbBackend implements Backend {
     this.buckets = new Map(
       bucketNames.map((name) => [
         name,
-        root.openDB<Uint8Array, Uint8Array>({ name, ...encodings }),
+        root.openDB<Uint8Array, Uint8Array>(name, bucketOptions),
       ]),
     )
   }
 
   get(bucket: BucketName, key: Uint8Array): Uint8Array | undefined {
-    const { layers } = this
-    if (layers.length > 0) {
-      const name = nameOfKey(key)
-      for (const layer of layers) {
-        const entry = layer.find(bucket, name)
-        if (entry !== undefined) return entry.value
-      }
+    return this.layers.length === 0
+      ? this.bucket(bucket).get(key)
+      : this.getNamed(bucket, key, nameOfKey(key))
+  }
+
+  getNamed(bucket: BucketName, key: Uint8Array, name: string): Uint8Array | undefined {
+    for (const layer of this.layers) {
+      const entry = layer.find(bucket, name)
+      if (entry !== undefined) return entry.value
     }
-    return this.bucket(bucket).getBinary(key)
+    return this.bucket(bucket).get(key)
   }
 
   scan(bucket: BucketName, options: ScanOptions): Iterable<BackendRecord> {
@@ -291,9 +293,7 @@ class LmdbView implements BackendView {
       const entry = layer.find(bucket, name)
       if (entry !== undefined) return entry.value
     }
-    // The declared type of `getBinary` lacks the options that it takes.
-    const stored = this.bucket(bucket) as Bucket & ReadsInTransaction
-    return stored.getBinary(key, { transaction: this.source.transaction })
+    return this.bucket(bucket).get(key, { transaction: this.source.transaction })
   }
 
   scan(bucket: BucketName, options: ScanOptions): Iterable<BackendRecord> {
@@ -316,11 +316,28 @@ class LmdbView implements BackendView {
   }
 }
 
-interface ReadsInTransaction {
-  getBinary(key: Uint8Array, options: { transaction: ReadTransaction }): Uint8Array | undefined
+/**
+ * Bytes in, a copy of the bytes out. LMDB's own binary encodings return Buffers sliced from a shared one, which costs as
+ * much as the lookup itself.
+ */
+const bucketOptions: DatabaseOptions = {
+  ...({
+    encoder: { encode: (value: Uint8Array) => value, decode: copyOfShared },
+    keyEncoder: {
+      writeKey: (key: Uint8Array, target: Uint8Array, start: number) => {
+        target.set(key, start)
+        return start + key.length
+      },
+      readKey: (source: Uint8Array, start: number, end: number) =>
+        new Uint8Array(source.buffer, source.byteOffset + start, end - start).slice(),
+    },
+  } as object),
 }
 
-const encodings = { encoding: 'binary', keyEncoding: 'binary' } as const
+/** `length` and not `byteLength`: the shared buffer is larger than the value in it. */
+function copyOfShared(shared: Uint8Array): Uint8Array {
+  return new Uint8Array(shared.buffer, shared.byteOffset, shared.length).slice()
+}
 
 /**
  * Opens the environment in a directory that exists, making an empty one where there is none.
@@ -341,7 +358,6 @@ function openRoot(directory: string): Root {
       noSubdir: false,
       maxDbs: databaseCountMax,
       mapSize: mapSizeBytes,
-      ...encodings,
     })
   } catch (cause) {
     throw new StorageFault('the database cannot be opened', { path: directory, cause })
@@ -357,8 +373,9 @@ function scanStored(
   const { start, end, isReverse } = options
   const shared = transaction === undefined ? {} : { transaction }
   if (isReverse !== true) {
-    const bounds = { ...(start && { start: nonEmpty(start) }), ...(end && { end }) }
-    return end?.length === 0 ? [] : bucket.getRange({ ...bounds, ...shared })
+    if (end?.length === 0) return []
+    const bounds = { start: nonEmpty(start ?? smallestKey), ...(end && { end }) }
+    return bucket.getRange({ ...bounds, ...shared })
   }
   if (end?.length === 0) return []
   return bucket.getRange({

@@ -80,8 +80,12 @@ export class MemoryBackend implements Backend {
   }
 
   get(bucket: BucketName, key: Uint8Array): Uint8Array | undefined {
+    return this.getNamed(bucket, key, nameOfKey(key))
+  }
+
+  getNamed(bucket: BucketName, _key: Uint8Array, name: string): Uint8Array | undefined {
     assert(!this.isClosed, 'a closed backend is not read')
-    return this.tables.get(bucket)?.get(nameOfKey(key))?.value
+    return this.tables.get(bucket)?.get(name)?.value
   }
 
   scan(bucket: BucketName, options: ScanOptions): Iterable<BackendRecord> {

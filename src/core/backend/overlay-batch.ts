@@ -9,13 +9,19 @@ import type {
 import { bucketKeySizeBytesMax } from './buckets.ts'
 import { nameOfKey, OverlayLayer, scanMerged } from './overlay.ts'
 
+/** A reader that takes the name of a key from whoever has made it already. */
+export interface NamedReader extends BackendReader {
+  /** As `get`; `name` is that of the key. */
+  getNamed(bucket: BucketName, key: Uint8Array, name: string): Uint8Array | undefined
+}
+
 /** A batch as a layer of its own above the store; the store takes the layer over when the batch is committed. */
 export class OverlayBatch implements BackendBatch {
   readonly layer = new OverlayLayer()
-  private readonly below: BackendReader
+  private readonly below: NamedReader
   private isOpen = true
 
-  constructor(below: BackendReader) {
+  constructor(below: NamedReader) {
     this.below = below
   }
 
@@ -24,8 +30,9 @@ export class OverlayBatch implements BackendBatch {
   }
 
   get(bucket: BucketName, key: Uint8Array): Uint8Array | undefined {
-    const entry = this.layer.find(bucket, nameOfKey(key))
-    return entry === undefined ? this.below.get(bucket, key) : entry.value
+    const name = nameOfKey(key)
+    const entry = this.layer.find(bucket, name)
+    return entry === undefined ? this.below.getNamed(bucket, key, name) : entry.value
   }
 
   scan(bucket: BucketName, options: ScanOptions): Iterable<BackendRecord> {

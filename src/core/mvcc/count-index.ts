@@ -22,6 +22,7 @@ import { assert } from '../base/assert.ts'
 import { compareBytes, concatBytes, emptyBytes } from '../base/bytes.ts'
 import type { BackendBatch, BackendReader } from '../backend/backend.ts'
 import { readUint32, writeUint32 } from '../backend/buckets.ts'
+import type { ByteArena } from './byte-arena.ts'
 import { scanHeads, type KeyBounds } from './index-store.ts'
 import { isDeletedHead } from './key-index.ts'
 
@@ -32,6 +33,7 @@ const separatorSizeBytesMax = 512
 
 interface Block {
   readonly start: Uint8Array
+  readonly storedKey: Uint8Array
   aliveCount: number
   headCount: number
 }
@@ -40,23 +42,29 @@ interface Block {
 export class CountIndex {
   /** In key order; the first one starts at the empty key. */
   private readonly blocks: Block[]
+  private readonly arena: ByteArena
 
-  private constructor(blocks: Block[]) {
+  private constructor(blocks: Block[], arena: ByteArena) {
     this.blocks = blocks
+    this.arena = arena
   }
 
-  static load(reader: BackendReader): CountIndex {
+  static load(reader: BackendReader, arena: ByteArena): CountIndex {
     const blocks: Block[] = []
     for (const record of reader.scan('count', {})) {
       blocks.push({
-        start: record.key.slice(1),
+        start: record.key.subarray(1),
+        storedKey: record.key,
         aliveCount: readUint32(record.value, 0),
         headCount: readUint32(record.value, 4),
       })
     }
-    if (blocks.length === 0) blocks.push({ start: emptyBytes, aliveCount: 0, headCount: 0 })
+    if (blocks.length === 0) {
+      const storedKey = storedKeyOf(emptyBytes)
+      blocks.push({ start: emptyBytes, storedKey, aliveCount: 0, headCount: 0 })
+    }
     assert(blocks[0]?.start.length === 0, 'the first block starts at the empty key')
-    return new CountIndex(blocks)
+    return new CountIndex(blocks, arena)
   }
 
   get blockCount(): number {
@@ -99,7 +107,7 @@ export class CountIndex {
     // Multiples only: a block that cannot be separated is not walked again at each put.
     if (change.heads > 0 && block.headCount % blockHeadCountMax === 0) this.split(batch, position)
     else if (block.headCount === 0 && position > 0) this.drop(batch, position)
-    else persist(batch, block)
+    else this.persist(batch, block)
   }
 
   private split(batch: BackendBatch, position: number): void {
@@ -115,13 +123,14 @@ export class CountIndex {
         if (start !== undefined) {
           const upper = {
             start,
+            storedKey: storedKeyOf(start),
             aliveCount: block.aliveCount - aliveCount,
             headCount: block.headCount - headCount,
           }
           block.aliveCount = aliveCount
           block.headCount = headCount
           this.blocks.splice(position + 1, 0, upper)
-          persist(batch, upper)
+          this.persist(batch, upper)
           break
         }
       }
@@ -129,14 +138,21 @@ export class CountIndex {
       if (!isDeletedHead(encodedHead)) aliveCount++
       previous = key
     }
-    persist(batch, block)
+    this.persist(batch, block)
   }
 
   private drop(batch: BackendBatch, position: number): void {
     const [block] = this.blocks.splice(position, 1)
     assert(block !== undefined, 'the block that is dropped exists')
     // Its keys, should there be any again, now belong to the block before it.
-    batch.remove('count', countKey(block.start))
+    batch.remove('count', block.storedKey)
+  }
+
+  private persist(batch: BackendBatch, block: Block): void {
+    const value = this.arena.allocate(8)
+    writeUint32(value, 0, block.aliveCount)
+    writeUint32(value, 4, block.headCount)
+    batch.put('count', block.storedKey, value)
   }
 
   private block(position: number): Block {
@@ -173,13 +189,6 @@ function separatorOf(lower: Uint8Array, upper: Uint8Array): Uint8Array | undefin
   return shared + 1 > separatorSizeBytesMax ? undefined : upper.slice(0, shared + 1)
 }
 
-function countKey(start: Uint8Array): Uint8Array {
+function storedKeyOf(start: Uint8Array): Uint8Array {
   return concatBytes([Uint8Array.of(1), start])
-}
-
-function persist(batch: BackendBatch, block: Block): void {
-  const value = new Uint8Array(8)
-  writeUint32(value, 0, block.aliveCount)
-  writeUint32(value, 4, block.headCount)
-  batch.put('count', countKey(block.start), value)
 }

@@ -18,7 +18,8 @@ import { assert } from '../base/assert.ts'
 import { compareBytes, concatBytes, emptyBytes, equalBytes } from '../base/bytes.ts'
 import type { BackendBatch, BackendReader, ScanOptions } from '../backend/backend.ts'
 import { encodeUint64, metaKeys, readUint64 } from '../backend/buckets.ts'
-import { decodeHead, encodeHead, type KeyHead } from './key-index.ts'
+import type { ByteArena } from './byte-arena.ts'
+import { decodeHead, encodeHead, type IndexedKey, type KeyHead } from './key-index.ts'
 
 /** The longest key that is kept whole. A history key must hold it too, with a size and a revision around it. */
 export const partSizeBytesMax = 1_024
@@ -52,7 +53,7 @@ export function findHead(reader: BackendReader, key: Uint8Array): KeyHead | unde
   return encoded === undefined ? undefined : decodeHead(encoded)
 }
 
-export function putHead(batch: BackendBatch, key: Uint8Array, head: KeyHead): void {
+export function putHead(batch: BackendBatch, { key, head }: IndexedKey, arena: ByteArena): void {
   assert(key.length <= partSizeBytesMax === (head.historyNumber === 0), 'long keys are numbered')
   let node = rootNode
   let offset = 0
@@ -67,7 +68,7 @@ export function putHead(batch: BackendBatch, key: Uint8Array, head: KeyHead): vo
     node = nextNode
     offset += partSizeBytesMax
   }
-  batch.put(bucketOf(node), lastEntry(node, key, offset), encodeHead(head))
+  batch.put(bucketOf(node), lastEntry(node, key, offset), encodeHead(head, arena))
 }
 
 /** Removes the head, and the nodes that led to nothing else. */

@@ -32,6 +32,7 @@
 import { assert } from '../base/assert.ts'
 import type { BackendBatch, BackendReader } from '../backend/backend.ts'
 import { readUint32, readUint64, writeUint32, writeUint64 } from '../backend/buckets.ts'
+import type { ByteArena } from './byte-arena.ts'
 import type { Revision } from './revision.ts'
 
 /** One version: a put with the revision that created this life of the key and its number in it, or a tombstone (0, 0). */
@@ -52,9 +53,9 @@ const headSizeBytes = 29
 const revisionSizeBytes = 12
 const longKeyMark = 0xffff
 
-export function encodeHead(head: KeyHead): Uint8Array {
+export function encodeHead(head: KeyHead, arena: ByteArena): Uint8Array {
   const isLong = head.historyNumber !== 0
-  const bytes = new Uint8Array(headSizeBytes + (isLong ? 8 : 0))
+  const bytes = arena.allocate(headSizeBytes + (isLong ? 8 : 0))
   bytes[0] = (head.isTombstone ? tombstoneFlag : 0) | (isLong ? longKeyFlag : 0)
   writeUint64(bytes, 1, head.main)
   writeUint32(bytes, 9, head.sub)
@@ -82,8 +83,9 @@ export function isDeletedHead(bytes: Uint8Array): boolean {
 }
 
 /** Moves the head's version into history, before the head is overwritten. */
-export function keepInHistory(batch: BackendBatch, key: Uint8Array, head: KeyHead): void {
-  batch.put('history', historyKey({ key, head }, head.main, head.sub), encodeVersion(head))
+export function keepInHistory(batch: BackendBatch, indexed: IndexedKey, arena: ByteArena): void {
+  const { head } = indexed
+  batch.put('history', historyKey(indexed, head.main, head.sub), encodeVersion(head, arena))
 }
 
 /** Which key's history is meant: the head knows how long keys are named there. */
@@ -151,9 +153,9 @@ function historyKey({ key, head }: IndexedKey, main: number, sub: number): Uint8
   return bytes
 }
 
-function encodeVersion(version: KeyVersion): Uint8Array {
+function encodeVersion(version: KeyVersion, arena: ByteArena): Uint8Array {
   if (version.isTombstone) return Uint8Array.of(tombstoneFlag)
-  const bytes = new Uint8Array(17)
+  const bytes = arena.allocate(17)
   writeUint64(bytes, 1, version.created)
   writeUint64(bytes, 9, version.version)
   return bytes

@@ -9,11 +9,13 @@
 import { crc32c } from '@node-rs/crc32'
 import { StorageFault } from '../errors/storage-fault.ts'
 import type { BackendBatch, BackendReader } from '../backend/backend.ts'
+import type { ByteArena } from './byte-arena.ts'
 import { encodeRevisionKey, type Revision } from './revision.ts'
 import {
-  encodeKeyValue,
+  encodedSizeBytes,
   storedKeyValueFrom,
   storedKeyValueOf,
+  writeKeyValue,
   type KeyValueFields,
   type StoredKeyValue,
 } from './stored-key-value.ts'
@@ -24,13 +26,19 @@ const checksumSizeBytes = 4
 export function putKeyRecord(
   batch: BackendBatch,
   revision: Revision,
-  options: { readonly fields: KeyValueFields; readonly isTombstone: boolean },
+  options: {
+    readonly fields: KeyValueFields
+    readonly isTombstone: boolean
+    readonly arena: ByteArena
+  },
 ): StoredKeyValue {
-  const record = encodeKeyValue(options.fields, checksumSizeBytes)
+  const { fields, arena } = options
+  const record = arena.allocate(encodedSizeBytes(fields) + checksumSizeBytes)
+  writeKeyValue(record, fields)
   const encoded = record.subarray(0, record.length - checksumSizeBytes)
   writeChecksum(record, crc32c(encoded))
   batch.put('key', encodeRevisionKey(revision.main, revision.sub, options.isTombstone), record)
-  return storedKeyValueFrom(encoded, options.fields)
+  return storedKeyValueFrom(encoded, fields)
 }
 
 /**

@@ -3,6 +3,7 @@
 import { assert } from '../base/assert.ts'
 import type { Backend } from '../backend/backend.ts'
 import { metaKeys } from '../backend/buckets.ts'
+import { ByteArena } from './byte-arena.ts'
 import { CountIndex } from './count-index.ts'
 import { mainOfRevisionKey } from './revision.ts'
 import type { StoreState } from './store-state.ts'
@@ -24,9 +25,11 @@ export function restoreState(backend: Backend): StoreState {
   const scheduledRevision = findMarker(backend, metaKeys.scheduledCompactRevision)
   const compactedRevision = Math.max(finishedRevision, scheduledRevision)
   const newestRevision = Math.max(firstRevision, lastRecordRevision(backend), compactedRevision)
+  const arena = new ByteArena()
   return {
     backend,
-    counts: CountIndex.load(backend),
+    counts: CountIndex.load(backend, arena),
+    arena,
     publishedRevision: newestRevision,
     newestRevision,
     compactedRevision,

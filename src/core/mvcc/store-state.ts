@@ -1,10 +1,13 @@
 import type { Backend } from '../backend/backend.ts'
+import type { ByteArena } from './byte-arena.ts'
 import type { CountIndex } from './count-index.ts'
 
 /** What the parts of the store share. The applier's turn is the only writer. */
 export interface StoreState {
   readonly backend: Backend
   readonly counts: CountIndex
+  /** Where the values of new records are written. */
+  readonly arena: ByteArena
   /** What readers see: moved by `publish`, after the batch was committed. */
   publishedRevision: number
   /** Published, or written into the batch that will be committed next. Never behind the published one. */

@@ -35,31 +35,23 @@ const versionTag = 0x20
 const valueTag = 0x2a
 const leaseTag = 0x30
 
-/** Encodes the message into the first bytes of a new array of its size plus `trailerSizeBytes` zero bytes. */
-export function encodeKeyValue(fields: KeyValueFields, trailerSizeBytes = 0): Uint8Array {
-  const encoded = new Uint8Array(encodedSizeBytes(fields) + trailerSizeBytes)
-  let offset = 0
-  if (fields.key.length > 0) {
-    encoded[offset++] = keyTag
-    offset = writeVarint(encoded, offset, fields.key.length)
-    encoded.set(fields.key, offset)
-    offset += fields.key.length
-  }
-  offset = writeNumberField(encoded, offset, createRevisionTag, fields.createRevision)
-  offset = writeNumberField(encoded, offset, modRevisionTag, fields.modRevision)
-  offset = writeNumberField(encoded, offset, versionTag, fields.version)
-  if (fields.value.length > 0) {
-    encoded[offset++] = valueTag
-    offset = writeVarint(encoded, offset, fields.value.length)
-    encoded.set(fields.value, offset)
-    offset += fields.value.length
-  }
-  if (fields.lease !== noLease) {
-    encoded[offset++] = leaseTag
-    offset = writeBigVarint(encoded, offset, fields.lease)
-  }
-  assert(offset === encoded.length - trailerSizeBytes, 'the size was computed for the same fields')
+/** The message of these fields. */
+export function encodeKeyValue(fields: KeyValueFields): Uint8Array {
+  const encoded = new Uint8Array(encodedSizeBytes(fields))
+  writeKeyValue(encoded, fields)
   return encoded
+}
+
+/** Writes the message at the start of `target`, which has room for {@link encodedSizeBytes}. */
+export function writeKeyValue(target: Uint8Array, fields: KeyValueFields): void {
+  let offset = writeBytesField(target, 0, { tag: keyTag, bytes: fields.key })
+  offset = writeNumberField(target, offset, createRevisionTag, fields.createRevision)
+  offset = writeNumberField(target, offset, modRevisionTag, fields.modRevision)
+  offset = writeNumberField(target, offset, versionTag, fields.version)
+  offset = writeBytesField(target, offset, { tag: valueTag, bytes: fields.value })
+  if (fields.lease === noLease) return
+  target[offset] = leaseTag
+  writeBigVarint(target, offset + 1, fields.lease)
 }
 
 /** Wraps encoded bytes; fields are decoded at first use. */
@@ -168,7 +160,8 @@ function decodeKeyValue(encoded: Uint8Array): KeyValueFields {
   return { key, value, createRevision, modRevision, version, lease }
 }
 
-function encodedSizeBytes(fields: KeyValueFields): number {
+/** Size of the message of these fields. */
+export function encodedSizeBytes(fields: KeyValueFields): number {
   let size = 0
   if (fields.key.length > 0) size += 1 + varintSizeBytes(fields.key.length) + fields.key.length
   if (fields.createRevision !== 0) size += 1 + varintSizeBytes(fields.createRevision)
@@ -190,6 +183,19 @@ function bigVarintSizeBytes(value: bigint): number {
   let size = 1
   for (let rest = BigInt.asUintN(64, value); rest >= 0x80n; rest >>= 7n) size++
   return size
+}
+
+function writeBytesField(
+  target: Uint8Array,
+  offset: number,
+  field: { readonly tag: number; readonly bytes: Uint8Array },
+): number {
+  const { tag, bytes } = field
+  if (bytes.length === 0) return offset
+  target[offset] = tag
+  const start = writeVarint(target, offset + 1, bytes.length)
+  target.set(bytes, start)
+  return start + bytes.length
 }
 
 function writeNumberField(target: Uint8Array, offset: number, tag: number, value: number): number {

@@ -71,6 +71,7 @@ export class WriteView {
     const current = putKeyRecord(this.batch, revision, {
       fields: { key, value, createRevision: created, modRevision: revision.main, version, lease },
       isTombstone: false,
+      arena: this.state.arena,
     })
     this.putHead(current.key, previous, { ...revision, isTombstone: false, created, version })
     this.state.counts.noteHead(this.batch, current.key, {
@@ -102,6 +103,7 @@ export class WriteView {
       const record = putKeyRecord(this.batch, revision, {
         fields: { ...tombstoneFields, key },
         isTombstone: true,
+        arena: this.state.arena,
       })
       this.putHead(record.key, head, { ...revision, isTombstone: true, created: 0, version: 0 })
       this.state.counts.noteHead(this.batch, record.key, { alive: -1, heads: 0 })
@@ -144,10 +146,11 @@ export class WriteView {
     previous: KeyHead | undefined,
     version: Omit<KeyHead, 'historyNumber'>,
   ): void {
-    if (previous !== undefined) keepInHistory(this.batch, key, previous)
+    const { batch, state } = this
+    if (previous !== undefined) keepInHistory(batch, { key, head: previous }, state.arena)
     const historyNumber =
-      previous?.historyNumber ?? (key.length > partSizeBytesMax ? takeLongKeyNumber(this.batch) : 0)
-    putHead(this.batch, key, { ...version, historyNumber })
+      previous?.historyNumber ?? (key.length > partSizeBytesMax ? takeLongKeyNumber(batch) : 0)
+    putHead(batch, { key, head: { ...version, historyNumber } }, state.arena)
   }
 }
 
