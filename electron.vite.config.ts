@@ -16,7 +16,7 @@ export default defineConfig({
       outDir: 'out/main',
       externalizeDeps: true,
       sourcemap: true,
-      rollupOptions: {
+      rolldownOptions: {
         input: {
           index: resolve(import.meta.dirname, 'src/main/index.ts'),
           'store-process': resolve(import.meta.dirname, 'src/main/store-host/store-process.ts'),
@@ -30,7 +30,7 @@ export default defineConfig({
       target: oldestNode,
       outDir: 'out/preload',
       externalizeDeps: false,
-      rollupOptions: {
+      rolldownOptions: {
         input: { index: resolve(import.meta.dirname, 'src/preload/index.ts') },
         output: { format: 'cjs', entryFileNames: '[name].cjs' },
       },
@@ -42,7 +42,7 @@ export default defineConfig({
     build: {
       target: oldestChromium,
       outDir: resolve(import.meta.dirname, 'out/renderer'),
-      rollupOptions: { input: resolve(import.meta.dirname, 'src/renderer/index.html') },
+      rolldownOptions: { input: resolve(import.meta.dirname, 'src/renderer/index.html') },
     },
     worker: { format: 'es' },
   },

@@ -108,7 +108,7 @@ function endOnBugs(log: LogFile): void {
 function start(launch: LaunchArguments, paths: AppPaths, log: LogFile): void {
   log.info('started', {
     version: app.getVersion(),
-    electron: process.versions['electron'],
+    electron: process.versions.electron,
     node: process.versions.node,
   })
   guardSession(session.defaultSession, log)
@@ -192,8 +192,8 @@ async function appInfo(
   return {
     productName: 'Quorate',
     version: app.getVersion(),
-    electronVersion: process.versions['electron'] ?? '',
-    chromiumVersion: process.versions['chrome'] ?? '',
+    electronVersion: process.versions.electron,
+    chromiumVersion: process.versions.chrome,
     nodeVersion: process.versions.node,
     platform: process.platform,
     userDataDirectory: paths.userDataDirectory,
@@ -208,8 +208,9 @@ function registerHandlers(parts: Parts, info: () => Promise<AppInfo>): void {
   const router = new IpcRouter({ source: ipcMain, streams, logger: log, isOwnPage })
   registerAppHandlers(router, {
     info,
-    writeClipboard: (text) => {
-      clipboard.writeText(text)
+    // Newer versions of Electron answer with a promise, older ones with nothing.
+    writeClipboard: async (text) => {
+      await clipboard.writeText(text)
     },
     onCommand: (listener) => commands.onCommand(listener),
   })

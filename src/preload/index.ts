@@ -31,7 +31,7 @@ ipcRenderer.on(streamDeliveryChannel, (_event, delivery: StreamDelivery) => {
   }
 })
 
-function call<Request, Value>(channel: CallChannel): (request: Request) => Promise<Reply<Value>> {
+function call<Value>(channel: CallChannel): (request: unknown) => Promise<Reply<Value>> {
   return (request) => ipcRenderer.invoke(channel, request) as Promise<Reply<Value>>
 }
 
@@ -61,9 +61,9 @@ function openStream<Item>(
   }
 }
 
-function stream<Request, Item>(
+function stream<Item>(
   channel: StreamChannel,
-): (request: Request, listener: StreamListener<Item>) => Subscription {
+): (request: unknown, listener: StreamListener<Item>) => Subscription {
   return (request, listener) => openStream(channel, request, listener)
 }
 

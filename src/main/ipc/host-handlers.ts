@@ -30,15 +30,15 @@ import type { StreamSink } from './stream-hub.ts'
 
 export interface AppHandlerParts {
   info(): Promise<AppInfo>
-  writeClipboard(text: string): void
+  writeClipboard(text: string): Promise<void>
   /** Commands of the native menu; the returned function ends it. */
   onCommand(listener: (command: AppCommand) => void): () => void
 }
 
 export function registerAppHandlers(router: IpcRouter, parts: AppHandlerParts): void {
   router.call(callChannels.appInfo, emptyRequestSchema, () => parts.info())
-  router.call(callChannels.appWriteClipboard, clipboardRequestSchema, ({ text }) => {
-    parts.writeClipboard(text)
+  router.call(callChannels.appWriteClipboard, clipboardRequestSchema, async ({ text }) => {
+    await parts.writeClipboard(text)
     return null
   })
   router.stream(streamChannels.appCommands, emptyRequestSchema, {

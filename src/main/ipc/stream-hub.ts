@@ -29,9 +29,9 @@ const streamsPerPageMax = 256
 
 /** Where a stream's items are put in. */
 export interface StreamSink<Item> {
-  push(item: Item): void
+  readonly push: (item: Item) => void
   /** Ends the stream after everything pushed so far was delivered. Later pushes are ignored. */
-  end(error?: BridgeError): void
+  readonly end: (error?: BridgeError) => void
 }
 
 /** How a stream behaves under load. */
@@ -56,7 +56,7 @@ export interface StreamTarget {
 export class StreamHub {
   private readonly clock: Clock
   /** By page, then by stream. */
-  private readonly pages = new Map<number, Map<number, OpenStream<unknown>>>()
+  private readonly pages = new Map<number, Map<number, DeliveringStream>>()
 
   constructor(clock: Clock) {
     this.clock = clock
@@ -73,14 +73,19 @@ export class StreamHub {
     policy: StreamPolicy<Item>,
     begin: (sink: StreamSink<Item>) => Disposable,
   ): boolean {
-    const streams = this.pages.get(target.pageId) ?? new Map<number, OpenStream<unknown>>()
+    const streams = this.pages.get(target.pageId) ?? new Map<number, DeliveringStream>()
     if (streams.has(streamId) || streams.size >= streamsPerPageMax) return false
     this.pages.set(target.pageId, streams)
-    const stream = new OpenStream<Item>(this.clock, target, streamId, policy, () => {
-      streams.delete(streamId)
-    })
-    streams.set(streamId, stream as OpenStream<unknown>)
-    stream.begin(begin)
+    const parts = { clock: this.clock, target, onDisposed: () => streams.delete(streamId) }
+    const stream = new OpenStream<Item>(parts, streamId, policy)
+    streams.set(streamId, stream)
+    let hasBegun = false
+    try {
+      stream.begin(begin)
+      hasBegun = true
+    } finally {
+      if (!hasBegun) streams.delete(streamId)
+    }
     return true
   }
 
@@ -101,34 +106,39 @@ export class StreamHub {
   }
 }
 
-class OpenStream<Item> implements Disposable {
+/** What the hub does with a stream, whatever it carries. */
+interface DeliveringStream extends Disposable {
+  acknowledge(): void
+}
+
+/** What a stream gets from the hub. */
+interface StreamParts {
+  readonly clock: Clock
+  readonly target: StreamTarget
+  readonly onDisposed: () => void
+}
+
+class OpenStream<Item> implements DeliveringStream {
   private readonly clock: Clock
-  private readonly target: StreamTarget
+  private readonly parts: StreamParts
   private readonly streamId: number
   private readonly policy: StreamPolicy<Item>
-  private readonly onDisposed: () => void
   private queue: Item[] = []
   /** Items that were pushed out since the last delivery. */
   private droppedCount = 0
   private batchesInFlight = 0
   private isUnderPressure = false
+  private flushedAtMs = Number.NEGATIVE_INFINITY
   private timer: Timer | undefined
   private end: { readonly error: BridgeError | undefined } | undefined
   private source: Disposable | undefined
   private isDisposed = false
 
-  constructor(
-    clock: Clock,
-    target: StreamTarget,
-    streamId: number,
-    policy: StreamPolicy<Item>,
-    onDisposed: () => void,
-  ) {
-    this.clock = clock
-    this.target = target
+  constructor(parts: StreamParts, streamId: number, policy: StreamPolicy<Item>) {
+    this.clock = parts.clock
+    this.parts = parts
     this.streamId = streamId
     this.policy = policy
-    this.onDisposed = onDisposed
   }
 
   begin(begin: (sink: StreamSink<Item>) => Disposable): void {
@@ -147,7 +157,7 @@ class OpenStream<Item> implements Disposable {
   acknowledge(): void {
     // A page that acknowledges what it never got gains nothing.
     this.batchesInFlight = Math.max(0, this.batchesInFlight - 1)
-    this.schedule(0)
+    this.schedule()
   }
 
   dispose(): void {
@@ -156,7 +166,7 @@ class OpenStream<Item> implements Disposable {
     this.timer?.cancel()
     this.queue = []
     this.source?.dispose()
-    this.onDisposed()
+    this.parts.onDisposed()
   }
 
   private push(item: Item): void {
@@ -165,13 +175,13 @@ class OpenStream<Item> implements Disposable {
     this.queue.push(item)
     if (this.queue.length > queueItemsMax) this.overflow()
     this.updatePressure()
-    this.schedule(batchIntervalMs)
+    this.schedule()
   }
 
   private finish(error: BridgeError | undefined): void {
     if (this.isDisposed || this.end !== undefined) return
     this.end = { error }
-    this.schedule(0)
+    this.schedule()
   }
 
   private overflow(): void {
@@ -199,11 +209,12 @@ class OpenStream<Item> implements Disposable {
     this.policy.onPressure?.(isHigh)
   }
 
-  private schedule(delayMs: number): void {
+  private schedule(): void {
     if (this.isDisposed || this.timer !== undefined) return
     if (this.batchesInFlight >= batchesInFlightMax) return
     if (this.queue.length === 0 && this.end === undefined) return
-    this.timer = this.clock.setTimer(delayMs, () => {
+    const delayMs = this.flushedAtMs + batchIntervalMs - this.clock.monotonicMs()
+    this.timer = this.clock.setTimer(Math.max(0, delayMs), () => {
       this.timer = undefined
       this.flush()
     })
@@ -211,17 +222,18 @@ class OpenStream<Item> implements Disposable {
 
   private flush(): void {
     assert(!this.isDisposed, 'a timer of a stream ends with the stream')
+    this.flushedAtMs = this.clock.monotonicMs()
     const items = this.takeBatch()
     if (items.length > 0) {
       this.batchesInFlight++
-      this.target.deliver({ streamId: this.streamId, message: { kind: 'batch', items } })
+      this.parts.target.deliver({ streamId: this.streamId, message: { kind: 'batch', items } })
       this.updatePressure()
     }
     if (this.queue.length > 0) {
-      this.schedule(batchIntervalMs)
+      this.schedule()
     } else if (this.end !== undefined) {
       const { error } = this.end
-      this.target.deliver({
+      this.parts.target.deliver({
         streamId: this.streamId,
         message: error === undefined ? { kind: 'ended' } : { kind: 'ended', error },
       })

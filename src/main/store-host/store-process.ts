@@ -12,7 +12,7 @@ import { systemRandom } from '../../core/io/system-random.ts'
 import { StoreNode } from '../../core/node/store-node.ts'
 import { RpcServer } from '../../core/rpc/rpc-server.ts'
 import type { NodeLogLine } from '../../preload/contract/node.ts'
-import type { HostMessage, NodeMessage } from './host-protocol.ts'
+import type { NodeMessage } from './host-protocol.ts'
 
 /** Calls that run may finish for this long once the node is to stop. */
 const drainMs = 200
@@ -87,8 +87,9 @@ async function run(): Promise<void> {
     config.node,
   )
   let isStopping = false
-  parentPort.on('message', ({ data }: { data: HostMessage }) => {
-    if (data.kind !== 'stop' || isStopping) return
+  // There is one message only: to stop.
+  parentPort.on('message', () => {
+    if (isStopping) return
     isStopping = true
     void stop(rpc, node)
   })

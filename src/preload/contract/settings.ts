@@ -23,14 +23,14 @@ export type Settings = z.infer<typeof settingsSchema>
 /** The settings to change; the others stay. */
 export const settingsPatchSchema = z
   .strictObject({
-    theme: settingsSchema.shape.theme.removeDefault().optional(),
-    density: settingsSchema.shape.density.removeDefault().optional(),
-    keySeparator: settingsSchema.shape.keySeparator.removeDefault().optional(),
-    pageRows: settingsSchema.shape.pageRows.removeDefault().optional(),
-    previewBytes: settingsSchema.shape.previewBytes.removeDefault().optional(),
-    watchRows: settingsSchema.shape.watchRows.removeDefault().optional(),
-    editorFontSizePx: settingsSchema.shape.editorFontSizePx.removeDefault().optional(),
-    isEditorWrapping: settingsSchema.shape.isEditorWrapping.removeDefault().optional(),
+    theme: settingsSchema.shape.theme.unwrap().optional(),
+    density: settingsSchema.shape.density.unwrap().optional(),
+    keySeparator: settingsSchema.shape.keySeparator.unwrap().optional(),
+    pageRows: settingsSchema.shape.pageRows.unwrap().optional(),
+    previewBytes: settingsSchema.shape.previewBytes.unwrap().optional(),
+    watchRows: settingsSchema.shape.watchRows.unwrap().optional(),
+    editorFontSizePx: settingsSchema.shape.editorFontSizePx.unwrap().optional(),
+    isEditorWrapping: settingsSchema.shape.isEditorWrapping.unwrap().optional(),
   })
   .readonly()
 export type SettingsPatch = z.infer<typeof settingsPatchSchema>
