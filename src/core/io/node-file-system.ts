@@ -59,7 +59,7 @@ class DescriptorHandle implements FileHandle {
   }
 
   async read(offsetBytes: number, sizeBytes: number): Promise<Uint8Array> {
-    const target = Buffer.allocUnsafeSlow(sizeBytes)
+    const target = new Uint8Array(sizeBytes)
     let filledBytes = 0
     while (filledBytes < sizeBytes) {
       const count = await readOnce(

@@ -278,7 +278,7 @@ function supersededResponses(messages: readonly Message[]): ReadonlySet<Message>
   for (const message of messages) {
     if (message.kind !== 'appendResponse' || message.isRejected) continue
     const older = newest.get(message.to)
-    if (older !== undefined && older.term === message.term) {
+    if (older?.term === message.term) {
       superseded ??= new Set()
       superseded.add(older)
     }

@@ -11,6 +11,7 @@
  *     410, 403  the sender was removed from the cluster
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { concatBytes } from '../base/bytes.ts'
 import { hexId, type NodeId, nodeId } from '../base/ids.ts'
 import { MalformedMessage } from '../proto/byte-reader.ts'
 import type { Message, SnapshotMessage } from '../raft/message.ts'
@@ -50,10 +51,11 @@ export function peerRequestHandler(
       else answerText(response, 500, 'error processing raft message')
     })
   }
-  return (request, response) => {
+  const route: PeerRoute = (request, response) => {
     const path = (request.url ?? '/').split('?', 1)[0] ?? '/'
-    if (path === '/raft') guard(answerMessage({ context, host, request, response }), response)
-    else if (path === '/raft/snapshot') {
+    if (path === '/raft') {
+      guard(answerMessage({ context, host, request, response }), response)
+    } else if (path === '/raft/snapshot') {
       guard(answerSnapshot({ context, host, request, response }), response)
     } else if (path === '/raft/probing') {
       // An own format: JSON in etcd's field order, with its text type.
@@ -64,6 +66,16 @@ export function peerRequestHandler(
     } else {
       answerFurther(routes, path, { request, response })
     }
+  }
+  return (request, response) => {
+    // What a callback of the host throws is the answer to one request, not the end of the node.
+    guard(
+      new Promise((resolve) => {
+        route(request, response)
+        resolve()
+      }),
+      response,
+    )
   }
 }
 
@@ -234,7 +246,7 @@ async function readBody(request: IncomingMessage): Promise<Uint8Array | undefine
     if (error instanceof Error) return undefined
     throw error
   }
-  return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces)
+  return concatBytes(pieces)
 }
 
 function answerFurther(
@@ -269,10 +281,16 @@ export function jsonRoute(
 
 function answerJson(response: ServerResponse, status: number, content: unknown): void {
   const body =
-    typeof content === 'string'
-      ? content
-      : `${JSON.stringify(content)}${status === 200 ? '\n' : ''}`
+    typeof content === 'string' ? content : jsonOf(content) + (status === 200 ? '\n' : '')
   response.writeHead(status, { 'Content-Type': 'application/json' }).end(body)
+}
+
+/** JSON in which ids of 64 bits are plain numbers with all their digits, as Go writes and reads them. */
+function jsonOf(content: unknown): string {
+  const marked = JSON.stringify(content, (_name, value: unknown) =>
+    typeof value === 'bigint' ? `\u0000${value}` : value,
+  )
+  return marked.replace(/"\\u0000(\d+)"/g, '$1')
 }
 
 function answerMethod(response: ServerResponse, allowed: string): void {

@@ -18,7 +18,8 @@ export class ReceiveBuffer {
   append(chunk: Uint8Array): void {
     if (this.start === this.end) {
       // The usual case: everything was understood; the chunk itself is the buffer.
-      this.bytes = chunk
+      // Plain, because what is copied out of a Buffer is a Buffer again.
+      this.bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length)
       this.start = 0
       this.end = chunk.length
       this.isOwn = false

@@ -46,13 +46,14 @@ export async function sendSnapshot(
     headers: { ...requestHeaders(context.identity), 'Content-Type': 'application/octet-stream' },
   })
   const answer = answerOf(posted)
-  // Met below; until then a failure must not count as unhandled.
+  const ended = answer.then(() => 'answered' as const)
+  // Both are met below; until then a failure must not count as unhandled.
   answer.catch(() => undefined)
+  ended.catch(() => undefined)
   const idle = new IdleTimer(context, () => {
     posted.destroy(new Error('the peer took nothing for too long'))
   })
   try {
-    const ended = answer.then(() => 'answered' as const)
     const head = new ByteWriter(4_096)
     writeWithLength(head, snapshot.message)
     await writeAll(posted, head.copied(), { ended, idle })

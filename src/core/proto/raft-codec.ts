@@ -5,7 +5,7 @@
  * wire, which its own tools and members expect byte for byte in checksummed places. The shapes here are structural twins
  * of those in `raft/message.ts`; ids are plain 64-bit `bigint`s.
  */
-import { ByteReader, MalformedMessage } from './byte-reader.ts'
+import { type ByteReader, MalformedMessage } from './byte-reader.ts'
 import { type ByteWriter, varint64Size, varintSize } from './byte-writer.ts'
 
 /** raftpb.Entry. `kind` in the order of EntryType. */
