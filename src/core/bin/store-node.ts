@@ -158,10 +158,8 @@ async function stop(program: Program, signal: StopSignal): Promise<void> {
     endBySignal(signal)
   }, stopMsMax).unref()
   try {
-    log.info('closing etcd server', { 'member-id': node && hexId(node.memberId) })
     await rpc.stop(drainMs)
     await node?.stop()
-    log.info('closed etcd server', { 'member-id': node && hexId(node.memberId) })
   } catch (error) {
     die(log, 'could not stop in order', error)
   }

@@ -1,0 +1,243 @@
+import { describe, expect, test } from 'vitest'
+import {
+  parseBoolean,
+  parseDurationMs,
+  parseInteger,
+} from '../../../../src/core/bin/flag-values.ts'
+import { describeFlags, parseFlags, UsageError } from '../../../../src/core/bin/flags.ts'
+import { programConfigOf, type ProgramConfig } from '../../../../src/core/bin/program-config.ts'
+
+const text = (name: string, words: string[], environment = {}): string | undefined =>
+  parseFlags(words, environment).texts.get(name)
+
+const failure = (words: string[], environment: Record<string, string> = {}): UsageError => {
+  try {
+    programConfigOf(parseFlags(words, environment), environment)
+  } catch (error) {
+    if (error instanceof UsageError) return error
+    throw error
+  }
+  throw new Error('the flags were accepted')
+}
+const config = (words: string[], environment: Record<string, string> = {}): ProgramConfig =>
+  programConfigOf(parseFlags(words, environment), environment)
+
+describe('values of flags', () => {
+  test.each([
+    ['1h15m30.5s', 4_530_500],
+    ['100ms', 100],
+    ['0', 0],
+    ['0s', 0],
+    ['-1.5h', -5_400_000],
+    ['.5s', 500],
+    ['3us', 0.003],
+    ['10', undefined],
+    ['ms', undefined],
+    ['1 s', undefined],
+    ['', undefined],
+  ])('duration %s', (given, expected) => {
+    expect(parseDurationMs(given)).toBe(expected)
+  })
+
+  test.each([
+    ['10', 10],
+    ['-1', -1],
+    ['0x10', 16],
+    ['010', 8],
+    ['9007199254740993', undefined],
+    ['1.5', undefined],
+    ['', undefined],
+    ['ten', undefined],
+  ])('number %s', (given, expected) => {
+    expect(parseInteger(given)).toBe(expected)
+  })
+
+  test.each([
+    ['true', true],
+    ['T', true],
+    ['1', true],
+    ['False', false],
+    ['0', false],
+    ['yes', undefined],
+    ['', undefined],
+  ])('boolean %s', (given, expected) => {
+    expect(parseBoolean(given)).toBe(expected)
+  })
+})
+
+describe('parseFlags', () => {
+  test('one dash or two, with = or as two words', () => {
+    for (const words of [['--name=x'], ['-name=x'], ['--name', 'x'], ['-name', 'x']]) {
+      expect(text('name', words)).toBe('x')
+    }
+  })
+
+  test('a value may hold an equals sign', () => {
+    expect(text('initial-cluster', ['--initial-cluster', 'a=http://b:1'])).toBe('a=http://b:1')
+    expect(text('initial-cluster', ['--initial-cluster=a=http://b:1'])).toBe('a=http://b:1')
+  })
+
+  test('of a flag given twice the last wins', () => {
+    expect(text('name', ['--name=a', '--name=b'])).toBe('b')
+  })
+
+  test('a boolean stands alone or has a value after =', () => {
+    expect(text('pre-vote', ['--pre-vote'])).toBe('true')
+    expect(text('pre-vote', ['--pre-vote=false'])).toBe('false')
+    expect(failure(['--pre-vote', 'false'])).toMatchObject({
+      exitCode: 1,
+      message: "'false' is not a valid flag",
+    })
+  })
+
+  test('variables stand for flags, and an empty one for nothing', () => {
+    expect(text('name', [], { ETCD_NAME: 'x' })).toBe('x')
+    expect(text('name', [], { ETCD_NAME: '' })).toBe('default')
+  })
+
+  test('a flag given both ways is a conflict, even when the variable is empty', () => {
+    for (const value of ['y', '']) {
+      expect(failure(['--name=x'], { ETCD_NAME: value })).toMatchObject({
+        exitCode: 1,
+        message: expect.stringContaining(
+          'conflicting environment variable "ETCD_NAME" is shadowed by corresponding command-line flag',
+        ) as string,
+      })
+    }
+  })
+
+  test('unknown variables are reported and nothing more', () => {
+    expect(parseFlags([], { ETCD_FOO: '1', PATH: 'x' }).unknownVariables).toEqual(['ETCD_FOO'])
+  })
+
+  test('the spellings of 3.5 are accepted', () => {
+    expect(
+      text('watch-progress-notify-interval', ['--experimental-watch-progress-notify-interval=2s']),
+    ).toBe('2s')
+  })
+
+  test.each([
+    [['--nothing'], 2, 'flag provided but not defined: -nothing'],
+    [['--nothing=1'], 2, 'flag provided but not defined: -nothing'],
+    [['--name'], 2, 'flag needs an argument: -name'],
+    [['--heartbeat-interval=x'], 2, 'invalid value "x" for flag -heartbeat-interval: parse error'],
+    [['--pre-vote=maybe'], 2, 'invalid value "maybe" for flag -pre-vote: parse error'],
+    [
+      ['--listen-client-urls=http://localhost'],
+      2,
+      'URL address does not have the form "host:port"',
+    ],
+    [
+      ['--listen-client-urls=ftp://localhost:1'],
+      2,
+      'URL scheme must be http, https, unix, or unixs',
+    ],
+    [['--listen-client-urls=http://localhost:1/path'], 2, 'URL must not contain a path'],
+    [['--initial-cluster-state=other'], 2, 'must be "new" or "existing"'],
+    [['---name=x'], 2, 'bad flag syntax: ---name=x'],
+    [['word'], 1, "'word' is not a valid flag"],
+    [['--name=x', 'word'], 1, "'word' is not a valid flag"],
+  ])('%j ends with code %i', (words, exitCode, message) => {
+    const error = failure(words)
+    expect(error.exitCode).toBe(exitCode)
+    expect(error.message).toContain(message)
+  })
+
+  test('help and version ask for nothing else to be right', () => {
+    expect(parseFlags(['--version'], { ETCD_NAME: 'x' }).wantsVersion).toBe(true)
+    expect(parseFlags(['-h'], {}).wantsHelp).toBe(true)
+    expect(describeFlags()).toContain("--listen-client-urls 'http://localhost:2379'")
+  })
+})
+
+describe('programConfigOf', () => {
+  test('the defaults are etcd’s', () => {
+    const { node, rpc, listenClientUrls } = config([])
+    expect(node).toMatchObject({
+      name: 'default',
+      dataDirectory: 'default.etcd',
+      heartbeatMs: 100,
+      electionMs: 1_000,
+      requestTimeoutMs: 7_000,
+      snapshotEntryCount: 10_000,
+      requestSizeBytesMax: 1_572_864,
+      reportedVersion: '3.7.1',
+    })
+    expect([...node.initialCluster]).toEqual([['default', ['http://localhost:2380']]])
+    expect(rpc.txnOperationCountMax).toBe(128)
+    expect(listenClientUrls.map((url) => url.text)).toEqual(['http://localhost:2379'])
+  })
+
+  test('URL lists are sorted and lose repetitions', () => {
+    const { node } = config(['--initial-advertise-peer-urls=http://b:1,http://a:1,http://b:1'])
+    expect(node.initialAdvertisePeerUrls).toEqual(['http://a:1', 'http://b:1'])
+  })
+
+  test('members of the initial cluster may have several URLs', () => {
+    const { node } = config(['--initial-cluster=a=http://h:1,b=http://h:2,a=http://h:3'])
+    expect([...node.initialCluster]).toEqual([
+      ['a', ['http://h:1', 'http://h:3']],
+      ['b', ['http://h:2']],
+    ])
+  })
+
+  test.each([
+    [['--listen-client-urls=http://127.0.0.1:1'], '--advertise-client-urls is required'],
+    [['--election-timeout=400'], 'should be at least as 5 times as --heartbeat-interval'],
+    [['--election-timeout=60000'], 'should be set less than 50000ms'],
+    [['--heartbeat-interval=0'], '--heartbeat-interval must be >0'],
+    [['--listen-peer-urls=http://example.com:1'], 'expected IP in URL for binding'],
+    [['--log-level=loud'], 'unrecognized level: "loud"'],
+    [['--log-format=xml'], 'unknown log format "xml"'],
+    [['--initial-cluster=http://a:1'], 'where name=url is expected'],
+  ])('%j makes no sense', (words, message) => {
+    expect(failure(words)).toMatchObject({
+      exitCode: 1,
+      message: expect.stringContaining(message) as string,
+    })
+  })
+
+  test.each([
+    ['--cert-file=x'],
+    ['--client-cert-auth'],
+    ['--auth-token=jwt,pub-key=x'],
+    ['--auto-compaction-retention=1'],
+    ['--listen-metrics-urls=http://127.0.0.1:1'],
+    ['--force-new-cluster'],
+    ['--feature-gates=LeaseCheckpoint=true'],
+    ['--config-file=etcd.yaml'],
+    ['--experimental-corrupt-check-time=1m'],
+    ['--listen-client-urls=https://127.0.0.1:1'],
+  ])('%s is refused and not ignored', (word) => {
+    expect(failure([word, '--advertise-client-urls=http://127.0.0.1:1'])).toMatchObject({
+      exitCode: 1,
+      message: expect.stringContaining('is not supported yet') as string,
+    })
+  })
+
+  test.each([
+    ['--client-cert-auth=false'],
+    ['--auth-token=simple'],
+    ['--auto-compaction-retention=0'],
+    ['--strict-reconfig-check=true'],
+    ['--corrupt-check-time=0'],
+    ['--compact-hash-check-time=60s'],
+    ['--logger=zap'],
+  ])('%s is what is the case already', (word) => {
+    expect(config([word]).node.name).toBe('default')
+  })
+
+  test('all problems are told at once', () => {
+    const { message } = failure(['--cert-file=x', '--heartbeat-interval=0', '--log-level=info'])
+    expect(message).toContain('--cert-file=x is not supported yet')
+    expect(message).toContain('--heartbeat-interval must be >0')
+  })
+
+  test('the reported version can be set within the versions that are spoken', () => {
+    const reported = (version: string): string =>
+      config([], { ETCD_QUORATE_REPORTED_VERSION: version }).node.reportedVersion
+    expect(reported('3.5.21')).toBe('3.5.21')
+    expect(() => reported('2.3.0')).toThrow('can be reported')
+    expect(() => reported('3.8.0')).toThrow('can be reported')
+  })
+})
