@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest'
-import type { Clock } from '../../../../src/core/base/clock.ts'
 import { noLease } from '../../../../src/core/base/ids.ts'
 import { silentLogger } from '../../../../src/core/base/logger.ts'
 import type { KeyRange } from '../../../../src/core/mvcc/key-range.ts'
@@ -8,6 +7,7 @@ import { WatchHub } from '../../../../src/core/watch/watch-hub.ts'
 import type { WatchRequest, WatchSink, Watcher } from '../../../../src/core/watch/watcher.ts'
 import type { Operation } from '../mvcc/store-model.ts'
 import { bytes, StoreUnderTest, textOf } from '../mvcc/store-model.ts'
+import { TurnClock } from './turn-clock.ts'
 
 const everything: KeyRange = { start: Uint8Array.of(0), end: 'unbounded' }
 const only = (key: string): KeyRange => ({ start: bytes(key), end: undefined })
@@ -17,42 +17,6 @@ const put = (key: string, value = 'x'): Operation => ({
   value: bytes(value),
 })
 const remove = (key: string): Operation => ({ kind: 'delete', range: only(key) })
-
-/** Turns and timers run when the test says so. */
-class ManualClock implements Clock {
-  private turns: (() => void)[] = []
-  private timers: { dueMs: number; callback: () => void }[] = []
-  private nowMs = 0
-  monotonicMs = (): number => this.nowMs
-  wallMs = (): number => this.nowMs
-  setTimer = (delayMs: number, callback: () => void): { cancel: () => void } => {
-    const timer = { dueMs: this.nowMs + delayMs, callback }
-    this.timers.push(timer)
-    return {
-      cancel: () => {
-        this.timers = this.timers.filter((other) => other !== timer)
-      },
-    }
-  }
-  nextTurn = (callback: () => void): void => {
-    this.turns.push(callback)
-  }
-  runTurn(): boolean {
-    const turn = this.turns.shift()
-    turn?.()
-    return turn !== undefined
-  }
-  settle(): void {
-    while (this.runTurn());
-  }
-  advance(durationMs: number): void {
-    this.nowMs += durationMs
-    const due = this.timers.filter(({ dueMs }) => dueMs <= this.nowMs)
-    this.timers = this.timers.filter(({ dueMs }) => dueMs > this.nowMs)
-    for (const { callback } of due) callback()
-    this.settle()
-  }
-}
 
 /** Writes down what it is given; refuses while it is full. */
 class RecordingSink implements WatchSink {
@@ -80,14 +44,14 @@ class RecordingSink implements WatchSink {
 interface Bench {
   readonly subject: StoreUnderTest
   readonly hub: WatchHub
-  readonly clock: ManualClock
+  readonly clock: TurnClock
   write(...operations: Operation[]): void
   watch(request?: Partial<WatchRequest>): { sink: RecordingSink; watcher: Watcher }
 }
 
 async function makeBench(): Promise<Bench> {
   const subject = await StoreUnderTest.make()
-  const clock = new ManualClock()
+  const clock = new TurnClock()
   const hub = new WatchHub(subject.store, { clock, logger: silentLogger })
   return {
     subject,
