@@ -55,7 +55,10 @@ export function registerStreamHandlers(
       sizeBytesOf: (item) =>
         item.kind === 'revision' && item.revision.kind === 'put' ? item.revision.value.length : 0,
     }),
-    begin: (request, sink) => openHistory(connections.get(request.connectionId), request, sink),
+    begin: (request, sink) => {
+      const history = openHistory(connections.get(request.connectionId), request, sink)
+      return endingWith(connections, request.connectionId, sink, history)
+    },
   })
   router.stream(streamChannels.clusterObserve, observeClusterRequestSchema, {
     policyOf: (): StreamPolicy<ClusterItem> => ({ keepsNewestOnly: true }),

@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { endpointsMax, shortTextUnitsMax } from './limits.ts'
-import { connectionIdSchema, shortTextSchema } from './primitives.ts'
+import { connectionIdSchema, listSchema, shortTextSchema } from './primitives.ts'
 
 /** A client URL: `http://host:port`; a bare `host:port` means http. https comes with TLS profiles. */
 export const endpointSchema = z
@@ -15,7 +15,7 @@ export type Environment = z.infer<typeof environmentSchema>
 
 export const openConnectionRequestSchema = z
   .strictObject({
-    endpoints: z.array(endpointSchema).min(1).max(endpointsMax).readonly(),
+    endpoints: listSchema(endpointSchema, { lengthMin: 1, lengthMax: endpointsMax }),
     /** Name shown; the first endpoint's host when absent. */
     name: shortTextSchema.optional(),
     environment: environmentSchema.optional(),

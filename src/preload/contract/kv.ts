@@ -12,6 +12,7 @@ import {
   connectionIdSchema,
   keyBytesSchema,
   leaseSchema,
+  listSchema,
   revisionSchema,
   valueBytesSchema,
 } from './primitives.ts'
@@ -146,15 +147,14 @@ export type PutReply =
   /** Somebody else wrote meanwhile; nothing was changed. `current` is absent when the key no longer exists. */
   | { readonly kind: 'conflict'; readonly headRevision: number; readonly current?: KeyValue }
 
-/** Deletes the named keys in one revision; each only if it still has the mod revision that the user saw. */
+/** Deletes the named keys, in batches; each only if it still has the mod revision that the user saw. */
 export const deleteKeysRequestSchema = z
   .strictObject({
     connectionId: connectionIdSchema,
-    keys: z
-      .array(z.strictObject({ key: keyBytesSchema, expectedModRevision: revisionSchema }))
-      .min(1)
-      .max(deleteKeysMax)
-      .readonly(),
+    keys: listSchema(
+      z.strictObject({ key: keyBytesSchema, expectedModRevision: revisionSchema }).readonly(),
+      { lengthMin: 1, lengthMax: deleteKeysMax },
+    ),
   })
   .readonly()
 export type DeleteKeysRequest = z.infer<typeof deleteKeysRequestSchema>
@@ -218,9 +218,9 @@ export type TxnOperation = z.infer<typeof txnOperationSchema>
 export const txnRequestSchema = z
   .strictObject({
     connectionId: connectionIdSchema,
-    compares: z.array(compareSchema).max(txnOperationsMax).readonly(),
-    thenOperations: z.array(txnOperationSchema).max(txnOperationsMax).readonly(),
-    elseOperations: z.array(txnOperationSchema).max(txnOperationsMax).readonly(),
+    compares: listSchema(compareSchema, { lengthMin: 0, lengthMax: txnOperationsMax }),
+    thenOperations: listSchema(txnOperationSchema, { lengthMin: 0, lengthMax: txnOperationsMax }),
+    elseOperations: listSchema(txnOperationSchema, { lengthMin: 0, lengthMax: txnOperationsMax }),
   })
   .readonly()
 export type TxnRequest = z.infer<typeof txnRequestSchema>

@@ -42,6 +42,17 @@ export const connectionRequestSchema = z
   .readonly()
 export type ConnectionRequest = z.infer<typeof connectionRequestSchema>
 
+/**
+ * A list of bounded length. zod's own `readonly()` freezes what it was given even when that is no list at all, and the
+ * freezing of a typed array throws.
+ */
+export function listSchema<Schema extends z.ZodType>(
+  element: Schema,
+  bounds: { readonly lengthMin: number; readonly lengthMax: number },
+): z.ZodType<readonly z.infer<Schema>[]> {
+  return z.array(element).min(bounds.lengthMin).max(bounds.lengthMax)
+}
+
 /** Calls without arguments send this. */
 export const emptyRequestSchema = z.strictObject({}).readonly()
 export type EmptyRequest = z.infer<typeof emptyRequestSchema>

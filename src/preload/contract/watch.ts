@@ -33,7 +33,7 @@ export interface WatchedValue {
   readonly lease: bigint
 }
 
-/** One change. Changes of one revision come one after the other and never in two batches of one watch. */
+/** One change. Changes of one revision come one after the other. */
 export interface WatchChange {
   readonly kind: 'put' | 'delete'
   readonly key: Uint8Array
