@@ -5,7 +5,6 @@
  * comes out the same after clamping.
  */
 export function clampToSafe(value: bigint): number {
-  if (value > BigInt(Number.MAX_SAFE_INTEGER)) return Number.MAX_SAFE_INTEGER
-  if (value < BigInt(Number.MIN_SAFE_INTEGER)) return Number.MIN_SAFE_INTEGER
-  return Number(value)
+  const nearest = Number(value)
+  return Math.min(Math.max(nearest, Number.MIN_SAFE_INTEGER), Number.MAX_SAFE_INTEGER)
 }

@@ -88,11 +88,12 @@ export class DatabaseFolder {
   }
 
   /**
-   * Stores a database that a peer sent with its snapshot; durable when this resolves.
+   * Stores a database that a peer sent with its snapshot; durable when this resolves. Earlier ones that were never put in
+   * force are forgotten when they are not ahead of what is applied.
    * @throws StorageFault when the chunks end early or their checksum is wrong
    */
   async receive(
-    snapshot: { readonly index: LogIndex; readonly term: Term },
+    snapshot: { readonly index: LogIndex; readonly term: Term; readonly appliedIndex: LogIndex },
     chunks: AsyncIterable<Uint8Array>,
   ): Promise<void> {
     this.newestNumber++
@@ -100,14 +101,17 @@ export class DatabaseFolder {
     this.importing.add(number)
     try {
       await this.factory.importInto(this.pathOf(number), chunks)
-      const { index, term } = snapshot
+      const { index, term, appliedIndex } = snapshot
       await this.update((state) => {
-        const others = state.received.filter((received) => received.index !== index)
+        const others = state.received.filter(
+          (received) => received.index !== index && received.index > appliedIndex,
+        )
         return { ...state, received: [...others, { number, index, term }] }
       })
     } finally {
       this.importing.delete(number)
     }
+    await this.removeLeftovers()
   }
 
   /** Whether a database for this snapshot was received. */

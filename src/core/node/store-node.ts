@@ -81,6 +81,7 @@ export class StoreNode {
   private readonly config: NodeConfig
   private readonly parts: NodeParts
   private readonly releaseDirectory: () => Promise<void>
+  private isRaisingAlarm = false
   private phase: 'running' | 'stopping' | 'killed' = 'running'
   private ending: Promise<void> | undefined
   private announceStop: (reason: StopReason) => void = () => undefined
@@ -226,7 +227,9 @@ export class StoreNode {
     return { ...hash, revision: this.currentRevision }
   }
 
+  /** @throws StoreError `stopped` */
   status(): NodeStatus {
+    this.assertRunning()
     const { machine, raft, leadership, quota } = this.parts
     const { backend, store, alarms } = machine.state
     const { progress } = raft.status()
@@ -329,7 +332,7 @@ export class StoreNode {
     const { folder, loop, machine, logger } = this.parts
     const { metadata } = message.snapshot
     if (metadata.index > machine.appliedIndex) {
-      await folder.receive(metadata, chunks)
+      await folder.receive({ ...metadata, appliedIndex: machine.appliedIndex }, chunks)
       logger.info('received database snapshot', {
         from: hexId(message.from),
         index: metadata.index,
@@ -379,15 +382,23 @@ export class StoreNode {
     const isKnown = machine.state.alarms
       .list('noSpace')
       .some((alarm) => alarm.memberId === this.memberId)
-    if (!isKnown) {
+    if (!isKnown && !this.isRaisingAlarm) {
+      this.isRaisingAlarm = true
       const request: AlarmRequest = {
         action: AlarmRequest_AlarmAction.ACTIVATE,
         memberID: this.memberId,
         alarm: AlarmType.NOSPACE,
       }
-      proposals.submit({ kind: 'alarm', request }).catch((error: unknown) => {
-        logger.warn('the alarm about missing space could not be raised', { reason: String(error) })
-      })
+      proposals
+        .submit({ kind: 'alarm', request })
+        .catch((error: unknown) => {
+          logger.warn('the alarm about missing space could not be raised', {
+            reason: String(error),
+          })
+        })
+        .finally(() => {
+          this.isRaisingAlarm = false
+        })
     }
     throw new StoreError('noSpace')
   }

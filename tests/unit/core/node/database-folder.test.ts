@@ -1,0 +1,138 @@
+import { describe, expect, test } from 'vitest'
+import type { Backend } from '../../../../src/core/backend/backend.ts'
+import { MemoryBackendFactory } from '../../../../src/core/backend/memory-backend.ts'
+import { silentLogger } from '../../../../src/core/base/logger.ts'
+import { StorageFault } from '../../../../src/core/errors/storage-fault.ts'
+import { DatabaseFolder } from '../../../../src/core/node/database-folder.ts'
+import { MemoryFileSystem } from '../../../helpers/memory-file-system.ts'
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
+const key = bytes('name')
+
+function write(backend: Backend, value: string): void {
+  const batch = backend.beginBatch()
+  batch.put('meta', key, bytes(value))
+  backend.commitBatch(batch)
+}
+const read = (backend: Backend): string => new TextDecoder().decode(backend.get('meta', key))
+
+/** The chunks of a database that holds this value. */
+async function chunksOf(value: string): Promise<AsyncIterable<Uint8Array>> {
+  const factory = new MemoryBackendFactory()
+  const backend = await factory.open('/other')
+  write(backend, value)
+  return factory.exportView(backend.openView())
+}
+
+function machine() {
+  const parts = {
+    fileSystem: new MemoryFileSystem(),
+    factory: new MemoryBackendFactory(),
+    logger: silentLogger,
+  }
+  return { ...parts, open: () => DatabaseFolder.open(parts, '/db') }
+}
+
+describe('DatabaseFolder', () => {
+  test('keeps its database over a restart', async () => {
+    const { open } = machine()
+    const first = await (await open()).openLive()
+    write(first, 'mine')
+    await first.close()
+    expect(read(await (await open()).openLive())).toBe('mine')
+  })
+
+  test('goes on with the old database until the received one is put in force', async () => {
+    const { open } = machine()
+    const folder = await open()
+    const old = await folder.openLive()
+    write(old, 'old')
+    await folder.receive({ index: 7, term: 1, appliedIndex: 0 }, await chunksOf('new'))
+    await old.close()
+    const restarted = await open()
+    expect(restarted.hasReceived(7)).toBe(true)
+    expect(read(await restarted.openLive())).toBe('old')
+    expect(read(await restarted.switchTo(7))).toBe('new')
+  })
+
+  test('is on the new database after a restart that follows the switch', async () => {
+    const { open } = machine()
+    const folder = await open()
+    await folder.receive({ index: 7, term: 1, appliedIndex: 0 }, await chunksOf('new'))
+    await (await folder.switchTo(7)).close()
+    const restarted = await open()
+    expect(restarted.hasReceived(7)).toBe(false)
+    expect(read(await restarted.openLive())).toBe('new')
+  })
+
+  test('keeps the newer of two received databases when the older is put in force', async () => {
+    const { open } = machine()
+    const folder = await open()
+    await folder.receive({ index: 7, term: 1, appliedIndex: 0 }, await chunksOf('seven'))
+    await folder.receive({ index: 9, term: 1, appliedIndex: 0 }, await chunksOf('nine'))
+    const seven = await folder.switchTo(7)
+    expect(read(seven)).toBe('seven')
+    await seven.close()
+    expect(read(await folder.switchTo(9))).toBe('nine')
+  })
+
+  test('forgets what was received and is not ahead any more', async () => {
+    const { open } = machine()
+    const folder = await open()
+    await folder.receive({ index: 7, term: 1, appliedIndex: 0 }, await chunksOf('seven'))
+    await folder.receive({ index: 9, term: 1, appliedIndex: 8 }, await chunksOf('nine'))
+    expect([folder.hasReceived(7), folder.hasReceived(9)]).toEqual([false, true])
+  })
+
+  test('refuses a switch to what was never received', async () => {
+    const { open } = machine()
+    await expect((await open()).switchTo(7)).rejects.toThrow(StorageFault)
+  })
+
+  test('is not changed by a transfer that ends early', async () => {
+    const { open } = machine()
+    const folder = await open()
+    const broken = (async function* () {
+      for await (const chunk of await chunksOf('new')) yield chunk.subarray(0, chunk.length - 1)
+    })()
+    await expect(folder.receive({ index: 7, term: 1, appliedIndex: 0 }, broken)).rejects.toThrow(
+      StorageFault,
+    )
+    expect(folder.hasReceived(7)).toBe(false)
+  })
+
+  test.each([
+    '',
+    '{',
+    '[]',
+    '{"live":1}',
+    '{"live":"1","received":[]}',
+    '{"live":1,"received":[{}]}',
+  ])('refuses the pointer file %j', async (text) => {
+    const { open, fileSystem } = machine()
+    await open()
+    fileSystem.files.set('/db/CURRENT', bytes(text))
+    await expect(open()).rejects.toThrow(StorageFault)
+  })
+
+  test('has either the old or the new pointer when the machine dies at any call', async () => {
+    for (let survived = 0; survived < 12; survived++) {
+      const { open, fileSystem } = machine()
+      const folder = await open()
+      await folder.receive({ index: 7, term: 1, appliedIndex: 0 }, await chunksOf('new'))
+      let calls = 0
+      fileSystem.onOperation = () => {
+        if (calls++ >= survived) throw new Error('the power failed')
+      }
+      const outcome = await folder.switchTo(7).then(
+        () => 'switched',
+        () => 'died',
+      )
+      fileSystem.onOperation = undefined
+      const restarted = await open()
+      if (outcome === 'switched') expect(restarted.hasReceived(7)).toBe(false)
+      else if (restarted.hasReceived(7)) expect(read(await restarted.switchTo(7))).toBe('new')
+      else expect(read(await restarted.openLive())).toBe('new')
+    }
+  })
+})
