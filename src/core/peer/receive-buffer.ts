@@ -37,6 +37,11 @@ export class ReceiveBuffer {
     this.end += chunk.length
   }
 
+  /** The next byte; undefined when it has not arrived. */
+  peekByte(): number | undefined {
+    return this.start < this.end ? this.bytes[this.start] : undefined
+  }
+
   /** The 64-bit number `offset` bytes ahead; undefined when it has not arrived. @throws MalformedMessage not a safe integer */
   peekNumber(offset: number): number | undefined {
     const at = this.start + offset

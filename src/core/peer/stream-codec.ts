@@ -1,10 +1,11 @@
 /**
- * The two stream formats of rafthttp. All numbers outside protobuf are 64 bits, most significant byte first.
+ * The two stream formats of rafthttp. Lengths, counts and indexes outside protobuf are 64 bits, most significant byte
+ * first.
  *
  * "message": length, raftpb.Message, over and over. A message of type heartbeat without sender and receiver is a sign of
  * life of the connection.
  *
- * "msgapp" (version 2): a type, then
+ * "msgapp" (version 2): a type of one byte, then
  *
  *     0  sign of life   nothing
  *     1  entries        count; per entry its length and raftpb.Entry; commit index
@@ -79,7 +80,7 @@ class AppendStreamEncoder implements StreamEncoder {
     if (message.kind !== 'append') throw new TypeError(`${message.kind} on the append stream`)
     const { term, previousTerm, previousIndex, entries } = message
     if (previousIndex === this.index && previousTerm === this.term && previousTerm === term) {
-      writer.uint64BigEndian(appendTypes.entries)
+      writer.byte(appendTypes.entries)
       writer.uint64BigEndian(entries.length)
       for (const entry of entries) {
         writer.uint64BigEndian(entrySize(entry))
@@ -89,14 +90,14 @@ class AppendStreamEncoder implements StreamEncoder {
       this.index += entries.length
       return
     }
-    writer.uint64BigEndian(appendTypes.append)
+    writer.byte(appendTypes.append)
     writeWithLength(writer, message)
     this.term = term
     this.index = entries.at(-1)?.index ?? previousIndex
   }
 
   writeLinkHeartbeat(writer: ByteWriter): void {
-    writer.uint64BigEndian(appendTypes.linkHeartbeat)
+    writer.byte(appendTypes.linkHeartbeat)
   }
 }
 
@@ -141,17 +142,17 @@ class AppendStreamDecoder implements StreamDecoder {
   }
 
   private begin(): DecodedMessage | 'incomplete' | 'begun' {
-    const type = this.buffer.peekNumber(0)
+    const type = this.buffer.peekByte()
     switch (type) {
       case undefined:
         return 'incomplete'
       case appendTypes.linkHeartbeat:
-        this.buffer.skip(8)
+        this.buffer.skip(1)
         return 'linkHeartbeat'
       case appendTypes.entries: {
-        const entryCount = this.buffer.peekLength(8)
+        const entryCount = this.buffer.peekLength(1)
         if (entryCount === undefined) return 'incomplete'
-        this.buffer.skip(16)
+        this.buffer.skip(9)
         this.pending = { entries: [], entryCount }
         return 'begun'
       }
@@ -163,9 +164,9 @@ class AppendStreamDecoder implements StreamDecoder {
   }
 
   private readWhole(): Message | 'incomplete' {
-    const length = this.buffer.peekLength(8)
-    if (length === undefined || this.buffer.availableBytes < 16 + length) return 'incomplete'
-    this.buffer.skip(16)
+    const length = this.buffer.peekLength(1)
+    if (length === undefined || this.buffer.availableBytes < 9 + length) return 'incomplete'
+    this.buffer.skip(9)
     const message = readMessage(this.buffer.take(length))
     if (message === 'linkHeartbeat' || message.kind !== 'append') {
       throw new MalformedMessage('only appends travel on the append stream')
