@@ -1,1 +1,9 @@
 /// <reference types="vite/client" />
+
+declare module '*.vue' {
+  import type { DefineComponent } from 'vue'
+
+  /** For tools that do not read components; `vue-tsc` knows each one's own type. */
+  const component: DefineComponent
+  export default component
+}

@@ -5,14 +5,15 @@ import { createMemoryHistory, createRouter } from 'vue-router'
 import type { RouteMeta, RouteRecordRaw } from 'vue-router'
 
 /** Names of the views, which are also the names of their routes. */
-export type ViewName = 'welcome' | 'connections' | 'keys' | 'watch' | 'members' | 'nodes' | 'settings'
+export type ViewName =
+  'welcome' | 'connections' | 'keys' | 'watch' | 'members' | 'nodes' | 'settings'
 
 /** The window's router. Each tab is one address. */
 export const router = createRouter({
   history: createMemoryHistory(),
   routes: [
     { path: '/', name: 'start', component: () => import('./screens/start/StartScreen.vue') },
-    route('welcome', () => import('./screens/welcome/WelcomeScreen.vue'), { hasSide: true }),
+    route('welcome', () => import('./screens/welcome/WelcomeScreen.vue'), {}),
     route('connections', () => import('./screens/connections/ConnectionsScreen.vue'), {}),
     route('keys', () => import('./screens/keys/KeysScreen.vue'), {
       hasSide: true,

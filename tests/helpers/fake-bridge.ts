@@ -10,7 +10,12 @@ import type { Bridge } from '../../src/preload/contract/bridge.ts'
 import type { ConnectionEvent, ConnectionInfo } from '../../src/preload/contract/connection.ts'
 import type { HistoryItem } from '../../src/preload/contract/history.ts'
 import type { KeyValue } from '../../src/preload/contract/kv.ts'
-import type { BridgeError, Reply, StreamListener, Subscription } from '../../src/preload/contract/reply.ts'
+import type {
+  BridgeError,
+  Reply,
+  StreamListener,
+  Subscription,
+} from '../../src/preload/contract/reply.ts'
 import { settingsSchema } from '../../src/preload/contract/settings.ts'
 import type { Settings } from '../../src/preload/contract/settings.ts'
 import type { WatchChange, WatchedValue, WatchItem } from '../../src/preload/contract/watch.ts'
@@ -111,7 +116,10 @@ class ConnectionHub {
       observe: (listener) => {
         this.listeners.add(listener)
         setTimeout(() => {
-          listener({ kind: 'batch', items: all().map((connection) => ({ kind: 'changed', connection })) })
+          listener({
+            kind: 'batch',
+            items: all().map((connection) => ({ kind: 'changed', connection })),
+          })
         }, 2)
         return closing(() => this.listeners.delete(listener))
       },
@@ -124,7 +132,11 @@ class ConnectionHub {
           environment: request.environment ?? 'none',
           isReadOnly: false,
           state: 'connecting',
-          endpoints: request.endpoints.map((url, index) => ({ url, kind: 'ready', isActive: index === 0 })),
+          endpoints: request.endpoints.map((url, index) => ({
+            url,
+            kind: 'ready',
+            isActive: index === 0,
+          })),
           headRevision: store.revision,
         }
         this.others.set(id, info)
@@ -159,7 +171,9 @@ class ConnectionHub {
       environment: 'none',
       isReadOnly: false,
       state: up.length === nodes.length ? 'ready' : up.length > 0 ? 'degraded' : 'failed',
-      ...(up.length === nodes.length ? {} : { reason: `${String(nodes.length - up.length)} endpoint down` }),
+      ...(up.length === nodes.length
+        ? {}
+        : { reason: `${String(nodes.length - up.length)} endpoint down` }),
       endpoints: nodes.map((node) => ({
         url: node.clientUrl,
         kind: node.state === 'running' ? 'ready' : 'failed',
@@ -171,7 +185,10 @@ class ConnectionHub {
   }
 }
 
-function keyBridges(store: FakeStore, cluster: FakeCluster): Pick<Bridge, 'kv' | 'history' | 'watch'> {
+function keyBridges(
+  store: FakeStore,
+  cluster: FakeCluster,
+): Pick<Bridge, 'kv' | 'history' | 'watch'> {
   const guarded = <T>(make: () => T): Promise<Reply<T>> =>
     cluster.hasQuorum ? done(make()) : refused('noLeader', 'etcdserver: no leader')
   return {
@@ -183,7 +200,11 @@ function keyBridges(store: FakeStore, cluster: FakeCluster): Pick<Bridge, 'kv' |
           return { count, headRevision: store.revision }
         }),
       get: (request) => {
-        if (request.revision > store.revision) return refused('futureRevision', 'etcdserver: mvcc: required revision is a future revision')
+        if (request.revision > store.revision)
+          return refused(
+            'futureRevision',
+            'etcdserver: mvcc: required revision is a future revision',
+          )
         return guarded(() => withPair(store.revision, store.find(request.key, request.revision)))
       },
       put: (request) =>
@@ -191,14 +212,28 @@ function keyBridges(store: FakeStore, cluster: FakeCluster): Pick<Bridge, 'kv' |
           const current = store.find(request.key)
           const expected = request.expectedModRevision
           if (expected !== undefined && (current?.modRevision ?? 0) !== expected) {
-            return { kind: 'conflict', headRevision: store.revision, ...(current === undefined ? {} : { current }) }
+            return {
+              kind: 'conflict',
+              headRevision: store.revision,
+              ...(current === undefined ? {} : { current }),
+            }
           }
-          const { revision } = store.put(request.key, request.value, request.lease ?? current?.lease ?? 0n)
-          return { kind: 'written', revision, ...(current === undefined ? {} : { previous: current }) }
+          const { revision } = store.put(
+            request.key,
+            request.value,
+            request.lease ?? current?.lease ?? 0n,
+          )
+          return {
+            kind: 'written',
+            revision,
+            ...(current === undefined ? {} : { previous: current }),
+          }
         }),
       deleteKeys: (request) =>
         guarded(() => {
-          const same = request.keys.filter(({ key, expectedModRevision }) => store.find(key)?.modRevision === expectedModRevision)
+          const same = request.keys.filter(
+            ({ key, expectedModRevision }) => store.find(key)?.modRevision === expectedModRevision,
+          )
           const skipped = request.keys.filter((one) => !same.includes(one)).map(({ key }) => key)
           const deleted = store.delete(same.map(({ key }) => key))
           return { headRevision: store.revision, deleted, skipped }
@@ -209,9 +244,17 @@ function keyBridges(store: FakeStore, cluster: FakeCluster): Pick<Bridge, 'kv' |
     history: {
       open: (request, listener) => {
         const all = store.history(request.key, request.valueBytesMax)
-        const older = all.filter((one) => request.beforeRevision === 0 || one.revision < request.beforeRevision)
-        const items: HistoryItem[] = older.slice(0, request.limit).map((revision) => ({ kind: 'revision', revision }))
-        items.push({ kind: 'finished', hasMore: older.length > request.limit, compactedRevision: store.compactedRevision })
+        const older = all.filter(
+          (one) => request.beforeRevision === 0 || one.revision < request.beforeRevision,
+        )
+        const items: HistoryItem[] = older
+          .slice(0, request.limit)
+          .map((revision) => ({ kind: 'revision', revision }))
+        items.push({
+          kind: 'finished',
+          hasMore: older.length > request.limit,
+          compactedRevision: store.compactedRevision,
+        })
         const timer = setTimeout(() => {
           listener({ kind: 'batch', items })
           listener({ kind: 'ended' })
@@ -234,14 +277,20 @@ function openWatch(
   let waiting: WatchItem[] = []
   const take = (changes: readonly WatchChange[]): void => {
     for (const change of changes) {
-      if (isIn(range, change.key)) waiting.push({ kind: 'change', change: cutChange(change, valueBytesMax) })
+      if (isIn(range, change.key))
+        waiting.push({ kind: 'change', change: cutChange(change, valueBytesMax) })
     }
   }
-  waiting.push({ kind: 'started', startRevision: startRevision === 0 ? store.revision + 1 : startRevision, endpoint: 'http://127.0.0.1:2379' })
+  waiting.push({
+    kind: 'started',
+    startRevision: startRevision === 0 ? store.revision + 1 : startRevision,
+    endpoint: 'http://127.0.0.1:2379',
+  })
   if (startRevision > 0 && startRevision <= store.compactedRevision) {
     waiting.push({ kind: 'gap', fromRevision: startRevision, toRevision: store.compactedRevision })
   }
-  if (startRevision > 0) take(store.changesFrom(range, Math.max(startRevision, store.compactedRevision + 1)))
+  if (startRevision > 0)
+    take(store.changesFrom(range, Math.max(startRevision, store.compactedRevision + 1)))
   const stop = store.listen(take)
   const timer = setInterval(() => {
     const items = waiting
@@ -279,10 +328,22 @@ function nodeBridge(cluster: FakeCluster): Bridge['nodes'] {
       })
     },
     startPlayground: () => done(cluster.playground),
-    start: ({ nodeName }) => after(() => { cluster.start(nodeName) }),
-    stop: ({ nodeName }) => after(() => { cluster.end(nodeName, 'stopped') }),
-    kill: ({ nodeName }) => after(() => { cluster.end(nodeName, 'killed') }),
-    restart: ({ nodeName }) => after(() => { cluster.start(nodeName) }),
+    start: ({ nodeName }) =>
+      after(() => {
+        cluster.start(nodeName)
+      }),
+    stop: ({ nodeName }) =>
+      after(() => {
+        cluster.end(nodeName, 'stopped')
+      }),
+    kill: ({ nodeName }) =>
+      after(() => {
+        cluster.end(nodeName, 'killed')
+      }),
+    restart: ({ nodeName }) =>
+      after(() => {
+        cluster.start(nodeName)
+      }),
   }
 }
 
@@ -310,13 +371,21 @@ function writeNowAndThen(store: FakeStore): void {
   setInterval(() => {
     count++
     store.put(encoder.encode('/app/checkout/counters/orders'), encoder.encode(String(8000 + count)))
-    if (count % 4 === 0) store.put(encoder.encode(`/app/checkout/orders/${String(count).padStart(6, '0')}`), encoder.encode('{"total":18350,"currency":"EUR"}'))
-    if (count % 8 === 0) store.delete([encoder.encode(`/app/checkout/orders/${String(count - 4).padStart(6, '0')}`)])
+    if (count % 4 === 0)
+      store.put(
+        encoder.encode(`/app/checkout/orders/${String(count).padStart(6, '0')}`),
+        encoder.encode('{"total":18350,"currency":"EUR"}'),
+      )
+    if (count % 8 === 0)
+      store.delete([encoder.encode(`/app/checkout/orders/${String(count - 4).padStart(6, '0')}`)])
   }, 700)
 }
 
 function cutChange(change: WatchChange, bytesMax: number): WatchChange {
-  const cut = (value: WatchedValue): WatchedValue => ({ ...value, bytes: value.bytes.subarray(0, bytesMax) })
+  const cut = (value: WatchedValue): WatchedValue => ({
+    ...value,
+    bytes: value.bytes.subarray(0, bytesMax),
+  })
   return {
     ...change,
     ...(change.current === undefined ? {} : { current: cut(change.current) }),
@@ -324,7 +393,10 @@ function cutChange(change: WatchChange, bytesMax: number): WatchChange {
   }
 }
 
-function withPair(headRevision: number, pair: KeyValue | undefined): { headRevision: number; pair?: KeyValue } {
+function withPair(
+  headRevision: number,
+  pair: KeyValue | undefined,
+): { headRevision: number; pair?: KeyValue } {
   return pair === undefined ? { headRevision } : { headRevision, pair }
 }
 
@@ -344,6 +416,12 @@ function done<T>(value: T): Promise<Reply<T>> {
 }
 
 function refused<T>(code: string, message: string): Promise<Reply<T>> {
-  const error: BridgeError = { code, message, isRetryable: true, isOutcomeUnknown: false, details: {} }
+  const error: BridgeError = {
+    code,
+    message,
+    isRetryable: true,
+    isOutcomeUnknown: false,
+    details: {},
+  }
   return Promise.resolve({ ok: false, error })
 }

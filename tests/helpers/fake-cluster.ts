@@ -58,7 +58,8 @@ export class FakeCluster {
   }
 
   start(name: string): void {
-    const startCount = (this.nodes.find((node) => node.info.name === name)?.info.startCount ?? 0) + 1
+    const startCount =
+      (this.nodes.find((node) => node.info.name === name)?.info.startCount ?? 0) + 1
     this.set(name, { state: 'starting', sinceMs: Date.now(), startCount })
     setTimeout(() => {
       this.set(name, { state: 'running', sinceMs: Date.now(), processId: 5000 + startCount })
@@ -112,7 +113,12 @@ export class FakeCluster {
   private memberOf(node: FakeNode): MemberInfo {
     const { info } = node
     const isUp = info.state === 'running'
-    const role = info.name === this.leaderName ? 'leader' : this.leaderName === undefined ? 'candidate' : 'follower'
+    const role =
+      info.name === this.leaderName
+        ? 'leader'
+        : this.leaderName === undefined
+          ? 'candidate'
+          : 'follower'
     return {
       id: node.id,
       name: info.name,
@@ -120,7 +126,9 @@ export class FakeCluster {
       clientUrls: [info.clientUrl],
       isLearner: false,
       role: isUp ? role : 'unknown',
-      reachability: isUp ? { kind: 'reachable', latencyMs: 1.8 } : { kind: 'unreachable', reason: 'connection refused' },
+      reachability: isUp
+        ? { kind: 'reachable', latencyMs: 1.8 }
+        : { kind: 'unreachable', reason: 'connection refused' },
       status: {
         version: '3.7.1',
         term: this.term,
@@ -138,10 +146,12 @@ export class FakeCluster {
   }
 
   private set(name: string, change: Partial<NodeInfo>): void {
+    const isGone = change.state === 'killed' || change.state === 'stopped'
     for (const node of this.nodes) {
       if (node.info.name !== name) continue
-      const { processId: _gone, ...rest } = node.info
-      node.info = { ...(change.state === 'running' || change.state === 'starting' ? node.info : rest), ...change }
+      const info: Partial<NodeInfo> = { ...node.info, ...change }
+      if (isGone) delete (info as { processId?: number }).processId
+      node.info = info as NodeInfo
     }
     this.tell()
   }
@@ -150,8 +160,19 @@ export class FakeCluster {
     for (const listener of this.changed) listener()
   }
 
-  private log(nodeName: string, level: NodeLogLine['level'], message: string, fields?: object): void {
-    const line = { nodeName, level, atMs: Date.now(), message, fieldsText: fields === undefined ? '' : JSON.stringify(fields) }
+  private log(
+    nodeName: string,
+    level: NodeLogLine['level'],
+    message: string,
+    fields?: object,
+  ): void {
+    const line = {
+      nodeName,
+      level,
+      atMs: Date.now(),
+      message,
+      fieldsText: fields === undefined ? '' : JSON.stringify(fields),
+    }
     this.lines.push(line)
     for (const listener of this.logged) listener(line)
   }

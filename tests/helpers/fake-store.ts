@@ -2,12 +2,7 @@
 
 import { keyColumnsOf } from '../../src/preload/contract/key-columns.ts'
 import type { HistoryRevision } from '../../src/preload/contract/history.ts'
-import type {
-  KeyRange,
-  KeyValue,
-  RangeReply,
-  RangeRequest,
-} from '../../src/preload/contract/kv.ts'
+import type { KeyRange, KeyValue, RangeReply, RangeRequest } from '../../src/preload/contract/kv.ts'
 import type { WatchChange, WatchedValue } from '../../src/preload/contract/watch.ts'
 
 /** One revision of one key. */
@@ -21,7 +16,6 @@ function nameOf(key: Uint8Array): string {
   for (const byte of key) text += String.fromCharCode(byte)
   return text
 }
-
 
 /** Keys with their whole past. */
 export class FakeStore {
@@ -59,7 +53,12 @@ export class FakeStore {
     this.revision++
     const changes = there.map((previous): WatchChange => {
       this.pasts.get(nameOf(previous.key))?.push({ key: previous.key, deletedAt: this.revision })
-      return { kind: 'delete', key: previous.key, revision: this.revision, previous: watched(previous) }
+      return {
+        kind: 'delete',
+        key: previous.key,
+        revision: this.revision,
+        previous: watched(previous),
+      }
     })
     this.tell(changes)
     return there
@@ -130,7 +129,8 @@ export class FakeStore {
       past.forEach((one, index) => {
         if (revisionOf(one) < revision || !isIn(range, one.key)) return
         const before = past[index - 1]
-        const previous = before === undefined || 'deletedAt' in before ? {} : { previous: watched(before) }
+        const previous =
+          before === undefined || 'deletedAt' in before ? {} : { previous: watched(before) }
         const at = { key: one.key, revision: revisionOf(one), ...previous }
         if ('deletedAt' in one) changes.push({ kind: 'delete', ...at })
         else changes.push({ kind: 'put', ...at, current: watched(one) })

@@ -1,7 +1,12 @@
 /** The door to the main process: unwraps replies, and turns plain failures back into errors. */
 
 import type { Bridge } from '../../preload/contract/bridge.ts'
-import type { BridgeError, Reply, StreamListener, Subscription } from '../../preload/contract/reply.ts'
+import type {
+  BridgeError,
+  Reply,
+  StreamListener,
+  Subscription,
+} from '../../preload/contract/reply.ts'
 
 declare global {
   interface Window {

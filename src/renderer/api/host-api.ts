@@ -29,7 +29,8 @@ export const connectionApi = {
 export const nodeApi = {
   startPlayground: (size: number): Promise<PlaygroundInfo> =>
     unwrap(getBridge().nodes.startPlayground({ size })),
-  start: (nodeName: string): Promise<PlaygroundInfo> => unwrap(getBridge().nodes.start({ nodeName })),
+  start: (nodeName: string): Promise<PlaygroundInfo> =>
+    unwrap(getBridge().nodes.start({ nodeName })),
   stop: (nodeName: string): Promise<PlaygroundInfo> => unwrap(getBridge().nodes.stop({ nodeName })),
   kill: (nodeName: string): Promise<PlaygroundInfo> => unwrap(getBridge().nodes.kill({ nodeName })),
 } as const

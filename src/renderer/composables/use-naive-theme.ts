@@ -5,11 +5,7 @@ import type { GlobalTheme, GlobalThemeOverrides } from 'naive-ui'
 import { computed } from 'vue'
 import type { ComputedRef } from 'vue'
 import { useSettingsStore } from '../stores/settings.ts'
-
-/** Reads the value of a token from the root, where the theme stands. */
-export function tokenValue(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()
-}
+import { tokenReader } from './token-value.ts'
 
 /** Theme and overrides that follow the settings. */
 export function useNaiveTheme(): {
@@ -25,6 +21,7 @@ export function useNaiveTheme(): {
 }
 
 function overridesFor(_theme: string, density: string): GlobalThemeOverrides {
+  const tokenValue = tokenReader(document.documentElement)
   const height = density === 'compact' ? '24px' : '28px'
   return {
     common: {
@@ -62,6 +59,13 @@ function overridesFor(_theme: string, density: string): GlobalThemeOverrides {
       padding: '4px',
       optionColorHover: tokenValue('bg-hover'),
       optionColorActive: tokenValue('bg-selected'),
+    },
+    Input: {
+      border: `1px solid ${tokenValue('border-strong')}`,
+      borderHover: `1px solid ${tokenValue('accent')}`,
+      borderFocus: `1px solid ${tokenValue('accent')}`,
+      color: tokenValue('bg-surface'),
+      colorFocus: tokenValue('bg-surface'),
     },
     Select: {
       peers: { InternalSelection: { border: `1px solid ${tokenValue('border-strong')}` } },

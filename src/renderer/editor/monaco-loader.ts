@@ -4,10 +4,11 @@
  * Only what the product needs is loaded: the core, JSON with its worker, and the YAML colours.
  */
 
-import { tokenValue } from '../composables/use-naive-theme.ts'
+import type * as MonacoModule from 'monaco-editor/esm/vs/editor/editor.api.js'
+import { tokenReader } from '../composables/token-value.ts'
 
 /** The editor's own module. */
-export type Monaco = typeof import('monaco-editor/esm/vs/editor/editor.api.js')
+export type Monaco = typeof MonacoModule
 
 let loading: Promise<Monaco> | undefined
 
@@ -17,14 +18,21 @@ export function loadMonaco(): Promise<Monaco> {
   return loading
 }
 
-/** Gives the editor the colours of the theme in force. Called again when the theme changes. */
-export function applyEditorTheme(monaco: Monaco, isDark: boolean): void {
+/**
+ * Gives the editor the colours of the theme and the tense that are in force where it stands. Called again when either
+ * changes.
+ */
+export function applyEditorTheme(
+  monaco: Monaco,
+  place: { readonly host: Element; readonly isDark: boolean },
+): void {
+  const tokenValue = tokenReader(place.host)
   const rule = (token: string, name: string): { token: string; foreground: string } => ({
     token,
     foreground: tokenValue(name).replace('#', ''),
   })
   monaco.editor.defineTheme('quorate', {
-    base: isDark ? 'vs-dark' : 'vs',
+    base: place.isDark ? 'vs-dark' : 'vs',
     inherit: true,
     rules: [
       rule('', 'fg'),
@@ -44,7 +52,7 @@ export function applyEditorTheme(monaco: Monaco, isDark: boolean): void {
       'editorGutter.background': tokenValue('bg-surface'),
       'editorLineNumber.foreground': tokenValue('line-no'),
       'editorLineNumber.activeForeground': tokenValue('fg'),
-      'editor.lineHighlightBackground': tokenValue('bg-inset'),
+      'editor.lineHighlightBackground': `${tokenValue('fg')}0d`,
       'editor.lineHighlightBorder': '#00000000',
       'editor.selectionBackground': tokenValue('bg-selected'),
       'editor.inactiveSelectionBackground': tokenValue('bg-selected-quiet'),

@@ -9,7 +9,7 @@ const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const encoder = new TextEncoder()
 
 /** C0 and C1 controls, bidirectional controls, zero-width characters and the byte order mark: what must not hide. */
-const invisible = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu
+const invisible = /[\p{Cc}\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu
 
 /** Text of the bytes, or undefined when they are not valid UTF-8. */
 export function findText(bytes: Uint8Array): string | undefined {
@@ -36,7 +36,8 @@ export function keyText(key: Uint8Array): string {
   const text = findText(key)
   if (text !== undefined) return text.replace(invisible, escapeCharacter)
   let out = ''
-  for (const byte of key) out += byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : hexEscape(byte)
+  for (const byte of key)
+    out += byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : hexEscape(byte)
   return out
 }
 
@@ -115,7 +116,7 @@ export function middleCut(text: string, charsMax: number): string {
 /** Escapes a key for a POSIX shell, for the command line shown beside it. */
 export function shellText(key: Uint8Array): string {
   const text = findText(key)
-  if (text === undefined || invisible.test(text)) {
+  if (text === undefined || text.search(invisible) !== -1) {
     let out = "$'"
     for (const byte of key) {
       const plain = byte >= 0x20 && byte < 0x7f && byte !== 0x27 && byte !== 0x5c

@@ -14,7 +14,8 @@ import type { MemberRole } from '../components/marks/member-role.ts'
 /** One thing that was seen to change. */
 export interface ClusterEvent {
   readonly atMs: number
-  readonly kind: 'elected' | 'leaderLost' | 'memberLost' | 'memberBack' | 'memberAdded' | 'memberGone'
+  readonly kind:
+    'elected' | 'leaderLost' | 'memberLost' | 'memberBack' | 'memberAdded' | 'memberGone'
   readonly memberName: string
   readonly term: number
 }

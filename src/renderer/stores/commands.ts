@@ -4,6 +4,7 @@ import { defineStore } from 'pinia'
 import { computed, shallowRef } from 'vue'
 import { useConnectionStore } from './connections.ts'
 import { useLayoutStore } from './layout.ts'
+import { useNodeStore } from './nodes.ts'
 import { useSettingsStore } from './settings.ts'
 import { useTabStore } from './tabs.ts'
 import type { ViewName } from '../router.ts'
@@ -47,13 +48,55 @@ function fixedCommands(): readonly Command[] {
   const layout = useLayoutStore()
   const settings = useSettingsStore()
   const shown: readonly Command[] = [
-    { id: 'view.palette', icon: 'search', shortcuts: ['Mod+K', 'Mod+Shift+P'], run: () => { layout.openPalette() } },
-    { id: 'view.side', icon: 'rows', shortcuts: ['Mod+B'], run: () => { layout.isSideOpen = !layout.isSideOpen } },
-    { id: 'view.inspector', icon: 'panelr', shortcuts: ['Mod+I'], run: () => { layout.isInspectorOpen = !layout.isInspectorOpen } },
-    { id: 'tab.close', icon: 'x', shortcuts: ['Mod+W'], run: () => { if (tabs.activeId !== undefined) tabs.close(tabs.activeId) } },
+    {
+      id: 'view.palette',
+      icon: 'search',
+      shortcuts: ['Mod+K', 'Mod+Shift+P'],
+      run: () => {
+        layout.openPalette()
+      },
+    },
+    {
+      id: 'view.side',
+      icon: 'rows',
+      shortcuts: ['Mod+B'],
+      run: () => {
+        layout.isSideOpen = !layout.isSideOpen
+      },
+    },
+    {
+      id: 'view.inspector',
+      icon: 'panelr',
+      shortcuts: ['Mod+I'],
+      run: () => {
+        layout.isInspectorOpen = !layout.isInspectorOpen
+      },
+    },
+    {
+      id: 'tab.close',
+      icon: 'x',
+      shortcuts: ['Mod+W'],
+      run: () => {
+        if (tabs.activeId !== undefined) tabs.close(tabs.activeId)
+      },
+    },
     { id: 'tab.reopen', icon: 'undo', shortcuts: ['Mod+Shift+T'], run: tabs.reopen },
-    { id: 'tab.next', icon: 'fwd', shortcuts: ['Mod+Tab', 'Mod+PageDown'], run: () => { tabs.cycle(1) } },
-    { id: 'tab.previous', icon: 'back', shortcuts: ['Mod+Shift+Tab', 'Mod+PageUp'], run: () => { tabs.cycle(-1) } },
+    {
+      id: 'tab.next',
+      icon: 'fwd',
+      shortcuts: ['Mod+Tab', 'Mod+PageDown'],
+      run: () => {
+        tabs.cycle(1)
+      },
+    },
+    {
+      id: 'tab.previous',
+      icon: 'back',
+      shortcuts: ['Mod+Shift+Tab', 'Mod+PageUp'],
+      run: () => {
+        tabs.cycle(-1)
+      },
+    },
     ...themeCommands(settings.update),
   ]
   const numbered = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((number): Command => ({
@@ -80,6 +123,7 @@ function themeCommands(update: ReturnType<typeof useSettingsStore>['update']): r
 function viewCommands(): readonly Command[] {
   const tabs = useTabStore()
   const connections = useConnectionStore()
+  const nodes = useNodeStore()
   const ofCluster = (view: ViewName, icon: string, shortcuts: readonly string[] = []): Command => ({
     id: `view.${view}`,
     icon,
@@ -106,7 +150,15 @@ function viewCommands(): readonly Command[] {
     ofCluster('keys', 'key'),
     ofCluster('watch', 'watch'),
     ofCluster('members', 'members'),
-    ofWindow('nodes', 'playground', []),
+    {
+      id: 'view.nodes',
+      icon: 'playground',
+      shortcuts: [],
+      run: () => {
+        const { connectionId } = nodes.playground
+        tabs.open('nodes', connectionId === undefined ? {} : { connectionId })
+      },
+    },
     ofWindow('connections', 'connections', ['Mod+Shift+N']),
     ofWindow('settings', 'settings', ['Mod+Comma']),
     ofWindow('welcome', 'flag', []),

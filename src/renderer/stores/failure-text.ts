@@ -46,8 +46,14 @@ export function shownError(
     { label: t('errors.happened'), text: message },
   ]
   if (failure !== undefined && known.has(failure.code)) {
-    rows.push({ label: t('errors.why'), text: t(`errors.codes.${failure.code}.why`, { ...failure.details }) })
-    rows.push({ label: t('errors.do'), text: t(`errors.codes.${failure.code}.do`, { ...failure.details }) })
+    rows.push({
+      label: t('errors.why'),
+      text: t(`errors.codes.${failure.code}.why`, { ...failure.details }),
+    })
+    rows.push({
+      label: t('errors.do'),
+      text: t(`errors.codes.${failure.code}.do`, { ...failure.details }),
+    })
   } else if (failure?.isOutcomeUnknown === true) {
     rows.push({ label: t('errors.do'), text: t('errors.outcomeUnknown') })
   } else if (failure?.isRetryable === true) {

@@ -123,6 +123,11 @@ export class KeyBrowser {
     else this.endWatch()
   }
 
+  /** Remembers where the list was scrolled to. */
+  keepScroll(top: number): void {
+    this.scrollTop = top
+  }
+
   /** Ends everything that goes on for this list. */
   dispose(): void {
     this.generation++
@@ -243,7 +248,8 @@ export class KeyBrowser {
     this.revision.value = Math.max(this.revision.value, change.revision)
     if (change.kind === 'put' && change.current?.version === 1) this.total.value++
     if (change.kind === 'delete') this.total.value = Math.max(0, this.total.value - 1)
-    const isBehind = this.lastLoadedKey === undefined || compareKeys(change.key, this.lastLoadedKey) > 0
+    const isBehind =
+      this.lastLoadedKey === undefined || compareKeys(change.key, this.lastLoadedKey) > 0
     if (isBehind && !this.isComplete.value) this.later.set(keyText(change.key), change)
     else this.apply(change)
   }
@@ -256,7 +262,8 @@ export class KeyBrowser {
   private takeLater(): void {
     for (const [text, change] of this.later) {
       const last = this.lastLoadedKey
-      if (!this.isComplete.value && last !== undefined && compareKeys(change.key, last) > 0) continue
+      if (!this.isComplete.value && last !== undefined && compareKeys(change.key, last) > 0)
+        continue
       this.apply(change)
       this.later.delete(text)
     }

@@ -106,7 +106,11 @@ export class KeyDetail {
     this.past.value = undefined
     this.conflict.value = undefined
     this.saveError.value = undefined
-    this.draft.value = { text: baseText, baseText, baseModRevision: this.head.value?.modRevision ?? 0 }
+    this.draft.value = {
+      text: baseText,
+      baseText,
+      baseModRevision: this.head.value?.modRevision ?? 0,
+    }
   }
 
   write(text: string): void {
@@ -161,6 +165,10 @@ export class KeyDetail {
     const reply = await kvApi.deleteKeys({ connectionId, keys: [{ key, expectedModRevision }] })
     await this.readHead()
     return reply
+  }
+
+  dismissSaveError(): void {
+    this.saveError.value = undefined
   }
 
   /** Reads older revisions than the ones at hand. */
@@ -270,5 +278,13 @@ function revisionOfChange(
   const { current, revision } = change
   if (current === undefined) return { kind: 'delete', revision }
   const { createRevision, version, lease, bytes, sizeBytes } = current
-  return { kind: 'put', revision, createRevision, version, lease, value: bytes, valueSizeBytes: sizeBytes }
+  return {
+    kind: 'put',
+    revision,
+    createRevision,
+    version,
+    lease,
+    value: bytes,
+    valueSizeBytes: sizeBytes,
+  }
 }

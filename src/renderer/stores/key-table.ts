@@ -41,14 +41,16 @@ export class KeyTable {
   /** The row at a position; throws RangeError outside of the list. */
   rowAt(position: number): KeyRow {
     const handle = this.order[position]
-    if (handle === undefined) throw new RangeError(`row ${String(position)} of ${String(this.length)}`)
+    if (handle === undefined)
+      throw new RangeError(`row ${String(position)} of ${String(this.length)}`)
     return this.rowOf(handle)
   }
 
   /** The key at a position, without building the row. */
   keyAt(position: number): Uint8Array {
     const handle = this.order[position]
-    if (handle === undefined) throw new RangeError(`row ${String(position)} of ${String(this.length)}`)
+    if (handle === undefined)
+      throw new RangeError(`row ${String(position)} of ${String(this.length)}`)
     return this.keyOf(handle)
   }
 

@@ -131,7 +131,8 @@ export class KeyTree {
       revision = page.revision
       const children = this.childrenOf(page.columns, prefix, depth)
       const last = children.at(-1)
-      if (last === undefined || !page.hasMore) return { nodes: foldersWithKeys([...nodes, ...children]), isCut: false }
+      if (last === undefined || !page.hasMore)
+        return { nodes: foldersWithKeys([...nodes, ...children]), isCut: false }
       const counted = last.isFolder ? await this.withCount(last, revision) : last
       nodes.push(...children.slice(0, -1), counted)
       const rest = restBehind(last, prefix)
@@ -156,12 +157,26 @@ export class KeyTree {
       const end = folderEnd(key, prefix.length, separator)
       const last = children.at(-1)
       if (end === undefined) {
-        children.push({ path: key, name: keyText(key.subarray(prefix.length)), isFolder: false, isAlsoKey: false, count: 1, depth })
+        children.push({
+          path: key,
+          name: keyText(key.subarray(prefix.length)),
+          isFolder: false,
+          isAlsoKey: false,
+          count: 1,
+          depth,
+        })
       } else if (last?.isFolder === true && compareKeys(last.path, key.subarray(0, end)) === 0) {
         children[children.length - 1] = { ...last, count: last.count + 1 }
       } else {
         const name = keyText(key.subarray(prefix.length, end - separator.length))
-        children.push({ path: key.slice(0, end), name: name === '' ? '∅' : name, isFolder: true, isAlsoKey: false, count: 1, depth })
+        children.push({
+          path: key.slice(0, end),
+          name: name === '' ? '∅' : name,
+          isFolder: true,
+          isAlsoKey: false,
+          count: 1,
+          depth,
+        })
       }
     }
     return children
@@ -205,5 +220,7 @@ function foldersWithKeys(nodes: readonly TreeNode[]): readonly TreeNode[] {
   const folders = new Set(nodes.filter((node) => node.isFolder).map((node) => node.name))
   return nodes
     .filter((node) => node.isFolder || !folders.has(node.name))
-    .map((node) => (node.isFolder && keys.has(node.name) ? { ...node, isAlsoKey: true, count: node.count } : node))
+    .map((node) =>
+      node.isFolder && keys.has(node.name) ? { ...node, isAlsoKey: true, count: node.count } : node,
+    )
 }

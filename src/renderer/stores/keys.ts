@@ -2,20 +2,16 @@
 
 import { defineStore } from 'pinia'
 import { computed, shallowReactive } from 'vue'
-import type { PutReply } from '../../preload/contract/kv.ts'
-import { kvApi } from '../api/kv-api.ts'
 import { keyText, parseKeyText } from '../format/bytes-text.ts'
 import { KeyBrowser } from './key-browser.ts'
 import { KeyDetail } from './key-detail.ts'
-import { KeyTable } from './key-table.ts'
-import { KeyTree } from './key-tree.ts'
+import type { KeyTable } from './key-table.ts'
 import { useTabStore } from './tabs.ts'
 
 export const useKeyStore = defineStore('keys', () => {
   const tabs = useTabStore()
   const browsers = shallowReactive(new Map<string, KeyBrowser>())
   const details = shallowReactive(new Map<string, KeyDetail>())
-  const trees = shallowReactive(new Map<string, KeyTree>())
   const activeDetail = computed(() =>
     tabs.activeId === undefined ? undefined : details.get(tabs.activeId),
   )
@@ -71,33 +67,11 @@ export const useKeyStore = defineStore('keys', () => {
     return tables.sort((left, right) => right.length - left.length)[0]
   }
 
-  function treeOf(connectionId: string, separator: string): KeyTree {
-    const known = trees.get(connectionId)
-    if (known?.separator === separator) return known
-    const tree = new KeyTree(connectionId, separator)
-    trees.set(connectionId, tree)
-    void tree.loadRoot()
-    return tree
-  }
-
   /** Ends what a closed tab held. */
   function release(tabId: string): void {
     browsers.get(tabId)?.dispose()
     browsers.delete(tabId)
     closeKey(tabId)
-  }
-
-  /** Writes a key that must not exist: a new one, or a deleted one as it was. */
-  function putBack(
-    connectionId: string,
-    pair: { readonly key: Uint8Array; readonly value: Uint8Array; readonly lease?: bigint },
-  ): Promise<PutReply> {
-    return kvApi.put({ connectionId, ...pair, expectedModRevision: 0 })
-  }
-
-  /** How many keys a connection holds at its head. */
-  async function countUnder(connectionId: string): Promise<number> {
-    return (await kvApi.count({ connectionId, range: { kind: 'all' }, revision: 0 })).count
   }
 
   return {
@@ -110,9 +84,6 @@ export const useKeyStore = defineStore('keys', () => {
     closeKey,
     goToKey,
     findSeen,
-    treeOf,
     release,
-    putBack,
-    countUnder,
   }
 })

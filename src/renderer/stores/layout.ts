@@ -21,5 +21,13 @@ export const useLayoutStore = defineStore('layout', () => {
     isPaletteOpen.value = true
   }
 
-  return { isSideOpen, isInspectorOpen, sideWidth, inspectorWidth, isPaletteOpen, paletteText, openPalette }
+  return {
+    isSideOpen,
+    isInspectorOpen,
+    sideWidth,
+    inspectorWidth,
+    isPaletteOpen,
+    paletteText,
+    openPalette,
+  }
 })

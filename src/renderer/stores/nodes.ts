@@ -2,7 +2,12 @@
 
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
-import type { NodeInfo, NodeItem, NodeLogLine, PlaygroundInfo } from '../../preload/contract/node.ts'
+import type {
+  NodeInfo,
+  NodeItem,
+  NodeLogLine,
+  PlaygroundInfo,
+} from '../../preload/contract/node.ts'
 import { nodeApi } from '../api/host-api.ts'
 import { streamApi } from '../api/stream-api.ts'
 

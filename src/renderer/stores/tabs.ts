@@ -45,10 +45,17 @@ export const useTabStore = defineStore('tabs', () => {
   }
 
   /** Opens a view in a tab of its own, or shows the tab that already holds it. */
-  function open(view: ViewName, options: { connectionId?: string; subject?: string; isNew?: boolean } = {}): Tab {
+  function open(
+    view: ViewName,
+    options: { connectionId?: string; subject?: string; isNew?: boolean } = {},
+  ): Tab {
     const { connectionId, subject = '', isNew = false } = options
     const same = tabs.value.find(
-      (tab) => !isNew && tab.view === view && tab.connectionId === connectionId && (singleViews.has(view) || tab.subject === subject),
+      (tab) =>
+        !isNew &&
+        tab.view === view &&
+        tab.connectionId === connectionId &&
+        (singleViews.has(view) || tab.subject === subject),
     )
     if (same !== undefined) {
       show(same.id)
@@ -56,7 +63,14 @@ export const useTabStore = defineStore('tabs', () => {
     }
     lastId++
     const owner = connectionId === undefined ? {} : { connectionId }
-    const tab: Tab = { id: `tab-${String(lastId)}`, view, ...owner, subject, isPreview: false, isDirty: false }
+    const tab: Tab = {
+      id: `tab-${String(lastId)}`,
+      view,
+      ...owner,
+      subject,
+      isPreview: false,
+      isDirty: false,
+    }
     tabs.value = [...tabs.value, tab]
     show(tab.id)
     return tab
@@ -90,7 +104,10 @@ export const useTabStore = defineStore('tabs', () => {
   }
 
   /** Says what a tab shows now. */
-  function describe(id: string, change: Partial<Pick<Tab, 'subject' | 'isDirty' | 'isPreview'>>): void {
+  function describe(
+    id: string,
+    change: Partial<Pick<Tab, 'subject' | 'isDirty' | 'isPreview'>>,
+  ): void {
     const tab = tabs.value.find((one) => one.id === id)
     if (tab !== undefined) Object.assign(tab, change)
   }

@@ -97,7 +97,10 @@ export class WatchPane {
   add(wanted: { keyText: string; range: KeyRange; startRevision: number }): void {
     const id = ++this.lastId
     const colour = colours[(id - 1) % colours.length] ?? 1
-    this.watches.value = [...this.watches.value, { ...wanted, id, colour, changeCount: 0, isShown: true }]
+    this.watches.value = [
+      ...this.watches.value,
+      { ...wanted, id, colour, changeCount: 0, isShown: true },
+    ]
     this.begin(id)
   }
 
@@ -127,6 +130,11 @@ export class WatchPane {
     return this.held.length
   }
 
+  /** Chooses a row, or none. */
+  select(id: number | undefined): void {
+    this.selectedId.value = id
+  }
+
   /** Empties the list. Watches and counters go on. */
   clear(): void {
     this.held = []
@@ -145,7 +153,12 @@ export class WatchPane {
     if (watch === undefined) return
     const { range, startRevision } = watch
     const { connectionId } = this
-    const plain = { hasPrevious: true, isWithoutPuts: false, isWithoutDeletes: false, valueBytesMax }
+    const plain = {
+      hasPrevious: true,
+      isWithoutPuts: false,
+      isWithoutDeletes: false,
+      valueBytesMax,
+    }
     this.subscriptions.set(
       id,
       streamApi.watch(
@@ -163,7 +176,9 @@ export class WatchPane {
   }
 
   private update(id: number, change: Partial<PaneWatch>): void {
-    this.watches.value = this.watches.value.map((one) => (one.id === id ? { ...one, ...change } : one))
+    this.watches.value = this.watches.value.map((one) =>
+      one.id === id ? { ...one, ...change } : one,
+    )
   }
 
   private take(watchId: number, items: readonly WatchItem[]): void {
@@ -173,7 +188,14 @@ export class WatchPane {
     for (const item of items) {
       if (item.kind === 'change') {
         changeCount++
-        rows.push({ kind: 'change', id: ++this.lastRowId, watchId, op: opOf(item.change), change: item.change, seenAtMs })
+        rows.push({
+          kind: 'change',
+          id: ++this.lastRowId,
+          watchId,
+          op: opOf(item.change),
+          change: item.change,
+          seenAtMs,
+        })
         this.completeTo.value = Math.max(this.completeTo.value, item.change.revision)
       } else if (item.kind === 'progress') {
         this.completeTo.value = Math.max(this.completeTo.value, item.revision)
@@ -195,7 +217,8 @@ export class WatchPane {
     if (seam.kind === 'interrupted') this.interruptedAtMs.set(watchId, seenAtMs)
     if (seam.kind === 'resumed') this.interruptedAtMs.delete(watchId)
     if (seam.kind === 'dropped') this.droppedCount.value += seam.changeCount
-    const silent = seam.kind === 'resumed' && since !== undefined ? { silentMs: seenAtMs - since } : {}
+    const silent =
+      seam.kind === 'resumed' && since !== undefined ? { silentMs: seenAtMs - since } : {}
     return { kind: 'seam', id: ++this.lastRowId, watchId, seam, seenAtMs, ...silent }
   }
 

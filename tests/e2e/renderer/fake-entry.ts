@@ -3,7 +3,9 @@
 import { createFakeWorld } from '../../helpers/fake-bridge.ts'
 import type { FakeWorld } from '../../helpers/fake-bridge.ts'
 
-const query = new URLSearchParams(location.search)
+/** What this file needs of the browser: the tests are compiled without its types. */
+const page = globalThis as unknown as { readonly location: { readonly search: string } }
+const query = new URLSearchParams(page.location.search)
 const theme = query.get('theme')
 const world: FakeWorld = createFakeWorld({
   keyCount: Number(query.get('keys') ?? '100000'),
@@ -15,5 +17,5 @@ const world: FakeWorld = createFakeWorld({
   isWithoutConnection: query.has('empty'),
   isFirstStart: !query.has('empty'),
 })
-Object.assign(window, { bridge: world.bridge, fakeWorld: world })
+Object.assign(globalThis, { bridge: world.bridge, fakeWorld: world })
 await import('../../../src/renderer/main.ts')

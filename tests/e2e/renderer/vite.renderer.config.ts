@@ -16,7 +16,9 @@ export default defineConfig({
       transformIndexHtml: {
         order: 'pre',
         handler: (html) =>
-          html.replace('src="./main.ts"', `src="/@fs${fake}"`).replace(/<script src="\.\/boot-theme\.js"><\/script>/u, '$&'),
+          html
+            .replace('src="./main.ts"', `src="/@fs${fake}"`)
+            .replace(/<script src="\.\/boot-theme\.js"><\/script>/u, '$&'),
       },
     },
   ],

@@ -22,8 +22,9 @@ export interface TimelineMark {
   readonly revisions: readonly number[]
 }
 
-/** Marks nearer than this are drawn as one with their number. */
-const marksApartPx = 11
+/** Half the width of a single mark, and of one with a number. */
+const halfSinglePx = 5
+const halfManyPx = 16
 
 /** Percent of a revision. */
 export function leftOf(scale: TimelineScale, revision: number): number {
@@ -44,16 +45,49 @@ export function marksOf(
   options: { readonly widthPx: number; readonly alone: ReadonlySet<number> },
 ): readonly TimelineMark[] {
   const { widthPx, alone } = options
-  const marks: { left: number; revisions: number[] }[] = []
-  for (const revision of revisions) {
-    const left = leftOf(scale, revision)
-    const last = marks.at(-1)
-    const isNear = last !== undefined && ((left - last.left) / 100) * widthPx < marksApartPx
-    const lastIsAlone = last?.revisions.some((one) => alone.has(one)) === true
-    if (isNear && !alone.has(revision) && !lastIsAlone) last.revisions.push(revision)
-    else marks.push({ left, revisions: [revision] })
+  let marks: readonly TimelineMark[] = revisions.map((revision) => ({
+    left: leftOf(scale, revision),
+    revisions: [revision],
+  }))
+  // A mark with a number is wider than the ones it stands for, so that joining two may bring it upon a third.
+  for (;;) {
+    const joined = joinedOnce(marks, { scale, widthPx, alone })
+    if (joined.length === marks.length) return joined
+    marks = joined
   }
-  return marks
+}
+
+function joinedOnce(
+  marks: readonly TimelineMark[],
+  options: {
+    readonly scale: TimelineScale
+    readonly widthPx: number
+    readonly alone: ReadonlySet<number>
+  },
+): readonly TimelineMark[] {
+  const { scale, widthPx, alone } = options
+  const joined: TimelineMark[] = []
+  const isAlone = (mark: TimelineMark): boolean => mark.revisions.some((one) => alone.has(one))
+  for (const mark of marks) {
+    const last = joined.at(-1)
+    if (last === undefined || isAlone(last) || isAlone(mark) || !overlap(last, mark, widthPx)) {
+      joined.push(mark)
+      continue
+    }
+    const revisions = [...last.revisions, ...mark.revisions]
+    const ends = [revisions[0] ?? 0, revisions.at(-1) ?? 0] as const
+    joined[joined.length - 1] = {
+      left: (leftOf(scale, ends[0]) + leftOf(scale, ends[1])) / 2,
+      revisions,
+    }
+  }
+  return joined
+}
+
+function overlap(left: TimelineMark, right: TimelineMark, widthPx: number): boolean {
+  const halfOf = (mark: TimelineMark): number =>
+    mark.revisions.length > 1 ? halfManyPx : halfSinglePx
+  return ((right.left - left.left) / 100) * widthPx < halfOf(left) + halfOf(right)
 }
 
 /** Revisions to write under the axis: the two ends and round ones between, never closer than their text needs. */

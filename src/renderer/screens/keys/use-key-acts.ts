@@ -8,7 +8,7 @@ import { revisionText } from '../../format/quantity-text.ts'
 import { useCommandStore } from '../../stores/commands.ts'
 import { failureLine } from '../../stores/failure-text.ts'
 import type { KeyDetail } from '../../stores/key-detail.ts'
-import { useKeyStore } from '../../stores/keys.ts'
+import { putNewKey } from '../../stores/key-calls.ts'
 import { useToastStore } from '../../stores/toasts.ts'
 
 /** What can be done with the opened key. */
@@ -38,7 +38,12 @@ export function useKeyActs(detail: () => KeyDetail, connection: () => Connection
     const reply = await detail().save(textBytes(draft.text))
     if (reply?.kind !== 'written') return
     const subject = revisionText(reply.revision)
-    toasts.show({ icon: 'check', tone: 'ok', text: t('key.saved', { key: keyText(detail().key) }), subject })
+    toasts.show({
+      icon: 'check',
+      tone: 'ok',
+      text: t('key.saved', { key: keyText(detail().key) }),
+      subject,
+    })
   }
 
   async function remove(): Promise<void> {
@@ -47,12 +52,21 @@ export function useKeyActs(detail: () => KeyDetail, connection: () => Connection
       const reply = await detail().remove()
       const [deleted] = reply.deleted
       if (deleted === undefined) {
-        toasts.show({ icon: 'warn', tone: 'danger', text: t('key.deleteSkipped'), subject: keyText(detail().key) })
+        toasts.show({
+          icon: 'warn',
+          tone: 'danger',
+          text: t('key.deleteSkipped'),
+          subject: keyText(detail().key),
+        })
       } else {
         undo.offer(connection().id, deleted)
       }
     } catch (failure) {
-      toasts.show({ icon: 'warn', tone: 'danger', text: `${t('key.deleteFailed')} ${failureLine(failure)}` })
+      toasts.show({
+        icon: 'warn',
+        tone: 'danger',
+        text: `${t('key.deleteFailed')} ${failureLine(failure)}`,
+      })
     } finally {
       isBusy.value = false
       isRemoving.value = false
@@ -114,7 +128,13 @@ function useKeyCommands(acts: {
         },
         findObstacle: findWriteObstacle,
       },
-      { id: 'key.delete', icon: 'trash', shortcuts: [], run: acts.askRemove, findObstacle: findWriteObstacle },
+      {
+        id: 'key.delete',
+        icon: 'trash',
+        shortcuts: [],
+        run: acts.askRemove,
+        findObstacle: findWriteObstacle,
+      },
     ]),
   )
 }
@@ -123,13 +143,12 @@ function useKeyCommands(acts: {
 function useUndoDelete(): { readonly offer: (connectionId: string, deleted: KeyValue) => void } {
   const { t } = useI18n()
   const toasts = useToastStore()
-  const keys = useKeyStore()
 
   async function restore(connectionId: string, deleted: KeyValue): Promise<void> {
     const { key, value, lease } = deleted
     const subject = keyText(key)
     try {
-      const reply = await keys.putBack(connectionId, { key, value, lease })
+      const reply = await putNewKey(connectionId, { key, value, lease })
       const isBack = reply.kind === 'written'
       toasts.show({
         icon: isBack ? 'check' : 'warn',
@@ -138,7 +157,12 @@ function useUndoDelete(): { readonly offer: (connectionId: string, deleted: KeyV
         subject,
       })
     } catch (failure) {
-      toasts.show({ icon: 'warn', tone: 'danger', text: `${t('key.undoFailed')} ${failureLine(failure)}`, subject })
+      toasts.show({
+        icon: 'warn',
+        tone: 'danger',
+        text: `${t('key.undoFailed')} ${failureLine(failure)}`,
+        subject,
+      })
     }
   }
 
@@ -149,7 +173,11 @@ function useUndoDelete(): { readonly offer: (connectionId: string, deleted: KeyV
         tone: 'delete',
         text: t('key.deleted'),
         subject: keyText(deleted.key),
-        act: { label: t('state.undo'), icon: 'undo', run: () => void restore(connectionId, deleted) },
+        act: {
+          label: t('state.undo'),
+          icon: 'undo',
+          run: () => void restore(connectionId, deleted),
+        },
       })
     },
   }

@@ -39,11 +39,28 @@ export function useTimeline(detail: () => KeyDetail): {
 
   const canStep = (by: 1 | -1): boolean => findTarget(by) !== undefined
 
-  const obstacle = (by: 1 | -1) => (): string | undefined => (canStep(by) ? undefined : 'noRevision')
+  const obstacle = (by: 1 | -1) => (): string | undefined =>
+    canStep(by) ? undefined : 'noRevision'
   onScopeDispose(
     commands.register([
-      { id: 'history.previous', icon: 'back', shortcuts: ['Shift+{'], run: () => { step(1) }, findObstacle: obstacle(1) },
-      { id: 'history.next', icon: 'fwd', shortcuts: ['Shift+}'], run: () => { step(-1) }, findObstacle: obstacle(-1) },
+      {
+        id: 'history.previous',
+        icon: 'back',
+        shortcuts: ['Shift+{'],
+        run: () => {
+          step(1)
+        },
+        findObstacle: obstacle(1),
+      },
+      {
+        id: 'history.next',
+        icon: 'fwd',
+        shortcuts: ['Shift+}'],
+        run: () => {
+          step(-1)
+        },
+        findObstacle: obstacle(-1),
+      },
     ]),
   )
   return { scale, step, canStep }

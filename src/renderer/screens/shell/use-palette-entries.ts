@@ -25,7 +25,11 @@ const keysMax = 20
 
 /** Finds what the palette offers for a text: commands, keys that this window has seen, and the key that was typed. */
 export function usePaletteEntries(): {
-  readonly entries: (text: string, mode: 'all' | 'commands' | 'keys') => readonly PaletteEntry[]
+  readonly entries: (
+    this: void,
+    text: string,
+    mode: 'all' | 'commands' | 'keys',
+  ) => readonly PaletteEntry[]
 } {
   const { t, te } = useI18n()
   const commands = useCommandStore()

@@ -38,7 +38,12 @@ export function eventLines(
     const start = groupStart(rows, end - 1)
     const group = rows.slice(start, end).filter((row) => isShown(row, filter, hiddenIds))
     group.forEach((row, index) => {
-      lines.push({ row, isFirst: index === 0, isLast: index === group.length - 1, groupSize: group.length })
+      lines.push({
+        row,
+        isFirst: index === 0,
+        isLast: index === group.length - 1,
+        groupSize: group.length,
+      })
     })
     end = start
   }

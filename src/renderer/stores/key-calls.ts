@@ -1,0 +1,18 @@
+/** Calls about keys that leave nothing behind in a store. */
+
+import type { PutReply } from '../../preload/contract/kv.ts'
+import { kvApi } from '../api/kv-api.ts'
+
+/** Writes a key that must not exist: a new one, or a deleted one as it was. Throws `CallError`. */
+export function putNewKey(
+  connectionId: string,
+  pair: { readonly key: Uint8Array; readonly value: Uint8Array; readonly lease?: bigint },
+): Promise<PutReply> {
+  return kvApi.put({ connectionId, ...pair, expectedModRevision: 0 })
+}
+
+/** How many keys a connection holds at its head. Throws `CallError`. */
+export async function countKeys(connectionId: string): Promise<number> {
+  const range = { kind: 'all' } as const
+  return (await kvApi.count({ connectionId, range, revision: 0 })).count
+}
