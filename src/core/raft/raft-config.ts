@@ -27,7 +27,11 @@ export interface RaftConfig {
   readonly inflightMessagesMax: number
   /** 0: no limit by size. */
   readonly inflightSizeBytesMax: number
-  /** A leader that removes itself from the voters steps down when the change is applied. */
+  /**
+   * A leader that removes itself from the voters steps down as soon as the change is applied. Off is the safer choice: it
+   * goes on telling the others what is committed until its host stops it. If they never hear that the removal is, they
+   * still count on its vote.
+   */
   readonly stepsDownOnRemoval: boolean
   readonly readMode: 'quorum' | 'lease'
   /** Followers pass proposals on to the leader. */

@@ -249,6 +249,9 @@ export class RaftNode {
    * Makes a membership change take effect. Called while its entry is applied, on every node; a refused change is applied
    * as one for node 0.
    *
+   * A leader that is removed should go on for a while (`stepsDownOnRemoval` off, its process stopped some election
+   * timeouts later), or hand over first: the others may not know yet that its removal is committed, hence need its vote.
+   *
    * @returns the configuration to store together with the entry's effects
    */
   applyConfChange(change: ConfChange): ConfState {

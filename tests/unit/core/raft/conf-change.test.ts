@@ -11,6 +11,7 @@ import {
 } from '../../../../src/core/raft/conf-change.ts'
 import { describeConfState } from '../../../../src/core/raft/describe.ts'
 import type { ConfChange, ConfState } from '../../../../src/core/raft/message.ts'
+import { noPlantedBugs } from '../../../../src/core/raft/planted-bugs.ts'
 import {
   ack,
   bytes,
@@ -22,7 +23,6 @@ import {
   id,
   leaderNode,
   message,
-  only,
   TestNode,
 } from './raft-fixture.ts'
 import { TestNetwork } from './raft-network.ts'
@@ -291,6 +291,17 @@ describe('membership', () => {
     expect(network.node(2).appliedTexts()).toEqual(['a', 'b', 'c', 'd'])
     network.campaign(2)
     expect(network.isLedBy(2)).toBe(true)
+  })
+
+  test('learner-life: the acknowledgement of a learner commits nothing, but for the planted bug', () => {
+    for (const countsLearnerInQuorum of [false, true]) {
+      const plantedBugs = { ...noPlantedBugs, countsLearnerInQuorum }
+      const node = leaderNode({ voters: [1, 2], learners: [3], plantedBugs })
+      node.take(ack(3, 1, 1))
+      expect(node.raft.commit).toBe(countsLearnerInQuorum ? 1 : 0)
+      node.take(ack(2, 1, 1))
+      expect(node.raft.commit).toBe(1)
+    }
   })
 
   test('learner-life: a voter that is demoted while joint votes until the cluster leaves', () => {

@@ -7,7 +7,6 @@ import { noNode, nodeId } from '../../../../src/core/base/ids.ts'
 import type { NodeId } from '../../../../src/core/base/ids.ts'
 import { silentLogger } from '../../../../src/core/base/logger.ts'
 import { seededRandom } from '../../../../src/core/base/random.ts'
-import { emptyConfState } from '../../../../src/core/raft/conf-change.ts'
 import { MemoryLogStorage } from '../../../../src/core/raft/memory-log-storage.ts'
 import type {
   ConfChange,

@@ -5,6 +5,7 @@ import { InvariantViolation } from '../../../../src/core/base/assert.ts'
 import { entriesSizeBytes } from '../../../../src/core/raft/entry-size.ts'
 import { MemoryLogStorage } from '../../../../src/core/raft/memory-log-storage.ts'
 import type { Entry, Message } from '../../../../src/core/raft/message.ts'
+import { noPlantedBugs } from '../../../../src/core/raft/planted-bugs.ts'
 import { RaftLog } from '../../../../src/core/raft/raft-log.ts'
 import { UnstableLog } from '../../../../src/core/raft/unstable-log.ts'
 import {
@@ -90,6 +91,18 @@ describe('replicated log', () => {
     expect(node.raft.commit).toBe(1)
     node.take(ack(3, 4, 3))
     expect(node.raft.commit).toBe(3)
+  })
+
+  test('figure-8: the planted bug commits the older entry by count', () => {
+    const node = leaderNode({
+      voters: [1, 2, 3, 4, 5],
+      logTerms: [1, 2],
+      hardState: { term: 3, commit: 1 },
+      plantedBugs: { ...noPlantedBugs, commitsOlderTermByCount: true },
+    })
+    node.take(ack(2, 4, 2))
+    node.take(ack(3, 4, 2))
+    expect(node.raft.commit).toBe(2)
   })
 
   test('append-duplicate-reorder: repeated, reordered and late appends never shorten the log', () => {

@@ -302,6 +302,30 @@ describe('Ready', () => {
     expect(indexes(second.committedEntries)).toEqual([2])
   })
 
+  test('nothing that is queued later slips into a Ready that was taken', () => {
+    const node = leaderNode()
+    node.raft.readIndex(bytes('parked'))
+    node.raft.tick()
+    const ready = node.raft.ready()
+    const counts = () => [
+      ready.messages.length,
+      ready.messagesAfterPersist.length,
+      ready.readStates.length,
+      ready.entries.length,
+    ]
+    const before = counts()
+    node.raft.step(ack(2, 1, 1))
+    node.raft.tick()
+    node.raft.propose([bytes('x')])
+    node.raft.step(
+      message('vote', [2, 1], { term: 5, lastIndex: 9, lastTerm: 1, isTransfer: false }),
+    )
+    expect(counts()).toEqual(before)
+    node.persist(ready)
+    node.raft.advance()
+    expect(only(node.raft.ready().messagesAfterPersist, 'voteResponse')).toHaveLength(1)
+  })
+
   test('what a follower was sent in many appends it acknowledges once', () => {
     const node = new TestNode(2)
     for (const index of [1, 2, 3]) {
