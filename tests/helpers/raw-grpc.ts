@@ -9,6 +9,7 @@ import {
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
 } from 'node:http2'
+import { connect as connectSocket } from 'node:net'
 
 /** What came of a call. */
 export interface RawAnswer {
@@ -68,8 +69,13 @@ class FrameCollector {
 export class RawGrpcClient {
   private readonly session: ClientHttp2Session
 
+  /** @param url  `http://host:port`, or `unix://path` for a socket file */
   constructor(url: string) {
-    this.session = connect(url)
+    const path = /^unix:\/\/(.*)$/.exec(url)?.[1]
+    this.session =
+      path === undefined
+        ? connect(url)
+        : connect('http://localhost', { createConnection: () => connectSocket({ path }) })
     // A connection that breaks fails the calls on it.
     this.session.on('error', () => undefined)
   }
