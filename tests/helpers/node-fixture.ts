@@ -47,11 +47,18 @@ export class NodeFixture {
   readonly directory = mkdtempSync(join(tmpdir(), 'quorate-node-'))
   private readonly names: readonly string[]
   private readonly settings: Partial<NodeConfig>
+  private readonly changes: Partial<NodeEnvironment>
   private readonly nodes = new Map<string, StoreNode>()
   private readonly openBackends = new Map<string, Set<Backend>>()
   private readonly locks = new Map<string, { release(): Promise<void> }>()
 
-  constructor(memberCount: number, settings: Partial<NodeConfig> = {}) {
+  /** @param changes  parts of the world that the test brings itself */
+  constructor(
+    memberCount: number,
+    settings: Partial<NodeConfig> = {},
+    changes: Partial<NodeEnvironment> = {},
+  ) {
+    this.changes = changes
     this.names = Array.from({ length: memberCount }, (_, position) => `node${position + 1}`)
     this.settings = settings
   }
@@ -150,6 +157,7 @@ export class NodeFixture {
         return lock
       },
       plantedBugs: noPlantedBugs,
+      ...this.changes,
     }
   }
 

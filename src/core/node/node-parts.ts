@@ -124,7 +124,9 @@ function makeRaft(
     uncommittedSizeBytesMax,
     inflightMessagesMax: config.inflightMessagesMax,
     inflightSizeBytesMax: 0,
-    stepsDownOnRemoval: true,
+    // A leader that removed itself goes on until its process stops: if the message that tells of the commit were lost,
+    // the others would wait for its vote for ever.
+    stepsDownOnRemoval: false,
     readMode: 'quorum',
     forwardsProposals: true,
     ...(plantedBugs === undefined ? {} : { plantedBugs }),

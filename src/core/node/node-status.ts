@@ -1,8 +1,12 @@
 /** What a node tells about itself without asking anybody. */
+import { alarmTypeOf } from '../apply/alarm-store.ts'
 import type { Alarm } from '../apply/apply-result.ts'
-import type { NodeId } from '../base/ids.ts'
+import { noNode, type NodeId } from '../base/ids.ts'
+import { errorTable } from '../errors/error-table.ts'
+import { AlarmType } from '../proto/gen/rpc.ts'
 import type { LogIndex, Term } from '../raft/message.ts'
 import type { PeerProgress, RaftRole } from '../raft/ready.ts'
+import type { NodeParts } from './node-parts.ts'
 
 export interface NodeStatus {
   /** etcd version as told to clients. */
@@ -36,3 +40,39 @@ export type StopReason =
   | { readonly kind: 'removed' }
   /** Damaged or unwritable data, or a bug; `error` says which. */
   | { readonly kind: 'fault'; readonly error: Error }
+
+/** The present state of a running node. @param version  etcd version told to clients */
+export function describeNode(parts: NodeParts, version: string): NodeStatus {
+  const { machine, raft, leadership, quota } = parts
+  const { backend, store, alarms } = machine.state
+  const { progress, isLearner } = raft.status()
+  const size = backend.size()
+  return {
+    version,
+    storageVersion: version.replace(/\.\d+$/, '.0'),
+    leader: leadership.leader,
+    role: leadership.role,
+    isLearner,
+    raftIndex: raft.commit,
+    raftAppliedIndex: machine.appliedIndex,
+    raftTerm: raft.term,
+    revision: store.currentRevision,
+    compactedRevision: store.compactedRevision,
+    dbSizeBytes: size.allocatedSizeBytes,
+    dbSizeInUseBytes: size.usedSizeBytes,
+    dbQuotaBytes: quota.limitBytes ?? 0,
+    alarms: alarms.list(),
+    errors: errorsOf(leadership.leader, alarms.list()),
+    progress,
+  }
+}
+
+/** As etcd words them: `etcdserver: no leader`, and one text per alarm. */
+function errorsOf(leader: NodeId, alarms: readonly Alarm[]): readonly string[] {
+  const errors: string[] = leader === noNode ? [errorTable.noLeader.text] : []
+  for (const { memberId, alarm } of alarms) {
+    const name = alarmTypeOf(alarm) === AlarmType.NOSPACE ? 'NOSPACE' : 'CORRUPT'
+    errors.push(`memberID:${memberId.toString()} alarm:${name}`)
+  }
+  return errors
+}

@@ -6,7 +6,6 @@
  * a linearizable range: `range` → `LinearizableReads` (one question to the leader for all that wait) → the local store.
  */
 import type {
-  Alarm,
   AlarmResult,
   ApplyResult,
   CompactResult,
@@ -16,13 +15,11 @@ import type {
   TxnResult,
 } from '../apply/apply-result.ts'
 import { isReadOnlyTxn, isSerializableTxn, readTxn, txnDepth } from '../apply/apply-txn.ts'
-import { alarmTypeOf } from '../apply/alarm-store.ts'
 import { readRangeRequest } from '../apply/range-request.ts'
 import type { LoggedRequest } from '../apply/request-envelope.ts'
 import { costOfPut, costOfTxn } from '../apply/write-cost.ts'
 import { assert } from '../base/assert.ts'
 import { hexId, noNode, type ClusterId, type NodeId } from '../base/ids.ts'
-import { errorTable } from '../errors/error-table.ts'
 import { StoreError } from '../errors/store-error.ts'
 import type { Member } from '../membership/member.ts'
 import type { MvccStore } from '../mvcc/mvcc-store.ts'
@@ -43,7 +40,7 @@ import { chooseTransferee, transferLeadership } from './leader-transfer.ts'
 import type { NodeConfig } from './node-config.ts'
 import type { NodeEnvironment } from './node-environment.ts'
 import { buildNode, type NodeParts } from './node-parts.ts'
-import type { NodeStatus, StopReason } from './node-status.ts'
+import { describeNode, type NodeStatus, type StopReason } from './node-status.ts'
 
 /** Options of every call that may wait. */
 export interface CallOptions {
@@ -230,28 +227,7 @@ export class StoreNode {
   /** @throws StoreError `stopped` */
   status(): NodeStatus {
     this.assertRunning()
-    const { machine, raft, leadership, quota } = this.parts
-    const { backend, store, alarms } = machine.state
-    const { progress } = raft.status()
-    const size = backend.size()
-    return {
-      version: this.config.reportedVersion,
-      storageVersion: this.config.reportedVersion.replace(/\.\d+$/, '.0'),
-      leader: leadership.leader,
-      role: leadership.role,
-      isLearner: this.isLearner,
-      raftIndex: raft.commit,
-      raftAppliedIndex: machine.appliedIndex,
-      raftTerm: raft.term,
-      revision: store.currentRevision,
-      compactedRevision: store.compactedRevision,
-      dbSizeBytes: size.allocatedSizeBytes,
-      dbSizeInUseBytes: size.usedSizeBytes,
-      dbQuotaBytes: quota.limitBytes ?? 0,
-      alarms: alarms.list(),
-      errors: errorsOf(leadership.leader, alarms.list()),
-      progress,
-    }
+    return describeNode(this.parts, this.config.reportedVersion)
   }
 
   /**
@@ -480,14 +456,4 @@ export class StoreNode {
       }
     }
   }
-}
-
-/** As etcd words them: `etcdserver: no leader`, and one text per alarm. */
-function errorsOf(leader: NodeId, alarms: readonly Alarm[]): readonly string[] {
-  const errors: string[] = leader === noNode ? [errorTable.noLeader.text] : []
-  for (const { memberId, alarm } of alarms) {
-    const name = alarmTypeOf(alarm) === AlarmType.NOSPACE ? 'NOSPACE' : 'CORRUPT'
-    errors.push(`memberID:${memberId.toString()} alarm:${name}`)
-  }
-  return errors
 }
