@@ -99,9 +99,11 @@ export class PeerListener {
     })
   }
 
-  private rejectConnection(error: Error, socket: Socket): void {
+  private rejectConnection(error: NodeJS.ErrnoException, socket: Socket): void {
     const fields = { remote: socket.remoteAddress ?? '', reason: error.message }
-    this.logger.warn('rejected connection on peer endpoint', fields)
+    // Resets are peers that went away; only what was no HTTP is worth a look.
+    if (error.code === 'ECONNRESET') this.logger.debug('peer connection was reset', fields)
+    else this.logger.warn('rejected connection on peer endpoint', fields)
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
     else socket.destroy()
   }
