@@ -1,0 +1,186 @@
+/**
+ * Three processes, a client that writes all the time, and SIGKILL for whoever leads, twenty times in a row. Nothing that
+ * was acknowledged may be missing, and all nodes must hold the same revisions at the end.
+ */
+import { afterEach, describe, expect, test } from 'vitest'
+import { Client } from '../../src/core/client/client.ts'
+import { intervalOfPrefix } from '../../src/core/client/key-value.ts'
+import { StoreError } from '../../src/core/errors/store-error.ts'
+import { systemClock } from '../../src/core/io/system-clock.ts'
+import { systemRandom } from '../../src/core/io/system-random.ts'
+import { etcdctl } from '../helpers/etcdctl.ts'
+import { QuoratedCluster, type QuoratedMember } from '../helpers/quorated.ts'
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
+const text = (value: Uint8Array): string => new TextDecoder().decode(value)
+const killCount = 20
+const writerCount = 8
+
+let cluster: QuoratedCluster | undefined
+let client: Client | undefined
+
+afterEach(async () => {
+  client?.dispose()
+  await cluster?.dispose()
+  client = undefined
+  cluster = undefined
+})
+
+/** Writes new keys without end and remembers which were acknowledged. */
+class Writers {
+  readonly acknowledged = new Map<string, string>()
+  private readonly running: Promise<void>[]
+  private isStopped = false
+  private nextNumber = 0
+  unknownCount = 0
+
+  constructor(target: Client) {
+    this.running = Array.from({ length: writerCount }, () => this.write(target))
+  }
+
+  async stop(): Promise<void> {
+    this.isStopped = true
+    await Promise.all(this.running)
+  }
+
+  private async write(target: Client): Promise<void> {
+    while (!this.isStopped) {
+      const number = this.nextNumber++
+      const [key, value] = [`written/${String(number).padStart(8, '0')}`, `value ${number}`]
+      try {
+        await target.kv.put(bytes(key), bytes(value))
+        this.acknowledged.set(key, value)
+      } catch (error) {
+        // While nobody leads a write may fail, and whether it happened is unknown: nothing is claimed about it.
+        if (!(error instanceof StoreError)) throw error
+        this.unknownCount++
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+    }
+  }
+}
+
+interface Leadership {
+  readonly member: QuoratedMember
+  readonly term: number
+}
+
+/** Waits until the living members agree on a leader that is one of them, in a term above the given one. */
+async function waitForLeader(
+  living: readonly QuoratedMember[],
+  options: { readonly aboveTerm: number },
+): Promise<Leadership> {
+  const endsAtMs = Date.now() + 20_000
+  while (Date.now() < endsAtMs) {
+    for (const member of living) {
+      const probe = new Client({
+        clock: systemClock,
+        random: systemRandom,
+        endpoints: [member.clientUrl],
+      })
+      const result = await probe.maintenance.status(probe.pool.active(), { timeoutMs: 500 })
+      probe.dispose()
+      if (!result.ok || result.status.term <= options.aboveTerm) continue
+      if (result.status.leaderId === result.status.header.memberId) {
+        return { member, term: result.status.term }
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  throw new Error(`no leader above term ${options.aboveTerm} within 20 s`)
+}
+
+/** The hash over all revisions up to one, asked with etcd's own tool, which knows nothing of ours. */
+async function hashOf(member: QuoratedMember, revision: number): Promise<string> {
+  const words = ['endpoint', 'hashkv', `--rev=${revision}`, '--write-out=json']
+  const { code, stdout, stderr } = await etcdctl(words, { endpoints: member.clientUrl })
+  if (code !== 0) return `refused: ${stderr}`
+  const [answer] = JSON.parse(stdout) as [{ HashKV: { hash: number; compact_revision?: number } }]
+  return `${answer.HashKV.hash} from ${answer.HashKV.compact_revision ?? 0}`
+}
+
+async function expectEqualHistories(
+  members: readonly QuoratedMember[],
+  target: Client,
+): Promise<void> {
+  const { header } = await target.kv.range({ start: bytes('written/'), end: undefined })
+  const endsAtMs = Date.now() + 30_000
+  let hashes: string[] = []
+  while (Date.now() < endsAtMs) {
+    hashes = await Promise.all(members.map((member) => hashOf(member, header.revision)))
+    if (hashes.every((hash) => hash === hashes[0] && !hash.startsWith('refused'))) return
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+  expect(hashes).toEqual(hashes.map(() => hashes[0]))
+}
+
+async function readAllOf(member: QuoratedMember): Promise<Map<string, string>> {
+  const direct = new Client({
+    clock: systemClock,
+    random: systemRandom,
+    endpoints: [member.clientUrl],
+  })
+  try {
+    const { pairs } = await direct.kv.range(intervalOfPrefix(bytes('written/')), {
+      isSerializable: true,
+    })
+    return new Map(pairs.map((pair) => [text(pair.key), text(pair.value)]))
+  } finally {
+    direct.dispose()
+  }
+}
+
+function missingFrom(found: Map<string, string>, acknowledged: Map<string, string>): string[] {
+  return [...acknowledged].filter(([key, value]) => found.get(key) !== value).map(([key]) => key)
+}
+
+describe('three store nodes', () => {
+  test('lose no acknowledged write while the leader is killed twenty times, and one node falls behind the log', async () => {
+    cluster = await QuoratedCluster.start(3, [
+      '--snapshot-count=400',
+      '--snapshot-catchup-entries=50',
+    ])
+    const { members } = cluster
+    client = new Client({
+      clock: systemClock,
+      random: systemRandom,
+      endpoints: cluster.clientUrls,
+    })
+    const writers = new Writers(client)
+    let leadership = await waitForLeader(members, { aboveTerm: 0 })
+    for (let kill = 0; kill < killCount; kill++) {
+      const before = writers.acknowledged.size
+      const { member, term } = leadership
+      await member.kill()
+      const survivors = members.filter((other) => other !== member)
+      leadership = await waitForLeader(survivors, { aboveTerm: term })
+      await waitUntil(() => writers.acknowledged.size > before + 20, 'writes go on')
+      await member.start()
+    }
+
+    // A node that stays down until the log it needs has been cut off everywhere else.
+    const straggler = members.find((member) => member !== leadership.member)!
+    await straggler.kill()
+    const before = writers.acknowledged.size
+    await waitUntil(() => writers.acknowledged.size > before + 2_000, 'two thousand writes')
+    await straggler.start()
+    await straggler.process.waitForLine('applied snapshot')
+    await writers.stop()
+
+    await expectEqualHistories(members, client)
+    for (const member of members) {
+      expect(missingFrom(await readAllOf(member), writers.acknowledged)).toEqual([])
+    }
+    process.stdout.write(
+      `leader kills: ${killCount}, acknowledged writes: ${writers.acknowledged.size}, unknown: ${writers.unknownCount}\n`,
+    )
+  }, 300_000)
+})
+
+async function waitUntil(condition: () => boolean, what: string): Promise<void> {
+  const endsAtMs = Date.now() + 60_000
+  while (!condition()) {
+    if (Date.now() > endsAtMs) throw new Error(`not in time: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
