@@ -74,10 +74,7 @@ export class LmdbBackend implements Backend {
     this.clock = dependencies.clock
     this.path = dependencies.path
     this.buckets = new Map(
-      bucketNames.map((name) => [
-        name,
-        root.openDB<Uint8Array, Uint8Array>(name, bucketOptions),
-      ]),
+      bucketNames.map((name) => [name, root.openDB<Uint8Array, Uint8Array>(name, bucketOptions)]),
     )
   }
 

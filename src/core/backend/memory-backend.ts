@@ -258,7 +258,7 @@ export class MemoryBackendFactory implements BackendFactory {
     this.options = options
   }
 
-  open(directory: string): Promise<Backend> {
+  open(directory: string): Promise<MemoryBackend> {
     let disk = this.disks.get(directory)
     if (disk === undefined) {
       disk = new MemoryDisk()

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { MemoryBackend, MemoryBackendFactory } from '../../../../src/core/backend/memory-backend.ts'
+import { MemoryBackendFactory } from '../../../../src/core/backend/memory-backend.ts'
 import type { Backend, BackendReader } from '../../../../src/core/backend/backend.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -42,7 +42,7 @@ describe('MemoryBackend', () => {
 
   test('a crash keeps what was flushed and the chosen prefix of later batches', async () => {
     const { factory, runFlushes } = heldFactory()
-    const first = (await factory.open('disk')) as MemoryBackend
+    const first = await factory.open('disk')
     put(first, 'a', '1')
     runFlushes()
     put(first, 'b', '2')
@@ -55,7 +55,7 @@ describe('MemoryBackend', () => {
 
   test('a flush covers the batches committed before it began, and waits for those committed before the call', async () => {
     const { factory, runFlushes } = heldFactory()
-    const backend = (await factory.open('disk')) as MemoryBackend
+    const backend = await factory.open('disk')
     put(backend, 'a', '1')
     put(backend, 'b', '2')
     let isFlushed = false
@@ -83,7 +83,7 @@ describe('MemoryBackend', () => {
 
   test('a failed write reaches the listener and everyone who waits', async () => {
     const { factory } = heldFactory()
-    const backend = (await factory.open('disk')) as MemoryBackend
+    const backend = await factory.open('disk')
     const faults: Error[] = []
     backend.onFault((fault) => faults.push(fault))
     put(backend, 'a', '1')

@@ -373,6 +373,14 @@ describe('MvccStore', () => {
     }
   })
 
+  test('a finished compaction is not begun again after a restart', async () => {
+    const subject = await workedExample()
+    subject.compact(15)
+    await subject.crash(subject.backend.unflushedBatchCount)
+    expect(subject.store.hasCompactionWork).toBe(false)
+    expect(subject.store.compactedRevision).toBe(15)
+  })
+
   test('a second compaction scheduled while one runs carries it on to the new end', async () => {
     const subject = await workedExample()
     subject.schedule(8)

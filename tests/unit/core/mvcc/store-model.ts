@@ -133,7 +133,7 @@ export class StoreUnderTest {
   static async make(): Promise<StoreUnderTest> {
     const held: (() => void)[] = []
     const factory = new MemoryBackendFactory({ scheduleFlush: (flush) => held.push(flush) })
-    return new StoreUnderTest(factory, (await factory.open('disk')) as MemoryBackend, held)
+    return new StoreUnderTest(factory, await factory.open('disk'), held)
   }
 
   private static openStore(backend: MemoryBackend): MvccStore {
@@ -199,7 +199,7 @@ export class StoreUnderTest {
   async crash(keptBatchCount: number): Promise<void> {
     this.heldFlushes.splice(0)
     this.backend.crash({ keptBatchCount })
-    this.backend = (await this.factory.open('disk')) as MemoryBackend
+    this.backend = await this.factory.open('disk')
     this.store = StoreUnderTest.openStore(this.backend)
   }
 

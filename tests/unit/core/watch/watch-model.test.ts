@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { hexOf } from '../../../../src/core/base/bytes.ts'
 import { silentLogger } from '../../../../src/core/base/logger.ts'
 import { isInRange, type KeyRange } from '../../../../src/core/mvcc/key-range.ts'
 import type { EventBatch } from '../../../../src/core/watch/event-batch.ts'
@@ -87,6 +88,20 @@ const stepArbitrary = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ kind: 'reset' as const }) },
 )
 
+/** As the API demands: within a request no key is put twice, nor put and deleted. */
+function withoutRepeatedKeys(operations: readonly Operation[]): Operation[] {
+  const kept: Operation[] = []
+  const touches = (operation: Operation, key: Uint8Array): boolean =>
+    operation.kind === 'put' ? hexOf(operation.key) === hexOf(key) : isInRange(operation.range, key)
+  for (const operation of operations) {
+    const isRepeated = keys.some(
+      (key) => touches(operation, key) && kept.some((earlier) => touches(earlier, key)),
+    )
+    if (!isRepeated) kept.push(operation)
+  }
+  return kept
+}
+
 /** A client: what it asked for and what it was given. */
 class Client implements WatchSink {
   readonly request: WatchRequest
@@ -162,7 +177,7 @@ describe('WatchHub beside a model', () => {
         for (const step of steps) {
           if (step.kind === 'write') {
             const batch = subject.backend.beginBatch()
-            const revisions = step.turn.flatMap((operations) => {
+            const revisions = step.turn.map(withoutRepeatedKeys).flatMap((operations) => {
               model.write(operations)
               const view = subject.store.beginWrite(batch)
               for (const operation of operations) {
