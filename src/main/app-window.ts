@@ -1,6 +1,7 @@
 /** The window: sandboxed, isolated, showing our own page. */
 
 import { BrowserWindow, nativeTheme } from 'electron'
+import type { Logger } from '../core/base/logger.ts'
 import type { Settings } from '../preload/contract/settings.ts'
 import { startPageUrl } from './page-protocol.ts'
 
@@ -11,7 +12,7 @@ const sizeMin = { minWidth: 960, minHeight: 640 }
 const grounds = { light: '#eef0f4', dark: '#0c0e12' }
 
 /** Opens the window; it appears once the page has something to show. */
-export function openWindow(preloadPath: string, settings: Settings): BrowserWindow {
+export function openWindow(preloadPath: string, settings: Settings, logger: Logger): BrowserWindow {
   applyTheme(settings)
   const window = new BrowserWindow({
     ...initialSize,
@@ -35,7 +36,10 @@ export function openWindow(preloadPath: string, settings: Settings): BrowserWind
   window.once('ready-to-show', () => {
     window.show()
   })
-  void window.loadURL(startPageUrl)
+  window.loadURL(startPageUrl).catch((error: unknown) => {
+    // A load that something else on the page broke off ends here too, and then there is nothing to mend.
+    logger.warn('the page was not loaded to its end', { error: String(error) })
+  })
   return window
 }
 

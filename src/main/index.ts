@@ -223,25 +223,23 @@ function registerHandlers(parts: Parts, info: () => Promise<AppInfo>): void {
 }
 
 function showWindow(parts: Parts): void {
-  const window = openWindow(join(__dirname, '..', 'preload', 'index.cjs'), parts.settings.get())
+  const preloadPath = join(__dirname, '..', 'preload', 'index.cjs')
+  const window = openWindow(preloadPath, parts.settings.get(), parts.log)
   const { webContents } = window
   const pageId = webContents.id
-  // The streams of a page that is loaded anew have nobody to listen to them any more.
-  webContents.on('did-start-navigation', (_event, _url, isInPlace, isMainFrame) => {
-    if (isMainFrame && !isInPlace) parts.streams.closePage(pageId)
-  })
   webContents.once('destroyed', () => {
     parts.streams.closePage(pageId)
   })
   webContents.on('render-process-gone', (_event, details) => {
     parts.log.error('the page ended', { reason: details.reason, exitCode: details.exitCode })
     parts.streams.closePage(pageId)
-    if (details.reason === 'clean-exit') return
-    dialog.showErrorBox(
-      'Quorate',
-      'The window had to be loaded anew. Nothing was lost in any cluster.',
-    )
-    if (!webContents.isDestroyed()) webContents.reload()
+    if (details.reason === 'clean-exit' || webContents.isDestroyed()) return
+    webContents.reload()
+    void dialog.showMessageBox(window, {
+      type: 'warning',
+      message: 'The window had to be loaded anew',
+      detail: 'Nothing was lost in any cluster. Text that was not saved is gone.',
+    })
   })
 }
 

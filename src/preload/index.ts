@@ -10,11 +10,14 @@ import {
   streamChannels,
   streamCloseChannel,
   streamDeliveryChannel,
+  streamPageStartChannel,
   type CallChannel,
   type StreamChannel,
 } from './contract/channels.ts'
 import type { Reply, StreamListener, StreamMessage, Subscription } from './contract/reply.ts'
 import type { StreamDelivery } from './contract/stream-frame.ts'
+
+ipcRenderer.send(streamPageStartChannel, {})
 
 let newestStreamId = 0
 const listeners = new Map<number, StreamListener<unknown>>()

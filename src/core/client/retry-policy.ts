@@ -81,7 +81,20 @@ export async function callWithRetry<Request, Response>(
     if (isTimeUp || !mayRepeat(failure, call.kind)) {
       throw call.kind === 'write' ? withOutcome(failure) : failure.error
     }
-    await delay(clock, pauseMs, call.signal)
+    await pause(clock, pauseMs, call.signal)
+  }
+}
+
+async function pause(
+  clock: Clock,
+  durationMs: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  try {
+    await delay(clock, durationMs, signal)
+  } catch (error) {
+    if (signal?.aborted !== true) throw error
+    throw new StoreError('contextCanceled', {}, { cause: error })
   }
 }
 

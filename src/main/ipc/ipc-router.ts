@@ -12,9 +12,11 @@ import {
   streamAcknowledgeChannel,
   streamCloseChannel,
   streamDeliveryChannel,
+  streamPageStartChannel,
   type CallChannel,
   type StreamChannel,
 } from '../../preload/contract/channels.ts'
+import { emptyRequestSchema } from '../../preload/contract/primitives.ts'
 import type { Reply } from '../../preload/contract/reply.ts'
 import {
   streamAcknowledgementSchema,
@@ -67,6 +69,10 @@ export class IpcRouter {
     source.on(streamAcknowledgeChannel, (event, argument) => {
       const parsed = this.parseQuietly(event, streamAcknowledgementSchema, argument)
       if (parsed !== undefined) streams.acknowledge(event.sender.id, parsed.streamId)
+    })
+    source.on(streamPageStartChannel, (event, argument) => {
+      const parsed = this.parseQuietly(event, emptyRequestSchema, argument)
+      if (parsed !== undefined) streams.closePage(event.sender.id)
     })
     source.on(streamCloseChannel, (event, argument) => {
       const parsed = this.parseQuietly(event, streamClosingSchema, argument)

@@ -235,3 +235,28 @@ describe.runIf(isRealEtcdInstalled())('the app on real etcd', () => {
     expect(await listNodes(launched)).toEqual([])
   })
 })
+
+describe('a page that is loaded anew', () => {
+  test('finds its streams free, and those of the page before are closed', async () => {
+    launched = await launchApp({ flags: ['--playground=1'] })
+    const app = launched
+    await until(() => listNodes(app), areRunning(1))
+    const firstItem = (): Promise<string> =>
+      app.page.evaluate(
+        () =>
+          new Promise<string>((resolve) => {
+            window.bridge.cluster.observe(
+              { connectionId: 'playground', intervalMs: 250 },
+              (message) => {
+                resolve(
+                  message.kind === 'batch' ? 'delivered' : (message.error?.message ?? 'ended'),
+                )
+              },
+            )
+          }),
+      )
+    expect(await firstItem()).toBe('delivered')
+    await app.page.reload()
+    expect(await firstItem()).toBe('delivered')
+  })
+})

@@ -1,7 +1,7 @@
 /** Starts the built app in a real Electron, with state of its own, for one test. */
 
 import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { _electron, type ElectronApplication, type Page } from 'playwright-core'
@@ -68,9 +68,19 @@ export async function launchApp(options: LaunchOptions = {}): Promise<LaunchedAp
     pageErrors,
     close: async ({ keepsFiles = false } = {}) => {
       await app.close()
+      const errors = errorLines(userDataDirectory)
       if (!keepsFiles) rmSync(userDataDirectory, { recursive: true, force: true })
+      if (errors.length > 0) throw new Error(`The app logged errors:\n${errors.join('\n')}`)
     },
   }
+}
+
+/** What the app itself called an error; no test passes over one. */
+function errorLines(userDataDirectory: string): string[] {
+  const path = join(userDataDirectory, 'logs', 'quorate.log')
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => line.includes('"level":"error"'))
 }
 
 /** Ends the virtual display that this file's tests shared. */

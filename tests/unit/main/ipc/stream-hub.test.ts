@@ -12,7 +12,7 @@ interface OpenedStream {
   readonly hub: StreamHub
   readonly sink: StreamSink<number>
   readonly deliveries: StreamDelivery[]
-  isDisposed(): boolean
+  readonly isDisposed: () => boolean
 }
 
 function open(policy: StreamPolicy<number> = {}): OpenedStream {
