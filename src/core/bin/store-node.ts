@@ -37,6 +37,8 @@ interface Program {
 await main()
 
 async function main(): Promise<void> {
+  // Whoever read our output may go away; that is no reason for a store to end.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
   requireNodeVersion()
   const flags = readFlags()
   if (flags.wantsHelp) {

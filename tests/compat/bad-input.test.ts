@@ -1,0 +1,226 @@
+/**
+ * What must not harm a node: wrong clusters, hostile connections, floods. After each the node answers an ordinary write,
+ * and its data is what it was.
+ */
+import { connect as connectSocket } from 'node:net'
+import { readFileSync } from 'node:fs'
+import { gzipSync } from 'node:zlib'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { PutRequest, RangeRequest, RangeResponse } from '../../src/core/proto/gen/rpc.ts'
+import { QuoratedCluster, QuoratedMember, readyLine } from '../helpers/quorated.ts'
+import { framed, RawGrpcClient } from '../helpers/raw-grpc.ts'
+import { freePorts } from '../helpers/real-etcd.ts'
+
+const bytes = (text: string): Uint8Array => Buffer.from(text)
+const putPath = '/etcdserverpb.KV/Put'
+const watchPath = '/etcdserverpb.Watch/Watch'
+const putMessage = (key: string, value: string): Uint8Array =>
+  PutRequest.encode(PutRequest.create({ key: bytes(key), value: bytes(value) })).finish()
+
+let cluster: QuoratedCluster
+let member: QuoratedMember
+
+beforeAll(async () => {
+  cluster = await QuoratedCluster.start(1)
+  member = cluster.members[0]!
+  await expectAlive()
+})
+
+afterAll(async () => {
+  await cluster.dispose()
+})
+
+/** A write is taken within a second, a read gives it back, and the process is the one it was. */
+async function expectAlive(): Promise<void> {
+  const client = new RawGrpcClient(member.clientUrl)
+  const startMs = performance.now()
+  const value = `alive ${startMs}`
+  expect(await client.call(putPath, framed(putMessage('alive', value)))).toMatchObject({ code: 0 })
+  expect(performance.now() - startMs).toBeLessThan(1_000)
+  const range = RangeRequest.encode(RangeRequest.create({ key: bytes('alive') })).finish()
+  const answer = await client.call('/etcdserverpb.KV/Range', framed(range))
+  const [pair] = RangeResponse.decode(answer.messages[0]!).kvs
+  expect(Buffer.from(pair?.value ?? []).toString()).toBe(value)
+  expect(member.process.hasExited).toBe(false)
+  client.close()
+}
+
+/** Resident memory of the node in bytes. */
+function residentBytes(): number {
+  const status = readFileSync(`/proc/${member.process.pid}/status`, 'utf8')
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1_024
+}
+
+describe('requests', () => {
+  afterEach(expectAlive)
+
+  test('a compression bomb is refused on its own stream', async () => {
+    const client = new RawGrpcClient(member.clientUrl)
+    const bomb = gzipSync(Buffer.alloc(500_000_000))
+    const before = residentBytes()
+    const answer = await client.call(putPath, framed(bomb, 1), { 'grpc-encoding': 'gzip' })
+    expect(answer).toMatchObject({ code: 8 })
+    expect(answer.text).toContain('larger than max')
+    expect(residentBytes() - before).toBeLessThan(100_000_000)
+    client.close()
+  })
+
+  test('a hundred prefixes that promise a gigabyte cost nothing', async () => {
+    const client = new RawGrpcClient(member.clientUrl)
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, () => client.call(putPath, Uint8Array.of(0, 0x40, 0, 0, 0))),
+    )
+    expect(new Set(answers.map(({ code }) => code))).toEqual(new Set([8]))
+    client.close()
+  })
+
+  test('field names that are properties of every object are ordinary keys', async () => {
+    const client = new RawGrpcClient(member.clientUrl)
+    for (const key of ['__proto__', 'constructor', 'toString', 'hasOwnProperty']) {
+      expect(await client.call(putPath, framed(putMessage(key, key)))).toMatchObject({ code: 0 })
+    }
+    client.close()
+  })
+
+  test('random bytes as messages of every method are answered and change nothing', async () => {
+    const client = new RawGrpcClient(member.clientUrl)
+    let state = 12_345
+    const random = (): number => {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fff_ffff
+      return state
+    }
+    const methods = ['KV/Range', 'KV/Put', 'KV/DeleteRange', 'KV/Txn', 'Maintenance/Status']
+    for (let count = 0; count < 200; count++) {
+      const message = Uint8Array.from({ length: random() % 40 }, () => random() >> 8)
+      const method = methods[count % methods.length] ?? ''
+      const answer = await client.call(`/etcdserverpb.${method}`, framed(message))
+      expect(answer.httpStatus).toBe(200)
+      expect(answer.code).toBeGreaterThanOrEqual(0)
+    }
+    client.close()
+  })
+})
+
+describe('connections', () => {
+  afterEach(expectAlive)
+
+  const speak = (send: (socket: ReturnType<typeof connectSocket>) => void): Promise<Buffer> =>
+    new Promise((resolve) => {
+      const { port } = new URL(member.clientUrl)
+      const socket = connectSocket(Number(port), '127.0.0.1', () => {
+        send(socket)
+      })
+      const chunks: Buffer[] = []
+      socket.on('data', (chunk) => chunks.push(chunk))
+      // Being cut off is an answer.
+      socket.on('error', () => undefined)
+      socket.on('close', () => {
+        resolve(Buffer.concat(chunks))
+      })
+    })
+
+  test('bytes that are no protocol at all are answered with 400 and closed', async () => {
+    const answer = await speak((socket) => socket.write('\x16\x03\x01\x02\x00 hello\r\n\r\n'))
+    expect(answer.toString()).toContain('400 Bad Request')
+  })
+
+  test('a preface that goes wrong is closed', async () => {
+    await speak((socket) => {
+      socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+      socket.write(Buffer.alloc(100, 0xff))
+    })
+  })
+
+  test('a preface cut in the middle holds nobody up', async () => {
+    await speak((socket) => {
+      socket.write('PRI * HT')
+      setTimeout(() => socket.destroy(), 100)
+    })
+  })
+
+  test('five hundred idle connections cost little', async () => {
+    const { port } = new URL(member.clientUrl)
+    const before = residentBytes()
+    const sockets = await Promise.all(
+      Array.from(
+        { length: 500 },
+        () =>
+          new Promise<ReturnType<typeof connectSocket>>((resolve) => {
+            const socket = connectSocket(Number(port), '127.0.0.1', () => {
+              resolve(socket)
+            })
+            socket.on('error', () => undefined)
+          }),
+      ),
+    )
+    await expectAlive()
+    expect(residentBytes() - before).toBeLessThan(500 * 40_000)
+    for (const socket of sockets) socket.destroy()
+  })
+
+  test('clients that go away in the middle of a watch leave nothing behind', async () => {
+    for (let round = 0; round < 50; round++) {
+      const client = new RawGrpcClient(member.clientUrl)
+      const call = client.open(watchPath)
+      // create_request { key: "a" }
+      call.send(Uint8Array.of(0x0a, 3, 0x0a, 1, 0x61))
+      await call.next()
+      client.close()
+    }
+  })
+
+  test('pings in quick succession close the connection', async () => {
+    const client = new RawGrpcClient(member.clientUrl)
+    await client.call(putPath, framed(putMessage('a', '1')))
+    for (let count = 0; count < 5; count++) client.ping()
+    expect(await client.goaway).toEqual({ code: 11, text: 'too_many_pings' })
+    client.close()
+  })
+})
+
+describe('a node of another cluster', () => {
+  test('is not let in: it says why, serves nobody, and the others go on', async () => {
+    const trio = await QuoratedCluster.describe(3)
+    try {
+      const [first, second, third] = trio.members
+      await Promise.all([first!.start(), second!.start()])
+      const stranger = new QuoratedMember(third!, [
+        `--initial-cluster=${trio.members.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(',')}`,
+        '--initial-cluster-token=another-cluster',
+      ])
+      const process = stranger.spawn()
+      await process.waitForLine('cluster ID mismatch')
+      expect(process.lines.some((line) => line.includes(readyLine))).toBe(false)
+      const client = new RawGrpcClient(first!.clientUrl)
+      expect(await client.call(putPath, framed(putMessage('a', '1')))).toMatchObject({ code: 0 })
+      client.close()
+      await stranger.kill()
+    } finally {
+      await trio.dispose()
+    }
+  })
+
+  test('data of one cluster is not served under the flags of another', async () => {
+    const [client, peer] = await freePorts(2)
+    await member.stop()
+    const moved = new QuoratedMember(
+      {
+        name: 'node1',
+        dataDirectory: member.dataDirectory,
+        clientUrl: `http://127.0.0.1:${client}`,
+        peerUrl: `http://127.0.0.1:${peer}`,
+      },
+      [`--initial-cluster=node1=http://127.0.0.1:${peer}`, '--initial-cluster-token=other'],
+    )
+    // The data wins: it starts as the member it was, and everything is there.
+    await moved.start()
+    const raw = new RawGrpcClient(moved.clientUrl)
+    const range = RangeRequest.encode(RangeRequest.create({ key: bytes('__proto__') })).finish()
+    const answer = await raw.call('/etcdserverpb.KV/Range', framed(range))
+    expect(RangeResponse.decode(answer.messages[0]!).count).toBe(1n)
+    raw.close()
+    await moved.stop()
+    await member.start()
+    await expectAlive()
+  })
+})
