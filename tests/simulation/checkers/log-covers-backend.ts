@@ -6,9 +6,14 @@ export function logCoversBackend(
   report: Report,
 ): Checker {
   const name = 'I11 log covers backend'
+  const checked = new Map<ObservedNode, string>()
   return {
     name,
     synced: (node) => {
+      // What is flushed only grows: it is looked up again only when the log has changed in what depends on it.
+      const dependent = `${node.log.firstIndex}/${node.log.snapshotIndex}/${node.incarnation}`
+      if (checked.get(node) === dependent) return
+      checked.set(node, dependent)
       const flushedIndex = flushedIndexOf(node)
       if (node.log.firstIndex > flushedIndex + 1) {
         report(

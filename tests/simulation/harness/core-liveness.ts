@@ -30,7 +30,7 @@ export async function checkCoreLiveness(
     node.armedDeath = undefined
     node.armedSyncFailureDownUs = undefined
     node.crashesInRow = 5
-    if (node.life?.process.isPaused === true) scheduler.resume(node.life.process)
+    if (node.life?.process.isPaused === true) cluster.resume(node.life.process)
     cluster.startNode(node)
   }
   const startEndUs = scheduler.nowUs + startUsMax

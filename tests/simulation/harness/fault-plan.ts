@@ -166,7 +166,10 @@ export function drawPlan(seed: number, overrides: PlanOverrides = {}): RunPlan {
   const learnerCount = overrides.learnerCount ?? (voterCount <= 5 && random.below(8) === 0 ? 1 : 0)
   const nodeCount = voterCount + learnerCount
   const kinds = overrides.kinds ?? drawKinds(random)
-  const durationUs = 3_000_000 + random.below(12_000_000)
+  const workload = drawWorkload(random)
+  // Busy clients work for a shorter time: a run is a second of real time, whatever was drawn.
+  const operationUs = (workload.thinkUsMax / 2 + 10_000) / workload.clientCount
+  const durationUs = Math.round(Math.min(3_000_000 + random.below(12_000_000), 1_000 * operationUs))
   const has = (kind: FaultKind): boolean => kinds.includes(kind)
   return {
     seed,
@@ -180,7 +183,7 @@ export function drawPlan(seed: number, overrides: PlanOverrides = {}): RunPlan {
     recoveryCrashRate: has('X2') ? 0.3 : 0,
     actions: drawActions(random, { kinds, nodeCount, durationUs }),
     settings: drawSettings(random),
-    workload: drawWorkload(random),
+    workload,
     checksCoreLiveness: voterCount >= 3 && random.below(3) === 0,
   }
 }
@@ -237,7 +240,7 @@ interface ActionScope {
 function drawActions(random: Random, scope: ActionScope): readonly FaultAction[] {
   const actions: FaultAction[] = []
   for (const kind of scope.kinds) {
-    const count = 1 + random.below(5)
+    const count = 1 + random.below(kind.startsWith('N') ? 8 : 5)
     for (let number = 0; number < count; number++) {
       const action = drawAction(kind, random, scope)
       if (action !== undefined) actions.push(action)

@@ -10,7 +10,9 @@ import type { LogFields, Logger } from '../../../src/core/base/logger.ts'
 import { namedRandom, type Random } from '../../../src/core/base/random.ts'
 import { deriveMemberId } from '../../../src/core/membership/member-id.ts'
 import { nodeConfigDefaults, type NodeConfig } from '../../../src/core/node/node-config.ts'
+import { StoreError } from '../../../src/core/errors/store-error.ts'
 import type { NodeEnvironment } from '../../../src/core/node/node-environment.ts'
+import type { NodeStatus } from '../../../src/core/node/node-status.ts'
 import type { PlantedBugs } from '../../../src/core/node/planted-bugs.ts'
 import { StoreNode } from '../../../src/core/node/store-node.ts'
 import type { Report } from '../checkers/checker.ts'
@@ -45,6 +47,16 @@ export interface Life {
   /** A failure was injected that may end the program by itself. */
   hasInjectedFailure: boolean
   isStopping: boolean
+}
+
+/** What a running node tells; undefined when it is down, starting or about to end. */
+export function statusOf(node: SimNode): NodeStatus | undefined {
+  try {
+    return node.life?.node?.status()
+  } catch (failure) {
+    if (failure instanceof StoreError && failure.code === 'stopped') return undefined
+    throw failure
+  }
 }
 
 /** One simulated machine. */
@@ -118,9 +130,9 @@ export class SimCluster {
       process,
       random: namedRandom(this.plan.seed, `disk/${process.name}`),
       faults: this.diskFaults(node),
-      onDurableChange: () => {
+      onDurableChange: (path) => {
         this.scheduler.trace.mix(node.ordinal)
-        this.observation.synced(node.id, node.disk, logDirectory)
+        if (isPartOfLog(path)) this.observation.synced(node.id, node.disk, logDirectory)
       },
     })
   }
@@ -192,8 +204,16 @@ export class SimCluster {
     this.count('pause')
     process.isPaused = true
     this.scheduler.schedule(durationUs, { kind: 'resume' }, () => {
-      if (process.isAlive && process.isPaused) this.scheduler.resume(process)
+      if (process.isAlive && process.isPaused) this.resume(process)
     })
+  }
+
+  /** Lets a paused process go on; which of its queues it looks at first is up to chance. */
+  resume(process: SimProcess): void {
+    const ranks = new Map(
+      ['timer', 'message', 'request'].map((kind) => [kind, this.crashRandom.below(3)]),
+    )
+    this.scheduler.resume(process, (event) => ranks.get(event.kind) ?? 1)
   }
 
   /** The running node that leads in the highest term. */
@@ -201,7 +221,7 @@ export class SimCluster {
     let leader: SimNode | undefined
     let leaderTerm = -1
     for (const node of this.nodes) {
-      const status = node.life?.node?.status()
+      const status = statusOf(node)
       if (status?.role === 'leader' && status.raftTerm > leaderTerm) {
         leader = node
         leaderTerm = status.raftTerm
@@ -430,6 +450,11 @@ function databasesOf(directory: SimDirectory): readonly SimBackendStore[] {
     if (node?.kind === 'directory') found.push(...databasesOf(node))
   }
   return found
+}
+
+/** Whether the durable log may have changed with this path: a segment, its directory, or one above it. */
+function isPartOfLog(path: string): boolean {
+  return path.startsWith(logDirectory) || logDirectory.startsWith(path)
 }
 
 /** SHA-1, 20 bytes. */

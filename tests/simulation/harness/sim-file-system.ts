@@ -39,8 +39,8 @@ export interface SimFileSystemParts {
   readonly process: SimProcess
   readonly random: Random
   readonly faults: DiskFaults
-  /** Called after each effect that changed the durable state. */
-  readonly onDurableChange: () => void
+  /** Called after each effect that changed the durable state of a file or directory. */
+  readonly onDurableChange: (path: string) => void
 }
 
 /** {@link FileSystem} on a {@link SimDisk}. */
@@ -135,7 +135,7 @@ export class SimFileSystem implements FileSystem {
   syncDirectory(path: string): Promise<void> {
     return this.perform('syncDirectory', path, () => {
       this.parts.disk.syncNames(this.directoryAt(path))
-      this.parts.onDurableChange()
+      this.parts.onDurableChange(path)
     })
   }
 
@@ -275,7 +275,7 @@ export class SimFileHandle implements FileHandle {
         file.syncingSectors.delete(sector)
       }
       if (file.sizeBytes >= sizeBytes) file.persistSize(sizeBytes)
-      this.system.parts.onDurableChange()
+      this.system.parts.onDurableChange(this.path)
     }
     const persistPart = (): void => {
       const { random } = this.system.parts

@@ -78,10 +78,16 @@ export class SimScheduler {
     return event
   }
 
-  /** Lets a paused process go on: everything that came due meanwhile is due now. */
-  resume(process: SimProcess): void {
+  /**
+   * Lets a paused process go on: everything that came due meanwhile is due now.
+   *
+   * @param rankOf  events of a lower rank come first, those of equal rank in their old order; timers, peers and clients are
+   *   different queues of a real process, and nothing says which is looked at first
+   */
+  resume(process: SimProcess, rankOf: (event: ScheduledEvent) => number = () => 0): void {
     process.isPaused = false
-    for (const event of process.deferred.splice(0)) {
+    const deferred = process.deferred.splice(0).map((event) => ({ event, rank: rankOf(event) }))
+    for (const { event } of deferred.sort((left, right) => left.rank - right.rank)) {
       if (event.isCancelled) continue
       event.atUs = this.nowUs
       event.sequence = this.nextSequence++

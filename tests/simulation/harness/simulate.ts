@@ -16,7 +16,7 @@ import { scheduleFaults } from './fault-runner.ts'
 import { forbidGlobals } from './forbidden-globals.ts'
 import type { History } from './history.ts'
 import { checkCoreLiveness } from './core-liveness.ts'
-import { SimCluster } from './sim-cluster.ts'
+import { SimCluster, statusOf } from './sim-cluster.ts'
 import { SimScheduler } from './sim-scheduler.ts'
 import { SimWatch } from './sim-watch.ts'
 import { harnessClient, runCompactor, SimClient } from './workload.ts'
@@ -194,7 +194,7 @@ class Run {
     for (const node of cluster.nodes) {
       node.armedDeath = undefined
       node.armedSyncFailureDownUs = undefined
-      if (node.life?.process.isPaused === true) this.scheduler.resume(node.life.process)
+      if (node.life?.process.isPaused === true) this.cluster.resume(node.life.process)
       cluster.startNode(node)
     }
     cluster.isRestarting = true
@@ -256,7 +256,7 @@ class Run {
 
   private isSettled(): boolean {
     const { nodes, observation } = this.cluster
-    const statuses = nodes.map((node) => node.life?.node?.status())
+    const statuses = nodes.map(statusOf)
     const highest = observation.committed.lastIndex
     const revision = Math.max(...statuses.map((status) => status?.revision ?? 0))
     return (
@@ -270,7 +270,7 @@ class Run {
   private describeMembers(): string {
     const { nodes, observation } = this.cluster
     const lines = nodes.map((node) => {
-      const status = node.life?.node?.status()
+      const status = statusOf(node)
       if (status === undefined)
         return `${node.name} ${node.life === undefined ? 'is down' : 'has not finished its start'}`
       return `${node.name} ${status.role} term ${status.raftTerm} applied ${status.raftAppliedIndex} commit ${status.raftIndex} revision ${status.revision}`

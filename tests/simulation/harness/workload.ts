@@ -32,6 +32,10 @@ export class SimClient {
   private highestRevision = 1
   private readonly lastPairs = new Map<string, PlainPair>()
   private endpoint: number
+  /** A reader asks all the time and writes nothing: only so does somebody look at a leader that was replaced. */
+  private readonly isReader: boolean
+  /** Stays with its endpoint, whatever happens to it. */
+  private readonly isFaithful: boolean
 
   constructor(context: CallContext, number: number) {
     const { plan } = context.cluster
@@ -40,6 +44,8 @@ export class SimClient {
     this.random = namedRandom(plan.seed, `workload/${number}`)
     this.timeoutUs = [500_000, 2_000_000, 10_000_000][this.random.below(3)]!
     this.endpoint = this.random.below(plan.voterCount)
+    this.isReader = number > 0 && this.random.below(3) === 0
+    this.isFaithful = this.random.below(2) === 0
   }
 
   /** Works until told to stop. */
@@ -47,7 +53,8 @@ export class SimClient {
     const { scheduler, plan } = this.context.cluster
     while (!isStopping()) {
       await new Promise<void>((resolve) => {
-        scheduler.schedule(this.random.below(plan.workload.thinkUsMax), { kind: 'think' }, resolve)
+        const thinkUsMax = this.isReader ? plan.workload.thinkUsMax / 2 : plan.workload.thinkUsMax
+        scheduler.schedule(this.random.below(thinkUsMax), { kind: 'think' }, resolve)
       })
       if (isStopping()) return
       const { request, marker } = this.drawRequest()
@@ -68,8 +75,9 @@ export class SimClient {
       marker: options.marker,
     })
     if (record.outcome.kind === 'ok') this.learn(record)
-    else if (options.node === undefined && this.random.below(4) !== 0)
+    else if (options.node === undefined && !this.isFaithful && this.random.below(4) !== 0) {
       this.endpoint = this.random.below(plan.voterCount)
+    }
     return record
   }
 
@@ -85,7 +93,7 @@ export class SimClient {
   }
 
   private drawRequest(): { readonly request: ClientRequest; readonly marker: string | undefined } {
-    const choice = this.random.below(100)
+    const choice = this.isReader ? 99 : this.random.below(100)
     if (choice < 40) return this.drawPut()
     if (choice < 48) return { request: this.drawDelete(), marker: undefined }
     if (choice < 63) return this.drawTxn()
