@@ -1,0 +1,74 @@
+import { Metadata, status, type ServiceError } from '@grpc/grpc-js'
+import { describe, expect, test } from 'vitest'
+import { callFailureOf, errorOfCancelReason } from '../../../../src/core/client/status-to-error.ts'
+import {
+  errorTable,
+  grpcStatusNumbers,
+  type StoreErrorCode,
+} from '../../../../src/core/errors/error-table.ts'
+
+function failed(code: number, details: string): ServiceError {
+  return Object.assign(new Error(details), { code, details, metadata: new Metadata() })
+}
+
+const endpoint = 'http://a:2379'
+/** Two codes share one text with another, because the protocol does; the first one is found. */
+const codes = (Object.keys(errorTable) as StoreErrorCode[]).filter(
+  (code) => code !== 'unreachable' && code !== 'unrecognized',
+)
+
+describe('callFailureOf', () => {
+  test.each(codes)('%s is found by its text, with the status it travels with', (code) => {
+    const { text, status: name } = errorTable[code]
+    const failure = callFailureOf(failed(grpcStatusNumbers[name], text), endpoint)
+    expect(failure.error.message).toBe(text)
+    expect(failure.error.details).toMatchObject({ endpoint, grpcStatus: name, serverText: text })
+    expect(failure.isTransportFailure).toBe(false)
+  })
+
+  test('a broken connection is the transport, and what was sent may have taken effect', () => {
+    const failure = callFailureOf(failed(status.UNAVAILABLE, 'Connection dropped'), endpoint)
+    expect(failure.error.code).toBe('unreachable')
+    expect(failure).toMatchObject({ isTransportFailure: true, isWithoutEffect: false })
+  })
+
+  test.each([
+    'No connection established. Last error: connect ECONNREFUSED 127.0.0.1:1',
+    'Name resolution failed for target dns:nowhere:2379',
+    'Stream refused by server',
+  ])('after "%s" nothing was sent', (text) => {
+    const failure = callFailureOf(failed(status.UNAVAILABLE, text), endpoint)
+    expect(failure).toMatchObject({ isTransportFailure: true, isWithoutEffect: true })
+  })
+
+  test.each<[StoreErrorCode, boolean]>([
+    ['noLeader', true],
+    ['compacted', true],
+    ['noSpace', true],
+    ['tooManyRequests', true],
+    ['timeout', false],
+    ['timeoutDueToLeaderFail', false],
+    ['leaderChanged', false],
+    ['stopped', false],
+  ])('a write that ends with %s is surely without effect: %s', (code, isWithoutEffect) => {
+    const { text, status: name } = errorTable[code]
+    const failure = callFailureOf(failed(grpcStatusNumbers[name], text), endpoint)
+    expect(failure.isWithoutEffect).toBe(isWithoutEffect)
+  })
+
+  test('a text that the table does not know is kept', () => {
+    const failure = callFailureOf(failed(status.UNKNOWN, 'something of its own'), endpoint)
+    expect(failure.error.code).toBe('unrecognized')
+    expect(failure.error.details['serverText']).toBe('something of its own')
+  })
+})
+
+describe('errorOfCancelReason', () => {
+  test.each<[string, StoreErrorCode]>([
+    ['rpc error: code = PermissionDenied desc = etcdserver: permission denied', 'permissionDenied'],
+    ['etcdserver: mvcc: required revision has been compacted', 'compacted'],
+    ['mvcc: watcher range is empty', 'unrecognized'],
+  ])('%s becomes %s', (reason, code) => {
+    expect(errorOfCancelReason(reason, endpoint).code).toBe(code)
+  })
+})
