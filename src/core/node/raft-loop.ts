@@ -225,21 +225,37 @@ export class RaftLoop {
     return this.isHalted
   }
 
+  /**
+   * What is committed and was durable before this Ready is applied while the disk works on the rest; an entry that comes
+   * with its own commit waits for its sync.
+   */
   private async carryOut(ready: Ready): Promise<void> {
-    const { raft, transport, reads } = this.parts
+    const { raft, reads, proposals } = this.parts
     if (ready.softState !== undefined) this.noteSoftState(ready)
     this.send(ready.messages)
     reads.takeReadStates(ready.readStates)
-    if (this.options.acknowledgesBeforeSync) transport.send(ready.messagesAfterPersist)
-    await this.persist(ready)
-    if (this.stopsHere()) return
-    if (!this.options.acknowledgesBeforeSync) this.send(ready.messagesAfterPersist)
-    const deferred = await this.apply(ready.committedEntries)
+    const durableCount = durableCountOf(ready)
+    // Both are seen to their end, so that a failure of one never leaves the other under way.
+    const [written, applied] = await Promise.allSettled([
+      this.persistAndSend(ready),
+      this.apply(ready.committedEntries.slice(0, durableCount)),
+    ])
+    if (applied.status === 'rejected') throw applied.reason
+    if (written.status === 'rejected') throw written.reason
+    const deferred = applied.value
+    deferred.push(...(await this.apply(ready.committedEntries.slice(durableCount))))
     if (this.stopsHere()) return
     raft.advance()
     // Whoever waits for a membership change may ask for the next one, which Raft takes only from here on.
-    this.parts.proposals.settle(deferred)
+    proposals.settle(deferred)
     this.afterApply()
+  }
+
+  private async persistAndSend(ready: Ready): Promise<void> {
+    if (this.options.acknowledgesBeforeSync) this.send(ready.messagesAfterPersist)
+    await this.persist(ready)
+    if (this.stopsHere() || this.options.acknowledgesBeforeSync) return
+    this.send(ready.messagesAfterPersist)
   }
 
   private noteSoftState(ready: Ready): void {
@@ -296,7 +312,7 @@ export class RaftLoop {
   }
 
   /** Applies in bounded runs. Returns answers that must wait until Raft was advanced. */
-  private async apply(entries: readonly Entry[]): Promise<readonly EntryOutcome[]> {
+  private async apply(entries: readonly Entry[]): Promise<EntryOutcome[]> {
     const { machine, proposals } = this.parts
     const deferred: EntryOutcome[] = []
     for (let start = 0; start < entries.length; start += applyRunEntriesMax) {
@@ -340,4 +356,13 @@ export class RaftLoop {
     this.halt()
     this.options.onFault(error instanceof Error ? error : new Error(String(error)))
   }
+}
+
+/** How many of the committed entries are in the log already, ahead of those that this Ready brings. */
+function durableCountOf(ready: Ready): number {
+  // A snapshot replaces the state that entries would be applied to.
+  if (ready.snapshot !== undefined) return 0
+  const [firstNew] = ready.entries
+  if (firstNew === undefined) return ready.committedEntries.length
+  return ready.committedEntries.filter((entry) => entry.index < firstNew.index).length
 }
