@@ -95,5 +95,16 @@ describe('three nodes over HTTP', () => {
     })
     const hashes = await Promise.all([...nodes.values()].map((node) => node.hashKv(0)))
     expect(new Set(hashes.map(({ hash }) => hash)).size).toBe(1)
+
+    // Somebody who is not a member learns so from those who are.
+    await expect(
+      start({
+        ...configOf('n1'),
+        dataDirectory: join(directory, 'stranger'),
+        initialClusterState: 'existing',
+        initialCluster: new Map([...urls, ['n1', ['http://127.0.0.1:9']]]),
+        initialAdvertisePeerUrls: ['http://127.0.0.1:9'],
+      }),
+    ).rejects.toThrow(/the cluster has no member with peer URLs http:\/\/127.0.0.1:9/)
   })
 })
