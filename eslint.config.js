@@ -67,6 +67,7 @@ export default defineConfig(
       'max-lines': ['error', { max: 250 }],
       'vue/multi-word-component-names': 'off',
       'vue/no-v-html': 'error',
+      'vue/require-default-prop': 'off',
       'vue/max-attributes-per-line': 'off',
       'vue/singleline-html-element-content-newline': 'off',
       'vue/html-self-closing': 'off',

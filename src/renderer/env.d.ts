@@ -5,5 +5,6 @@ declare module '*.vue' {
 
   /** For tools that do not read components; `vue-tsc` knows each one's own type. */
   const component: DefineComponent
+  // eslint-disable-next-line no-restricted-syntax -- a component file exports its component so
   export default component
 }

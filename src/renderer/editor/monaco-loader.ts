@@ -44,6 +44,10 @@ export function applyEditorTheme(
       rule('keyword.json', 'syn-keyword'),
       rule('type', 'syn-key'),
       rule('delimiter', 'syn-punct'),
+      rule('delimiter.bracket.json', 'syn-punct'),
+      rule('delimiter.array.json', 'syn-punct'),
+      rule('delimiter.colon.json', 'syn-punct'),
+      rule('delimiter.comma.json', 'syn-punct'),
       rule('comment', 'syn-comment'),
     ],
     colors: {

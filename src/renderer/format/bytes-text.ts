@@ -116,15 +116,18 @@ export function middleCut(text: string, charsMax: number): string {
 /** Escapes a key for a POSIX shell, for the command line shown beside it. */
 export function shellText(key: Uint8Array): string {
   const text = findText(key)
-  if (text === undefined || text.search(invisible) !== -1) {
-    let out = "$'"
-    for (const byte of key) {
-      const plain = byte >= 0x20 && byte < 0x7f && byte !== 0x27 && byte !== 0x5c
-      out += plain ? String.fromCharCode(byte) : hexEscape(byte)
-    }
-    return `${out}'`
-  }
+  if (text === undefined) return ansiQuoted(key)
+  if (text.search(invisible) !== -1) return ansiQuoted(key)
   return /^[\w@%+=:,./-]+$/u.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+}
+
+function ansiQuoted(key: Uint8Array): string {
+  let out = "$'"
+  for (const byte of key) {
+    const isPlain = byte >= 0x20 && byte < 0x7f && byte !== 0x27 && byte !== 0x5c
+    out += isPlain ? String.fromCharCode(byte) : hexEscape(byte)
+  }
+  return `${out}'`
 }
 
 function findLeadingText(head: Uint8Array, isCut: boolean): string | undefined {

@@ -41,7 +41,7 @@ export const enCluster = {
     txn: 'txn · {n}',
     was: 'was {value}',
     gone: 'no previous value',
-    replayed: 'replayed',
+    timeUnknown: 'time unknown',
     fromNow: 'from now',
     fromRevision: 'from {revision}',
     kindKey: 'key',

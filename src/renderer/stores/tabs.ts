@@ -63,14 +63,8 @@ export const useTabStore = defineStore('tabs', () => {
     }
     lastId++
     const owner = connectionId === undefined ? {} : { connectionId }
-    const tab: Tab = {
-      id: `tab-${String(lastId)}`,
-      view,
-      ...owner,
-      subject,
-      isPreview: false,
-      isDirty: false,
-    }
+    const id = `tab-${String(lastId)}`
+    const tab: Tab = { id, view, ...owner, subject, isPreview: false, isDirty: false }
     tabs.value = [...tabs.value, tab]
     show(tab.id)
     return tab

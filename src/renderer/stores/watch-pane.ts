@@ -20,6 +20,8 @@ export interface PaneWatch {
   readonly range: KeyRange
   /** 0: from now. */
   readonly startRevision: number
+  /** The head when it began: what is not newer happened before. */
+  readonly headRevision: number
   /** Number of its colour token, 1 to 8. */
   readonly colour: number
   readonly changeCount: number
@@ -36,6 +38,8 @@ export type WatchRow =
       readonly op: Operation
       readonly change: WatchChange
       readonly seenAtMs: number
+      /** It happened before the watch began, so nobody here knows when. */
+      readonly isReplayed: boolean
     }
   | {
       readonly kind: 'seam'
@@ -94,7 +98,7 @@ export class WatchPane {
   }
 
   /** Begins another watch. */
-  add(wanted: { keyText: string; range: KeyRange; startRevision: number }): void {
+  add(wanted: Pick<PaneWatch, 'keyText' | 'range' | 'startRevision' | 'headRevision'>): void {
     const id = ++this.lastId
     const colour = colours[(id - 1) % colours.length] ?? 1
     this.watches.value = [
@@ -184,10 +188,14 @@ export class WatchPane {
   private take(watchId: number, items: readonly WatchItem[]): void {
     const seenAtMs = Date.now()
     const rows: WatchRow[] = []
+    const headRevision = this.watches.value.find((one) => one.id === watchId)?.headRevision ?? 0
     let changeCount = 0
+    let liveCount = 0
     for (const item of items) {
       if (item.kind === 'change') {
+        const isReplayed = item.change.revision <= headRevision
         changeCount++
+        if (!isReplayed) liveCount++
         rows.push({
           kind: 'change',
           id: ++this.lastRowId,
@@ -195,6 +203,7 @@ export class WatchPane {
           op: opOf(item.change),
           change: item.change,
           seenAtMs,
+          isReplayed,
         })
         this.completeTo.value = Math.max(this.completeTo.value, item.change.revision)
       } else if (item.kind === 'progress') {
@@ -203,7 +212,7 @@ export class WatchPane {
         rows.push(this.seamRow(watchId, item, seenAtMs))
       }
     }
-    this.count(watchId, changeCount)
+    this.count(watchId, { changeCount, liveCount })
     if (this.isPaused.value) this.hold(rows)
     else this.show(rows)
   }
@@ -222,11 +231,14 @@ export class WatchPane {
     return { kind: 'seam', id: ++this.lastRowId, watchId, seam, seenAtMs, ...silent }
   }
 
-  private count(watchId: number, changeCount: number): void {
+  private count(
+    watchId: number,
+    { changeCount, liveCount }: { readonly changeCount: number; readonly liveCount: number },
+  ): void {
     if (changeCount === 0) return
     this.total.value += changeCount
-    this.countOfSecond += changeCount
-    this.barCounts.set(watchId, (this.barCounts.get(watchId) ?? 0) + changeCount)
+    this.countOfSecond += liveCount
+    if (liveCount > 0) this.barCounts.set(watchId, (this.barCounts.get(watchId) ?? 0) + liveCount)
     const watch = this.watches.value.find((one) => one.id === watchId)
     if (watch !== undefined) this.update(watchId, { changeCount: watch.changeCount + changeCount })
   }

@@ -25,13 +25,9 @@ const keysMax = 20
 
 /** Finds what the palette offers for a text: commands, keys that this window has seen, and the key that was typed. */
 export function usePaletteEntries(): {
-  readonly entries: (
-    this: void,
-    text: string,
-    mode: 'all' | 'commands' | 'keys',
-  ) => readonly PaletteEntry[]
+  readonly entries: (text: string, mode: 'all' | 'commands' | 'keys') => readonly PaletteEntry[]
 } {
-  const { t, te } = useI18n()
+  const { t, ...texts } = useI18n()
   const commands = useCommandStore()
   const connections = useConnectionStore()
   const keys = useKeyStore()
@@ -39,7 +35,7 @@ export function usePaletteEntries(): {
 
   function ofCommands(): PaletteEntry[] {
     return commands.all
-      .filter((command) => te(`commands.${command.id}`) && command.id !== 'view.palette')
+      .filter((command) => texts.te(`commands.${command.id}`) && command.id !== 'view.palette')
       .map((command) => {
         const obstacle = command.findObstacle?.()
         const shortcut = command.shortcuts[0]

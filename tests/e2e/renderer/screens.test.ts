@@ -1,0 +1,332 @@
+/** The screens on the fake bridge: what a person does with mouse and keyboard, and what the window shows then. */
+
+import { AxeBuilder } from '@axe-core/playwright'
+import type { Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { FakeWorld } from '../../helpers/fake-bridge.ts'
+import { openPageWindow } from './open-page.ts'
+import type { PageWindow } from './open-page.ts'
+
+/** What functions that run in the page see of it. */
+declare const fakeWorld: FakeWorld
+
+let window: PageWindow
+
+beforeAll(async () => {
+  window = await openPageWindow()
+}, 180_000)
+
+afterEach(() => {
+  expect(window.errors).toEqual([])
+})
+
+afterAll(async () => {
+  await window.close()
+})
+
+async function openFlags(query = 'quiet&keys=2000'): Promise<Page> {
+  const page = await window.open(query)
+  await page.getByTestId('prefix').fill('/app/checkout/flags/')
+  await page.getByText('All 10 rows loaded').waitFor()
+  return page
+}
+
+async function openFlag(name: string): Promise<Page> {
+  const page = await openFlags()
+  await page.getByRole('row', { name }).click()
+  await page.getByTestId('fact-mod').waitFor()
+  return page
+}
+
+/** Text of the editor: its lines as they stand on the screen. */
+async function editorText(page: Page): Promise<string> {
+  await page.locator('.monaco-editor .view-line').first().waitFor()
+  return (await page.locator('.monaco-editor .view-lines').innerText()).replaceAll('\u00a0', ' ')
+}
+
+describe('keys', () => {
+  test('a hundred thousand keys open within a second and the list shows no blank rows', async () => {
+    const page = await window.open('quiet&keys=100000')
+    await page.getByText('All 100,449 rows loaded').waitFor({ timeout: 60_000 })
+    const blanks = await page.getByRole('grid', { name: 'Keys' }).evaluate(async (list) => {
+      const frame = (): Promise<number> => new Promise((done) => requestAnimationFrame(done))
+      let blank = 0
+      for (let step = 0; step < 40; step++) {
+        list.scrollTop = step % 4 === 3 ? Math.random() * list.scrollHeight : list.scrollTop + 900
+        await frame()
+        await frame()
+        const { left, top, height } = list.getBoundingClientRect()
+        for (const part of [0.1, 0.5, 0.9]) {
+          const row = document
+            .elementFromPoint(left + 40, top + height * part)
+            ?.closest('[role=row]')
+          if (row?.textContent.includes('/') !== true) blank++
+        }
+      }
+      return blank
+    })
+    expect(blanks).toBe(0)
+  })
+
+  test('a prefix narrows the list and the folders open it too', async () => {
+    const page = await openFlags()
+    expect(await page.getByTestId('key-count').innerText()).toBe('10 keys')
+    await page.getByRole('treeitem', { name: '/locks' }).click()
+    await page.getByText('All 1 row loaded').waitFor()
+    expect(await page.getByTestId('prefix').inputValue()).toBe('/locks/')
+  })
+
+  test('an opened key shows its value, its facts and both of its generations', async () => {
+    const page = await openFlag('express-pay')
+    expect(await editorText(page)).toContain('"percent": 33')
+    expect(await page.getByTestId('fact-version').innerText()).toBe('14')
+    expect(await page.getByTestId('history-summary').innerText()).toBe(
+      '23 readable versions, 2 generations',
+    )
+    expect(
+      await page.getByLabel('History of this key').getByText('deleted · 9 readable').count(),
+    ).toBe(1)
+  })
+
+  test('an older revision is read as it was, on the paper of the past, and writing is off', async () => {
+    const page = await openFlag('express-pay')
+    await page.getByRole('tab', { name: 'Revisions' }).click()
+    await page.getByLabel('Revisions').getByRole('row').nth(3).click()
+    await page.getByRole('tab', { name: 'Value' }).click()
+    await page.getByText('Writing is off').waitFor()
+    expect(await editorText(page)).toContain('"percent": 30')
+    expect(await page.getByTestId('fact-version').innerText()).toBe('11')
+    expect(await page.getByRole('button', { name: 'Edit', exact: true }).isDisabled()).toBe(true)
+    await page.getByRole('button', { name: 'Back to head' }).click()
+    expect(await page.getByText('Writing is off').count()).toBe(0)
+  })
+
+  test('a key is made, changed by keyboard alone, deleted after a question and put back', async () => {
+    const page = await openFlags()
+    await page.keyboard.press('Control+n')
+    await page.getByRole('textbox', { name: 'Key', exact: true }).fill('/app/checkout/flags/zz-new')
+    await page.getByRole('textbox', { name: 'Value' }).fill('first')
+    await page.keyboard.press('Control+s')
+    await page.getByRole('row', { name: 'zz-new' }).waitFor()
+    expect(await editorText(page)).toBe('first')
+    await page.keyboard.press('Control+e')
+    await page.getByText('Unchanged').waitFor()
+    await page.keyboard.type('more than ')
+    await page.getByText('Not saved', { exact: true }).waitFor()
+    await page.keyboard.press('Control+s')
+    await page.getByText('Saved /app/checkout/flags/zz-new at').waitFor()
+    expect(await page.getByTestId('fact-version').innerText()).toBe('2')
+    expect(await editorText(page)).toBe('more than first')
+    await page.getByRole('button', { name: 'Delete…' }).click()
+    const dialog = page.getByRole('alertdialog')
+    expect(await dialog.getAttribute('aria-label')).toBe('Delete /app/checkout/flags/zz-new')
+    await dialog.getByRole('button', { name: 'Delete key' }).click()
+    await page.getByRole('button', { name: 'Undo' }).click()
+    await page.getByText('Put back, value and lease restored').waitFor()
+    expect(await page.getByTestId('fact-version').innerText()).toBe('1')
+  })
+
+  test('a value that somebody else wrote meanwhile is not written over', async () => {
+    const page = await openFlag('gift-cards')
+    await page.getByRole('button', { name: 'Edit', exact: true }).click()
+    await page.getByText('Unchanged').waitFor()
+    await page.keyboard.type('mine')
+    await page.evaluate(() => {
+      const encoder = new TextEncoder()
+      fakeWorld.store.put(
+        encoder.encode('/app/checkout/flags/gift-cards'),
+        encoder.encode('theirs'),
+      )
+    })
+    await page.keyboard.press('Control+s')
+    await page.getByText('Somebody else wrote this key').waitFor()
+    const stored = await page.evaluate(() => {
+      const pair = fakeWorld.store.find(new TextEncoder().encode('/app/checkout/flags/gift-cards'))
+      return new TextDecoder().decode(pair?.value)
+    })
+    expect(stored).toBe('theirs')
+    await page.getByRole('button', { name: 'Take theirs' }).click()
+    expect(await editorText(page)).toBe('theirs')
+  })
+
+  test('a change from outside appears in the list by itself', async () => {
+    const page = await openFlags()
+    await page.evaluate(() => {
+      const encoder = new TextEncoder()
+      fakeWorld.store.put(encoder.encode('/app/checkout/flags/aa-outside'), encoder.encode('hello'))
+    })
+    await page.getByRole('row', { name: /aa-outside.*hello/u }).waitFor()
+    expect(await page.getByTestId('key-count').innerText()).toBe('11 keys')
+  })
+
+  test('a binary value is shown as bytes and cannot be edited as text', async () => {
+    const page = await window.open('quiet&keys=100')
+    await page.getByTestId('prefix').fill('/app/checkout/binary')
+    await page.getByRole('row', { name: 'binary-blob' }).click()
+    await page.getByText('Not text: the bytes are shown as they are').waitFor()
+    await page.getByText('00 25 4a 6f 94 b9 de 03').last().waitFor()
+    expect(await page.getByRole('button', { name: 'Edit', exact: true }).isDisabled()).toBe(true)
+  })
+
+  test('a value of a mebibyte opens while the window keeps answering', async () => {
+    const page = await window.open('quiet&keys=100')
+    await page.getByTestId('prefix').fill('/app/checkout/large')
+    await page.getByRole('row', { name: 'large.json' }).click()
+    await page.locator('.monaco-editor .view-line').first().waitFor({ timeout: 30_000 })
+    expect(await editorText(page)).toContain('"name": "item 0"')
+    expect(await page.getByTestId('fact-size').innerText()).toBe('1.00 MiB')
+  })
+})
+
+describe('the cluster', () => {
+  test('killing the leader shows the election and the new leader, and keys go on', async () => {
+    const page = await openFlags()
+    expect(await page.getByTestId('status-leader').innerText()).toBe('node2')
+    await page
+      .getByRole('navigation', { name: 'Views' })
+      .getByRole('button', { name: 'Playground' })
+      .click()
+    await page.getByRole('button', { name: 'Kill leader' }).click()
+    await page.locator('[data-node=node2]').getByText('killed').waitFor()
+    await page.getByTestId('status-leader').getByText('node3').waitFor()
+    expect(await page.getByTestId('status-term').innerText()).toBe('term 3')
+    await page.getByRole('button', { name: 'Members', exact: true }).click()
+    await page.locator('[data-member=node2]').getByText('not answering').waitFor()
+    await page.getByRole('button', { name: 'Keys', exact: true }).click()
+    await page.getByRole('row', { name: 'apple-pay' }).click()
+    await page.getByTestId('fact-mod').waitFor()
+  })
+
+  test('a stopped node starts again by its button', async () => {
+    const page = await window.open('quiet&keys=100')
+    await page.getByRole('button', { name: 'Playground', exact: true }).click()
+    await page.getByRole('button', { name: 'Stop node1' }).click()
+    await page.locator('[data-node=node1]').getByText('stopped').waitFor()
+    await page.getByRole('button', { name: 'Start node1' }).click()
+    await page.locator('[data-node=node1]').getByText('running').waitFor()
+  })
+
+  test('without a majority the window says so instead of showing nothing', async () => {
+    const page = await openFlags()
+    await page.evaluate(() => {
+      fakeWorld.cluster.end('node1', 'killed')
+      fakeWorld.cluster.end('node2', 'killed')
+    })
+    await page.getByRole('status', { name: 'Status' }).getByText('No quorum').waitFor()
+    expect(await page.getByRole('row', { name: 'apple-pay' }).count()).toBe(1)
+  })
+})
+
+describe('watch', () => {
+  test('several watches deliver into one list, and it pauses, goes on and empties', async () => {
+    const page = await window.open('quiet&keys=100')
+    await page.getByRole('button', { name: 'Watch', exact: true }).click()
+    for (const prefix of ['/app/', '/locks/']) {
+      await page.getByRole('button', { name: 'New watch' }).first().click()
+      await page.getByRole('textbox', { name: 'Key or prefix' }).fill(prefix)
+      await page.getByRole('dialog').getByRole('button', { name: 'Watch', exact: true }).click()
+    }
+    const put = (key: string, value: string): Promise<void> =>
+      page.evaluate(
+        (pair) => {
+          const encoder = new TextEncoder()
+          fakeWorld.store.put(encoder.encode(pair.key), encoder.encode(pair.value))
+        },
+        { key, value },
+      )
+    await put('/app/one', 'eins')
+    await put('/locks/two', 'zwei')
+    const events = page.getByTestId('watch-event')
+    await events.nth(1).waitFor()
+    expect(await events.nth(0).innerText()).toContain('/locks/two')
+    expect(await events.nth(1).innerText()).toContain('create')
+    await page
+      .getByRole('button', { name: /^Pause/u })
+      .last()
+      .click()
+    await put('/app/one', 'drei')
+    await page.getByTestId('watch-total').getByText('3').waitFor()
+    expect(await events.count()).toBe(2)
+    await page
+      .getByRole('button', { name: /^Go on/u })
+      .last()
+      .click()
+    await events.nth(2).waitFor()
+    await page.getByRole('button', { name: 'Clear' }).click()
+    await page.getByText('Waiting for changes').waitFor()
+  })
+
+  test('a watch from a compacted revision shows what was lost, then the rest', async () => {
+    const page = await window.open('quiet&keys=100')
+    await page.evaluate(() => {
+      fakeWorld.store.compactedRevision = fakeWorld.store.revision - 5
+    })
+    await page.getByRole('button', { name: 'Watch', exact: true }).click()
+    await page.getByRole('button', { name: 'New watch' }).first().click()
+    await page.getByRole('radio', { name: 'From revision' }).click()
+    await page.getByRole('textbox', { name: 'Revision' }).fill('2')
+    await page.getByRole('dialog').getByRole('button', { name: 'Watch', exact: true }).click()
+    await page.getByTestId('watch-seam').getByText('Lost to compaction').waitFor()
+    expect(await page.getByTestId('watch-event').count()).toBe(5)
+    expect(await page.getByText('time unknown').count()).toBe(5)
+  })
+})
+
+describe('the shell', () => {
+  test('the palette finds commands and keys by keyboard', async () => {
+    const page = await openFlags()
+    await page.keyboard.press('Control+Shift+P')
+    await page.keyboard.type('high contrast')
+    await page.keyboard.press('Enter')
+    await page.locator('html[data-theme=contrast]').waitFor()
+    await page.keyboard.press('Control+k')
+    await page.keyboard.type('invoice')
+    await page.keyboard.press('Enter')
+    await page.getByTestId('detail-key').getByText('invoice-b2b').waitFor()
+  })
+
+  test('tabs open, cycle and close by keyboard', async () => {
+    const page = await openFlags()
+    await page.keyboard.press('Control+t')
+    expect(await page.getByRole('tab', { selected: true, name: 'Keys' }).count()).toBe(1)
+    await page.keyboard.press('Control+1')
+    await page.getByRole('tab', { selected: true, name: '…/flags/' }).waitFor()
+    await page.keyboard.press('Control+w')
+    expect(await page.getByRole('tab', { name: '…/flags/' }).count()).toBe(0)
+  })
+
+  test('without a connection the window offers to connect, and refuses what is no endpoint', async () => {
+    const page = await window.open('empty&quiet&keys=10')
+    await page.getByText('No connections yet').waitFor()
+    await page.getByRole('textbox', { name: 'Endpoints' }).fill('not an endpoint')
+    await page.getByRole('button', { name: 'Connect', exact: true }).click()
+    await page.getByText('Not an endpoint: not').waitFor()
+    await page.getByRole('textbox', { name: 'Endpoints' }).fill('http://10.0.0.1:2379')
+    await page.getByRole('button', { name: 'Connect', exact: true }).click()
+    await page.getByRole('row').first().waitFor()
+  })
+
+  test.each(['light', 'dark', 'contrast'])(
+    'nothing on the main screens fails axe in the %s theme',
+    async (theme) => {
+      const page = await openFlags(`quiet&keys=100&theme=${theme}`)
+      await page.getByRole('row', { name: 'express-pay' }).click()
+      await page.locator('.monaco-editor .view-line').first().waitFor()
+      for (const view of ['Keys', 'Members', 'Playground', 'Connections']) {
+        await page
+          .getByRole('navigation', { name: 'Views' })
+          .getByRole('button', { name: view, exact: true })
+          .click()
+        await page.waitForTimeout(300)
+        const { violations } = await new AxeBuilder({ page })
+          .setLegacyMode()
+          .exclude('.monaco-editor')
+          .analyze()
+        const found = violations.flatMap((one) =>
+          one.nodes.map((node) => `${view}: ${one.id}: ${node.target.join(' ')}`),
+        )
+        expect(found).toEqual([])
+      }
+    },
+  )
+})
