@@ -11,19 +11,23 @@ import { seededRandom } from '../../src/core/base/random.ts'
 import { systemClock } from '../../src/core/io/system-clock.ts'
 
 let folder = ''
-let program = ''
 
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'quorate-crash-'))
-  program = join(folder, 'writer.cjs')
+/** A helper program as one file that plain Node runs. */
+function build(name: string): string {
+  const outfile = join(folder, `${name}.cjs`)
   buildSync({
-    entryPoints: [resolve('tests/helpers/backend-writer.ts')],
-    outfile: program,
+    entryPoints: [resolve(`tests/helpers/${name}.ts`)],
+    outfile,
     bundle: true,
     platform: 'node',
     format: 'cjs',
     external: ['lmdb'],
   })
+  return outfile
+}
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'quorate-crash-'))
 })
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
@@ -35,6 +39,7 @@ async function writeUntilKilled(
   firstNumber: number,
   durationMs: number,
 ): Promise<number> {
+  const program = build('backend-writer')
   const writer = spawn(process.execPath, [program, directory, String(firstNumber)], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, NODE_PATH: resolve('node_modules') },
@@ -82,4 +87,24 @@ test('a killed writer leaves a prefix of whole batches, none of those that were 
     await backend.close()
   }
   expect(lastNumber).toBeGreaterThan(500)
+})
+
+test('a full disk is told to the listener and to everyone who waits, and what was durable stays', async () => {
+  const directory = join(folder, 'full')
+  const program = build('backend-filler')
+  const command = `ulimit -f 8000; exec "${process.execPath}" "${program}" "${directory}"`
+  const env = { ...process.env, NODE_PATH: resolve('node_modules') }
+  const filler = spawn('bash', ['-c', command], { stdio: ['ignore', 'pipe', 'ignore'], env })
+  let output = ''
+  filler.stdout.setEncoding('utf8').on('data', (text: string) => (output += text))
+  await once(filler, 'close')
+  const lines = output.trim().split('\n')
+  expect(lines[0]).toMatch(/^fault the database could not be written: ./)
+  expect(lines[1]).toMatch(/^flush StorageFault: the database could not be written: ./)
+  const durable = Number(/^durable (\d+)$/.exec(lines[2] ?? '')?.[1])
+  expect(durable).toBeGreaterThan(0)
+  const backend = await new LmdbBackendFactory({ clock: systemClock }).open(directory)
+  expect(readUint64(backend.get('meta', encodeUint64(1))!, 0)).toBe(durable)
+  expect([...backend.scan('key', {})].length).toBe(durable)
+  await backend.close()
 })

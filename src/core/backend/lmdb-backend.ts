@@ -166,7 +166,8 @@ export class LmdbBackend implements Backend {
     this.isClosed = true
     this.gatherTimer?.cancel()
     for (const view of this.openViews) view.close()
-    await this.root.close()
+    // After a failed write LMDB's own closing waits for that write for ever; the process is about to end anyway.
+    if (this.fault === undefined) await this.root.close()
   }
 
   private bucket(name: BucketName): Bucket {
@@ -208,12 +209,12 @@ export class LmdbBackend implements Backend {
         this.onDurable(layers, committedCount)
       },
       (error: unknown) => {
-        this.onWriteFailed(error)
+        void this.onWriteFailed(error)
       },
     )
   }
 
-  /** One transaction with these layers, oldest first, committed and synced. */
+  /** One transaction with these layers, oldest first, committed and synced: a failed sync rejects as a failed commit does. */
   private async write(layers: readonly OverlayLayer[]): Promise<void> {
     const isCommitted = await this.root.batch(() => {
       for (const layer of layers.toReversed()) {
@@ -244,8 +245,8 @@ export class LmdbBackend implements Backend {
     else this.scheduleWrite()
   }
 
-  private onWriteFailed(cause: unknown): void {
-    this.isWriting = false
+  private async onWriteFailed(error: unknown): Promise<void> {
+    const cause = await causeOfFailedCommit(error, this.clock)
     const reason = cause instanceof Error ? cause.message : String(cause)
     this.fault = new StorageFault(`the database could not be written: ${reason}`, {
       path: this.path,
@@ -355,6 +356,8 @@ function openRoot(directory: string): Root {
       noSubdir: false,
       maxDbs: databaseCountMax,
       mapSize: mapSizeBytes,
+      // Batches are made here. LMDB's own would add a promise that nobody can catch the failure of.
+      eventTurnBatching: false,
     })
   } catch (cause) {
     throw new StorageFault('the database cannot be opened', { path: directory, cause })
@@ -389,6 +392,20 @@ const smallestKey = Uint8Array.of(0)
 
 function nonEmpty(bound: Uint8Array): Uint8Array {
   return bound.length === 0 ? smallestKey : bound
+}
+
+/** A failed commit carries a second promise with what went wrong, which nobody else would catch. */
+async function causeOfFailedCommit(error: unknown, clock: Clock): Promise<unknown> {
+  if (!(error instanceof Error) || !('commitError' in error)) return error
+  const { commitError } = error
+  if (!(commitError instanceof Promise)) return error
+  // It is rejected in the same turn, or never.
+  const nothingMore = new Promise((resolve) => {
+    clock.nextTurn(() => {
+      resolve(error)
+    })
+  })
+  return Promise.race([commitError.catch((cause: unknown) => cause), nothingMore])
 }
 
 /** LMDB keeps two copies of its root record, one page each. */
