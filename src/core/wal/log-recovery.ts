@@ -10,7 +10,7 @@ import type { ConfState, Entry, HardState, LogIndex } from '../raft/message.ts'
 import type { WalMetadata, WalPosition, WalSnapshotMarker } from './log-contents.ts'
 import { type LogRecord, recordKinds } from './record.ts'
 import { type LogEnd, readLog } from './record-decoder.ts'
-import { repairTail } from './repair.ts'
+import { brokenPathOf, repairTail } from './repair.ts'
 import { listSegments, newestRun, type Segment, segmentsFrom } from './segment.ts'
 
 /** All that a log says, and where writing goes on. */
@@ -27,6 +27,8 @@ export interface RecoveredLog {
   readonly snapshotMarkers: readonly WalSnapshotMarker[]
   /** Index of the last entry or snapshot written. */
   readonly lastIndex: LogIndex
+  /** Whether the last segment was cut, now or at an earlier start: what was cut stands beside it. */
+  readonly isTailRepaired: boolean
 }
 
 export interface RecoveryOptions {
@@ -60,7 +62,8 @@ export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog
     logger.warn('cutting off the torn end of the write-ahead log', cut)
     await repairTail(fileSystem, { path, offsetBytes: end.offsetBytes })
   }
-  return recovered
+  const isTailRepaired = (await fileSystem.findSize(brokenPathOf(path))) !== undefined
+  return { ...recovered, isTailRepaired }
 }
 
 /**
@@ -125,7 +128,11 @@ class ContentsCollector {
     }
   }
 
-  finish(log: { readonly segments: readonly Segment[]; end: LogEnd; path: string }): RecoveredLog {
+  finish(log: {
+    readonly segments: readonly Segment[]
+    end: LogEnd
+    path: string
+  }): Omit<RecoveredLog, 'isTailRepaired'> {
     const { path } = log
     if (this.metadataBytes === undefined) {
       throw new StorageFault(`the write-ahead log names no owner in ${path}`, { path })

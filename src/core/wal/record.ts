@@ -19,7 +19,7 @@
  * bytes and 4 of padding, kind 4 (checksum), value 0.
  *
  * What is not here: when to write and what a save means is `write-ahead-log.ts`; telling a torn write from damage is
- * `record-decoder.ts`.
+ * `torn-tail.ts`.
  */
 
 /** Record kinds by their numbers on disk. */

@@ -35,6 +35,8 @@ export interface WalContents {
   readonly entries: readonly Entry[]
   /** Every snapshot record met from the snapshot asked for on, oldest first. */
   readonly snapshotMarkers: readonly WalSnapshotMarker[]
+  /** Whether a torn tail of the last segment was cut off, now or at an earlier start. */
+  readonly isTailRepaired: boolean
 }
 
 const defaultSegmentSizeBytes = 64_000_000
@@ -184,10 +186,11 @@ export class WriteAheadLog {
       const encoder = new RecordEncoder(recovered.end.checksum)
       const tail = await openTail({ fileSystem, directory }, recovered, options)
       const { metadata, hardState, entries, snapshotMarkers, lastIndex } = recovered
+      const { isTailRepaired } = recovered
       const state = { metadata, segments: all, tail, encoder, hardState, lastIndex }
       const log = new WriteAheadLog({ fileSystem, directory }, state, options)
       if (!recovered.hasTailHeader) await log.beginTail(recovered.checksumBeforeTail)
-      return { log, metadata, hardState, entries, snapshotMarkers }
+      return { log, metadata, hardState, entries, snapshotMarkers, isTailRepaired }
     } catch (error) {
       throw toFault(error, `the write-ahead log in ${directory} cannot be opened`, directory)
     }

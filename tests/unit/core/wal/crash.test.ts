@@ -66,7 +66,7 @@ class CrashRun {
     const scheduler = new SimScheduler()
     const process = new SimProcess('member', 1)
     let effectsLeft = isLast ? Number.POSITIVE_INFINITY : this.random.below(120)
-    let hasEnded = false
+    const life = { hasEnded: false, failure: undefined as unknown }
     const fileSystem = new SimFileSystem({
       disk: this.disk,
       scheduler,
@@ -80,21 +80,20 @@ class CrashRun {
         },
         kill: () => {
           process.isAlive = false
-          hasEnded = true
+          life.hasEnded = true
         },
       },
     })
-    let failure: unknown
-    const work = this.work(fileSystem, isLast).then(
-      () => (hasEnded = true),
+    // The work of a life that was cut off stays unfinished for ever.
+    void this.work(fileSystem, isLast).then(
+      () => (life.hasEnded = true),
       (error: unknown) => {
-        failure = error
-        hasEnded = true
+        life.failure = error
+        life.hasEnded = true
       },
     )
-    while (!hasEnded) await scheduler.runUntil(scheduler.nowUs + 100_000)
-    if (process.isAlive) await work
-    if (failure !== undefined) throw failure as Error
+    while (!life.hasEnded) await scheduler.runUntil(scheduler.nowUs + 100_000)
+    if (life.failure !== undefined) throw life.failure as Error
     process.isAlive = false
     this.crashCount++
     this.disk.crash(this.rules, this.random)
