@@ -112,6 +112,9 @@ export interface TxnResult {
   readonly results: readonly TxnOperationResult[]
 }
 
+/** A key that is made and deleted between every two steps of ours is somebody's game, not a value to be set. */
+const putRoundsMax = 5
+
 const methods = {
   range: bindMethod(KVDefinition, KVDefinition.methods.range),
   deleteRange: bindMethod(KVDefinition, KVDefinition.methods.deleteRange),
@@ -174,14 +177,29 @@ export class KvClient {
    * @throws StoreError  what the cluster refuses; with `isOutcomeUnknown` in the details when the answer was lost
    */
   async put(key: Uint8Array, value: Uint8Array, options: PutOptions = {}): Promise<PutResult> {
-    if (options.lease !== undefined) return this.putWithLease(key, value, options.lease)
-    // Keeping the lease fails for a key that does not exist, so the server decides between two puts in one step.
-    const result = await this.txn({
-      compares: [{ key, relation: 'greater', operand: { kind: 'version', version: 0 } }],
-      thenOperations: [{ kind: 'put', key, value, needsPrevious: true }],
-      elseOperations: [{ kind: 'put', key, value, lease: 0n, needsPrevious: true }],
-    })
-    return putResultOf(result)
+    const { lease } = options
+    const put = { kind: 'put', key, value, needsPrevious: true } as const
+    if (lease !== undefined) {
+      const thenOperations = [{ ...put, lease }]
+      return putResultOf(await this.txn({ compares: [], thenOperations, elseOperations: [] }))
+    }
+    // Keeping the lease is refused for a key that does not exist. Which of the two puts is right is decided by the server
+    // in the step that writes; both in one transaction would send the value twice, beyond the limit of a large one.
+    for (let round = 0; round < putRoundsMax; round++) {
+      const kept = await this.txn({
+        compares: [{ key, relation: 'greater', operand: { kind: 'version', version: 0 } }],
+        thenOperations: [put],
+        elseOperations: [],
+      })
+      if (kept.hasSucceeded) return putResultOf(kept)
+      const created = await this.txn({
+        compares: [{ key, relation: 'equal', operand: { kind: 'version', version: 0 } }],
+        thenOperations: [{ ...put, lease: 0n }],
+        elseOperations: [],
+      })
+      if (created.hasSucceeded) return putResultOf(created)
+    }
+    throw new StoreError('tooManyRequests', { serverText: 'the key comes and goes too fast' })
   }
 
   async deleteRange(interval: KeyInterval): Promise<DeleteResult> {
@@ -214,20 +232,6 @@ export class KvClient {
       hasSucceeded: response.succeeded,
       results: response.responses.map(operationResultOf),
     }
-  }
-
-  private async putWithLease(
-    key: Uint8Array,
-    value: Uint8Array,
-    lease: bigint,
-  ): Promise<PutResult> {
-    return putResultOf(
-      await this.txn({
-        compares: [],
-        thenOperations: [{ kind: 'put', key, value, lease, needsPrevious: true }],
-        elseOperations: [],
-      }),
-    )
   }
 }
 

@@ -101,6 +101,29 @@ describe.runIf(isRealEtcdInstalled())('Client on one real etcd', () => {
     expect(text(pair?.value ?? new Uint8Array())).toBe('two')
   })
 
+  test('a value near the limit of a request is put, over an old one and anew', async () => {
+    const client = connect(cluster.clientUrls)
+    const large = new Uint8Array(1_400_000).fill(7)
+    const created = await client.kv.put(bytes('/large'), large)
+    const again = await client.kv.put(bytes('/large'), large)
+    expect(created.previous).toBeUndefined()
+    expect(again.previous?.value.length).toBe(large.length)
+  })
+
+  test('a put keeps the lease that the key has', async () => {
+    const client = connect(cluster.clientUrls)
+    const grant = await fetch(`${client.pool.active().url}/v3/lease/grant`, {
+      method: 'POST',
+      body: JSON.stringify({ TTL: '600' }),
+    })
+    const lease = BigInt(((await grant.json()) as { ID: string }).ID)
+    await client.kv.put(bytes('/leased'), bytes('1'), { lease })
+    await client.kv.put(bytes('/leased'), bytes('2'))
+    expect((await client.kv.get(bytes('/leased'))).pair?.lease).toBe(lease)
+    await client.kv.put(bytes('/leased'), bytes('3'), { lease: 0n })
+    expect((await client.kv.get(bytes('/leased'))).pair?.lease).toBe(0n)
+  })
+
   test('a page knows whether more follows and how many there are', async () => {
     const client = connect(cluster.clientUrls)
     for (let number = 0; number < 5; number++) {
