@@ -15,7 +15,6 @@ import { copyBytes, emptyBytes, equalBytes } from '../base/bytes.ts'
 import { nodeId } from '../base/ids.ts'
 import { ByteReader, MalformedMessage } from '../proto/byte-reader.ts'
 import type { ByteWriter } from '../proto/byte-writer.ts'
-import { varintSize } from '../proto/byte-writer.ts'
 import {
   entrySize,
   readEntry,
@@ -94,14 +93,6 @@ export function writeMessage(writer: ByteWriter, message: Message): void {
 function writeNumber(writer: ByteWriter, tag: number, value: number): void {
   writer.byte(tag)
   writer.varint(value)
-}
-
-/** Bytes of a message about as large as this one; for limits, not for lengths on the wire. */
-export function approximateSize(message: Message): number {
-  if (message.kind !== 'append' && message.kind !== 'propose') return 64
-  let size = 64
-  for (const entry of message.entries) size += entry.data.length + 8 + varintSize(entry.index)
-  return size
 }
 
 /** A decoded message, or the sign of life that streams carry. */

@@ -269,7 +269,7 @@ export class WriteAheadLog {
     }
   }
 
-  /** Size of everything in this log on disk is a multiple of segments; for status screens. */
+  /** Segments on disk, the one being written included. */
   get segmentCount(): number {
     return this.segments.length
   }

@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest'
 import { hexOf } from '../../../../src/core/base/bytes.ts'
 import { nodeId } from '../../../../src/core/base/ids.ts'
 import {
-  approximateSize,
   type DecodedMessage,
   isTravelling,
   readMessage,
@@ -221,16 +220,6 @@ describe('message codec', () => {
         }
       }),
       { numRuns: 1_000 },
-    )
-  })
-
-  test('the size of what carries entries is about that of the wire', () => {
-    fc.assert(
-      fc.property(appends, (message) => {
-        expect(approximateSize(message)).toBeGreaterThan(
-          message.entries.reduce((sum, each) => sum + each.data.length, 0),
-        )
-      }),
     )
   })
 })
