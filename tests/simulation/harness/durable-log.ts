@@ -184,8 +184,14 @@ export class DurableLog {
     const fields = parseFields(data)
     const index = fields.numbers.get(1) ?? 0
     if (index < this.snapshotIndex) return
+    const term = fields.numbers.get(2) ?? 0
+    // A snapshot of another history replaces the whole log; one that the log agrees with leaves it as it is.
+    if (this.termAt(index) !== term) {
+      this.entries = new Map()
+      this.lastIndex = 0
+    }
     this.snapshotIndex = index
-    this.snapshotTerm = fields.numbers.get(2) ?? 0
+    this.snapshotTerm = term
     this.lastIndex = Math.max(this.lastIndex, index)
   }
 }

@@ -169,7 +169,7 @@ export function drawPlan(seed: number, overrides: PlanOverrides = {}): RunPlan {
   const workload = drawWorkload(random)
   // Busy clients work for a shorter time: a run is a second of real time, whatever was drawn.
   const operationUs = (workload.thinkUsMax / 2 + 10_000) / workload.clientCount
-  const durationUs = Math.round(Math.min(3_000_000 + random.below(12_000_000), 1_000 * operationUs))
+  const durationUs = Math.round(Math.min(3_000_000 + random.below(12_000_000), 700 * operationUs))
   const has = (kind: FaultKind): boolean => kinds.includes(kind)
   return {
     seed,

@@ -90,15 +90,20 @@ export class StoreModel {
     if (request.range !== undefined) return this.range(request.range)
     this.isWriting = true
     this.hasChanged = false
-    try {
-      if (request.put !== undefined) return this.put(request.put)
-      if (request.deleteRange !== undefined) return this.deleteRange(request.deleteRange)
-      if (request.txn !== undefined) return this.finishTxn(this.txn(request.txn))
-      return undefined
-    } finally {
-      if (this.hasChanged) this.revision += 1
-      this.isWriting = false
-    }
+    const answer = this.write(request)
+    this.endWrite()
+    return answer
+  }
+
+  private write(request: InternalRaftRequest): PlainAnswer | undefined {
+    if (request.put !== undefined) return this.put(request.put)
+    if (request.deleteRange !== undefined) return this.deleteRange(request.deleteRange)
+    return request.txn === undefined ? undefined : this.txn(request.txn)
+  }
+
+  private endWrite(): void {
+    if (this.hasChanged) this.revision += 1
+    this.isWriting = false
   }
 
   /** A range at any revision, whatever was compacted; `currentRevision` stands for 0. */
@@ -195,10 +200,6 @@ export class StoreModel {
       this.operate(operation),
     )
     return { kind: 'txn', revision: this.readRevision, hasSucceeded, answers }
-  }
-
-  private finishTxn(answer: PlainAnswer & { kind: 'txn' }): PlainAnswer {
-    return { ...answer, revision: this.readRevision }
   }
 
   private operate(operation: RequestOp): PlainAnswer {
