@@ -11,6 +11,9 @@ const encoder = new TextEncoder()
 /** C0 and C1 controls, bidirectional controls, zero-width characters and the byte order mark: what must not hide. */
 const invisible = /[\p{Cc}\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu
 
+/** A backslash in front of what would make it an escape, or of what becomes one. */
+const misleadingBackslash = /\\(?=[xu\\\p{Cc}\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff])/gu
+
 /** Text of the bytes, or undefined when they are not valid UTF-8. */
 export function findText(bytes: Uint8Array): string | undefined {
   try {
@@ -31,27 +34,42 @@ export function isText(bytes: Uint8Array): boolean {
   return !bytes.includes(0) && findText(bytes) !== undefined
 }
 
-/** One line of text for a key: UTF-8 with invisible characters escaped, or `\xNN` for every byte outside ASCII. */
+/**
+ * One line of text for a key: UTF-8 with invisible characters escaped, or `\xNN` for every byte outside ASCII.
+ *
+ * Different keys have different texts, and `parseKeyText` gives back the very bytes: a backslash that could be taken
+ * for the start of an escape is doubled.
+ */
 export function keyText(key: Uint8Array): string {
   const text = findText(key)
-  if (text !== undefined) return text.replace(invisible, escapeCharacter)
+  if (text !== undefined) {
+    return text.replaceAll(misleadingBackslash, '\\\\').replace(invisible, escapeCharacter)
+  }
   let out = ''
-  for (const byte of key)
-    out += byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : hexEscape(byte)
-  return out
+  for (const byte of key) out += byte < 0x80 ? String.fromCharCode(byte) : '\u0000'
+  const ascii = out.replaceAll(misleadingBackslash, '\\\\')
+  // Doubled backslashes shift the positions, so that the bytes outside of ASCII are put in by their order.
+  const others = [...key].filter((byte) => byte >= 0x80 || byte === 0)
+  let next = 0
+  return ascii
+    .replaceAll('\u0000', () => hexEscape(others[next++] ?? 0))
+    .replace(invisible, escapeCharacter)
 }
 
 /**
- * The bytes that a typed key stands for: the inverse of `keyText`. `\xNN` is one byte, `\\` one backslash; anything
- * else is its UTF-8 encoding.
+ * The bytes that a typed key stands for: the inverse of `keyText`. `\xNN` is one byte, `\uNNNN` one character, `\\` one
+ * backslash; anything else is its UTF-8 encoding.
  */
 export function parseKeyText(text: string): Uint8Array {
   if (!text.includes('\\')) return encoder.encode(text)
   const bytes: number[] = []
-  const pattern = /\\x([0-9a-fA-F]{2})|\\\\|[\s\S]/gu
+  const pattern = /\\x([0-9a-fA-F]{2})|\\u([0-9a-fA-F]{4})|\\\\|[\s\S]/gu
   for (const match of text.matchAll(pattern)) {
-    if (match[1] !== undefined) bytes.push(Number.parseInt(match[1], 16))
-    else bytes.push(...encoder.encode(match[0] === '\\\\' ? '\\' : match[0]))
+    const [whole, byte, code] = match
+    if (byte !== undefined) bytes.push(Number.parseInt(byte, 16))
+    else if (code !== undefined)
+      bytes.push(...encoder.encode(String.fromCharCode(Number.parseInt(code, 16))))
+    else bytes.push(...encoder.encode(whole === '\\\\' ? '\\' : whole))
   }
   return Uint8Array.from(bytes)
 }
@@ -144,7 +162,7 @@ function findLeadingText(head: Uint8Array, isCut: boolean): string | undefined {
 
 function escapeCharacter(character: string): string {
   const code = character.codePointAt(0) ?? 0
-  if (code <= 0xff) return hexEscape(code)
+  if (code < 0x80) return hexEscape(code)
   return `\\u${code.toString(16).padStart(4, '0')}`
 }
 

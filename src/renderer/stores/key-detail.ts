@@ -146,8 +146,8 @@ export class KeyDetail {
       if (reply.kind === 'conflict') {
         this.conflict.value = { current: reply.current }
       } else {
+        this.takeWritten(reply, value)
         this.discard()
-        await this.readHead()
       }
       return reply
     } catch (failure) {
@@ -181,6 +181,21 @@ export class KeyDetail {
     this.generation++
     this.history?.close()
     this.watch?.close()
+  }
+
+  /** What was written is the head, as far as the answer tells; the watch brings what comes after. */
+  private takeWritten(reply: Extract<PutReply, { kind: 'written' }>, value: Uint8Array): void {
+    const { revision, previous } = reply
+    this.head.value = {
+      key: this.key,
+      value,
+      createRevision: previous?.createRevision ?? revision,
+      modRevision: revision,
+      version: (previous?.version ?? 0) + 1,
+      lease: previous?.lease ?? 0n,
+    }
+    this.headRevision.value = Math.max(this.headRevision.value, revision)
+    this.answeredAtMs.value = Date.now()
   }
 
   private async readHead(): Promise<void> {

@@ -10,6 +10,46 @@ import type { PageWindow } from './open-page.ts'
 /** What functions that run in the page see of it. */
 declare const fakeWorld: FakeWorld
 
+/** Chooses another prefix and measures from the arrival of its first page to its first row on the screen. */
+const arrivalProbe = `(async () => {
+  const { kv } = window.bridge
+  const { range } = kv
+  let arrivedMs
+  kv.range = async (request) => {
+    const reply = await range(request)
+    arrivedMs ??= performance.now()
+    return reply
+  }
+  const field = document.querySelector('[data-testid=prefix]')
+  field.value = '/registry/'
+  field.dispatchEvent(new InputEvent('input'))
+  for (;;) {
+    await new Promise((done) => requestAnimationFrame(done))
+    const row = document.querySelector('[role=grid] [role=row]')
+    if (arrivedMs !== undefined && row?.textContent.includes('configmaps/')) break
+  }
+  kv.range = range
+  return performance.now() - arrivedMs
+})()`
+
+/** Scrolls by pages and by leaps and counts the places in sight where no row stands two frames later. */
+const blankRowsProbe = `(async () => {
+  const list = document.querySelector('[role=grid]')
+  const frame = () => new Promise((done) => requestAnimationFrame(done))
+  let blankCount = 0
+  for (let step = 0; step < 60; step++) {
+    list.scrollTop = step % 4 === 3 ? ((step * 7919) % 101) / 101 * list.scrollHeight : list.scrollTop + 900
+    await frame()
+    await frame()
+    const { left, top, height } = list.getBoundingClientRect()
+    for (const part of [0.1, 0.5, 0.9]) {
+      const row = document.elementFromPoint(left + 40, top + height * part)?.closest('[role=row]')
+      if (!row?.textContent.includes('/')) blankCount++
+    }
+  }
+  return blankCount
+})()`
+
 let window: PageWindow
 
 beforeAll(async () => {
@@ -45,27 +85,17 @@ async function editorText(page: Page): Promise<string> {
 }
 
 describe('keys', () => {
-  test('a hundred thousand keys open within a second and the list shows no blank rows', async () => {
+  test('a hundred thousand keys are on the screen within a second of their arrival', async () => {
     const page = await window.open('quiet&keys=100000')
     await page.getByText('All 100,449 rows loaded').waitFor({ timeout: 60_000 })
-    const blanks = await page.getByRole('grid', { name: 'Keys' }).evaluate(async (list) => {
-      const frame = (): Promise<number> => new Promise((done) => requestAnimationFrame(done))
-      let blank = 0
-      for (let step = 0; step < 40; step++) {
-        list.scrollTop = step % 4 === 3 ? Math.random() * list.scrollHeight : list.scrollTop + 900
-        await frame()
-        await frame()
-        const { left, top, height } = list.getBoundingClientRect()
-        for (const part of [0.1, 0.5, 0.9]) {
-          const row = document
-            .elementFromPoint(left + 40, top + height * part)
-            ?.closest('[role=row]')
-          if (row?.textContent.includes('/') !== true) blank++
-        }
-      }
-      return blank
-    })
-    expect(blanks).toBe(0)
+    const untilShownMs = await page.evaluate<number>(arrivalProbe)
+    expect(untilShownMs).toBeLessThan(1_000)
+  })
+
+  test('the list of a hundred thousand keys scrolls without blank rows', async () => {
+    const page = await window.open('quiet&keys=100000')
+    await page.getByText('All 100,449 rows loaded').waitFor({ timeout: 60_000 })
+    expect(await page.evaluate<number>(blankRowsProbe)).toBe(0)
   })
 
   test('a prefix narrows the list and the folders open it too', async () => {

@@ -1,3 +1,4 @@
+/* global process */
 /** A window and nothing else: shows the page that a test serves. It stands in for the app, without its main process. */
 const { app, BrowserWindow } = require('electron')
 
