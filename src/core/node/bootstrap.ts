@@ -27,6 +27,7 @@ import {
   type WalOptions,
 } from '../wal/write-ahead-log.ts'
 import { DatabaseFolder } from './database-folder.ts'
+import { reconcileLogWithDatabase } from './log-behind-database.ts'
 import type { NodeConfig } from './node-config.ts'
 import type { ClusterDescription, NodeEnvironment } from './node-environment.ts'
 
@@ -238,18 +239,21 @@ async function restart(parts: RestartParts, storage: MemoryLogStorage): Promise<
   const { environment, config, paths, folder } = parts
   const { fileSystem, logger } = environment
   const markers = await readSnapshotMarkers(fileSystem, paths.wal)
-  const snapshot = await loadNewestSnapshotFile(fileSystem, paths.snapshots, {
+  const stored = await loadNewestSnapshotFile(fileSystem, paths.snapshots, {
     positions: markers.filter((marker) => marker.index > 0),
     logger,
   })
-  const contents = await WriteAheadLog.open(fileSystem, paths.wal, {
+  const recovered = await WriteAheadLog.open(fileSystem, paths.wal, {
     ...walOptionsOf(environment, config),
-    ...(snapshot === undefined ? {} : { snapshot: positionOf(snapshot) }),
+    ...(stored === undefined ? {} : { snapshot: positionOf(stored) }),
   })
-  const snapshotIndex = snapshot?.metadata.index ?? 0
-  const backend = await openDatabase(parts, snapshotIndex)
-  checkReach(backend, contents, { snapshotIndex, path: paths.wal })
+  const backend = await openDatabase(parts, stored?.metadata.index ?? 0)
+  const { snapshot, contents } = await reconcileLogWithDatabase(
+    { fileSystem, logger, walDirectory: paths.wal, snapshotDirectory: paths.snapshots },
+    { snapshot: stored, contents: recovered, backend },
+  )
   fillStorage(storage, { snapshot, contents, backend })
+  const snapshotIndex = snapshot?.metadata.index ?? 0
   const { metadata } = contents
   logger.info('restarting from the data directory', {
     member: hexId(metadata.nodeId),
@@ -314,22 +318,6 @@ async function openDatabase(parts: RestartParts, snapshotIndex: number): Promise
   }
   await folder.forgetReceived()
   return backend
-}
-
-/** What was applied had been in the log; a log that ends before is not the one that belongs to the database. */
-function checkReach(
-  backend: Backend,
-  contents: WalContents,
-  options: { readonly snapshotIndex: number; readonly path: string },
-): void {
-  const lastIndex = options.snapshotIndex + contents.entries.length
-  const appliedIndex = readAppliedState(backend).index
-  if (appliedIndex > lastIndex) {
-    throw new StorageFault(
-      `the log ends at index ${lastIndex}, before index ${appliedIndex} that the database has applied`,
-      { path: options.path },
-    )
-  }
 }
 
 function fillStorage(
