@@ -27,6 +27,7 @@ const askAgain = Number.NEGATIVE_INFINITY
 const waitingCountMax = 100_000
 
 interface Waiter {
+  readonly startedMs: number
   readonly resolve: () => void
   readonly reject: (error: StoreError) => void
   readonly signal: AbortSignal | undefined
@@ -78,7 +79,15 @@ export class LinearizableReads {
     if (this.joining.length >= waitingCountMax)
       return Promise.reject(new StoreError('tooManyRequests'))
     return new Promise((resolve, reject) => {
-      const waiter: Waiter = { resolve, reject, signal, onAbort: undefined, isEnded: false }
+      const startedMs = this.clock.monotonicMs()
+      const waiter: Waiter = {
+        startedMs,
+        resolve,
+        reject,
+        signal,
+        onAbort: undefined,
+        isEnded: false,
+      }
       if (signal !== undefined) {
         waiter.onAbort = (): void => {
           end(waiter, 'contextCanceled')
@@ -162,7 +171,11 @@ export class LinearizableReads {
       if (round.startedMs <= latestStartMs) this.failRound(round, 'timeout')
       else if (round.index === undefined && nowMs - round.sentMs >= retryMs) this.attempt(round)
     }
-    // Two time-outs bound the wait of a read that joined while a round was under way, as in etcd.
+    // A read that joined while a round was under way has its own time limit; with the round's alone it could wait twice
+    // as long. They stand in the order of their start.
+    const overdue = this.joining.findIndex((waiter) => waiter.startedMs > latestStartMs)
+    const overdueCount = overdue < 0 ? this.joining.length : overdue
+    for (const waiter of this.joining.splice(0, overdueCount)) end(waiter, 'timeout')
     this.pump()
   }
 
