@@ -12,6 +12,7 @@
  * accepted. A database without a mention is a leftover and is removed at start.
  */
 import type { Backend, BackendFactory } from '../backend/backend.ts'
+import { assert } from '../base/assert.ts'
 import type { Logger } from '../base/logger.ts'
 import { StorageFault } from '../errors/storage-fault.ts'
 import type { FileSystem } from '../io/file-system.ts'
@@ -82,6 +83,11 @@ export class DatabaseFolder {
     return folder
   }
 
+  /** Number of the database in force. */
+  get liveNumber(): number {
+    return this.state.live
+  }
+
   /** Opens the live database; an absent one is made. */
   openLive(): Promise<Backend> {
     return this.factory.open(this.pathOf(this.state.live))
@@ -102,16 +108,17 @@ export class DatabaseFolder {
     try {
       await this.factory.importInto(this.pathOf(number), chunks)
       const { index, term, appliedIndex } = snapshot
+      const isKept = (received: ReceivedDatabase): boolean =>
+        received.index !== index && received.index > appliedIndex
+      const forgotten = this.state.received.filter((received) => !isKept(received))
       await this.update((state) => {
-        const others = state.received.filter(
-          (received) => received.index !== index && received.index > appliedIndex,
-        )
+        const others = state.received.filter(isKept)
         return { ...state, received: [...others, { number, index, term }] }
       })
+      for (const received of forgotten) await this.factory.remove(this.pathOf(received.number))
     } finally {
       this.importing.delete(number)
     }
-    await this.removeLeftovers()
   }
 
   /** Whether a database for this snapshot was received. */
@@ -120,8 +127,8 @@ export class DatabaseFolder {
   }
 
   /**
-   * Puts the database received for a snapshot in force, durably, and opens it. The old one stays until
-   * {@link removeLeftovers}; its owner closes it.
+   * Puts the database received for a snapshot in force, durably, and opens it. The old one stays: its owner closes it and
+   * then calls {@link removeReplaced}.
    * @throws StorageFault when none was received for this index
    */
   async switchTo(index: LogIndex): Promise<Backend> {
@@ -139,8 +146,14 @@ export class DatabaseFolder {
     return this.openLive()
   }
 
-  /** Removes databases that nothing mentions; at start, and after an old one was closed. */
-  async removeLeftovers(): Promise<void> {
+  /** Removes a database that is not in force any more and was closed. */
+  async removeReplaced(number: number): Promise<void> {
+    assert(number !== this.state.live, 'the database in force is kept')
+    await this.factory.remove(this.pathOf(number))
+  }
+
+  /** Removes databases that nothing mentions. Only at start: later, one that was replaced may still be read. */
+  private async removeLeftovers(): Promise<void> {
     const kept = new Set(this.importing)
     kept.add(this.state.live)
     for (const received of this.state.received) kept.add(received.number)

@@ -44,6 +44,8 @@ export interface StateMachineParts {
 /** One database with the number of those who read it over many turns. */
 interface OpenDatabase {
   readonly state: ReplicatedState
+  /** By which its folder knows it. */
+  readonly number: number
   readerCount: number
   isReplaced: boolean
 }
@@ -63,7 +65,7 @@ export class StateMachine {
     this.parts = parts
     this.options = options
     const { state, applied } = this.openState(backend)
-    this.database = { state, readerCount: 0, isReplaced: false }
+    this.database = { state, number: parts.folder.liveNumber, readerCount: 0, isReplaced: false }
     this.applier = this.applierFor(state, applied)
     this.watchHub = new WatchHub(state.store, { clock: parts.clock, logger: parts.logger })
   }
@@ -114,7 +116,8 @@ export class StateMachine {
       )
     }
     const old = this.database
-    this.database = { state, readerCount: 0, isReplaced: false }
+    const number = this.parts.folder.liveNumber
+    this.database = { state, number, readerCount: 0, isReplaced: false }
     this.applier = this.applierFor(state, applied)
     this.watchHub.reset(state.store)
     old.isReplaced = true
@@ -210,7 +213,7 @@ export class StateMachine {
     if (database.readerCount > 0) return
     database.state.backend
       .close()
-      .then(() => this.parts.folder.removeLeftovers())
+      .then(() => this.parts.folder.removeReplaced(database.number))
       .catch(this.options.onFault)
   }
 
