@@ -2,11 +2,20 @@
  * What must not harm a node: wrong clusters, hostile connections, floods. After each the node answers an ordinary write,
  * and its data is what it was.
  */
-import { connect as connectSocket } from 'node:net'
-import { readFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { connect as connectSocket, createServer } from 'node:net'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { PutRequest, RangeRequest, RangeResponse } from '../../src/core/proto/gen/rpc.ts'
+import {
+  CompactionRequest,
+  HashKVRequest,
+  HashKVResponse,
+  PutRequest,
+  RangeRequest,
+  RangeResponse,
+} from '../../src/core/proto/gen/rpc.ts'
 import { QuoratedCluster, QuoratedMember, readyLine } from '../helpers/quorated.ts'
 import { framed, RawGrpcClient } from '../helpers/raw-grpc.ts'
 import { freePorts } from '../helpers/real-etcd.ts'
@@ -98,6 +107,131 @@ describe('requests', () => {
       expect(answer.code).toBeGreaterThanOrEqual(0)
     }
     client.close()
+  })
+})
+
+describe('requests that are refused', () => {
+  const rangePath = '/etcdserverpb.KV/Range'
+  const deletePath = '/etcdserverpb.KV/DeleteRange'
+  const compactPath = '/etcdserverpb.KV/Compact'
+  const hashPath = '/etcdserverpb.Maintenance/HashKV'
+  const rangeAt = (revision: bigint): Uint8Array =>
+    RangeRequest.encode(RangeRequest.create({ key: bytes('a'), revision })).finish()
+  const compactTo = (revision: bigint): Uint8Array =>
+    CompactionRequest.encode(CompactionRequest.create({ revision })).finish()
+
+  /** The hash over all keys and revisions, and the revision it was taken at. */
+  async function contentOf(client: RawGrpcClient): Promise<readonly [bigint, number]> {
+    const request = HashKVRequest.encode(HashKVRequest.create({ revision: 0n })).finish()
+    const answer = await client.call(hashPath, framed(request))
+    const { header, hash } = HashKVResponse.decode(answer.messages[0]!)
+    return [header!.revision, hash]
+  }
+
+  beforeAll(async () => {
+    const client = new RawGrpcClient(member.clientUrl)
+    for (const value of ['1', '2', '3']) await client.call(putPath, framed(putMessage('a', value)))
+    const [revision] = await contentOf(client)
+    expect(await client.call(compactPath, framed(compactTo(revision - 1n)))).toMatchObject({
+      code: 0,
+    })
+    client.close()
+  })
+
+  afterAll(expectAlive)
+
+  const tooLarge = 'etcdserver: request is too large'
+  const future = 'etcdserver: mvcc: required revision is a future revision'
+  const compacted = 'etcdserver: mvcc: required revision has been compacted'
+  const noKey = 'etcdserver: key is not provided'
+  const unmarshal = /^grpc: (error unmarshalling request|failed to unmarshal)/
+  test.each([
+    ['a put of 1.5 MiB', putPath, putMessage('a', 'v'.repeat(1_572_864)), 3, tooLarge],
+    ['a read at a future revision', rangePath, rangeAt(1_000_000n), 11, future],
+    ['a compaction to a future revision', compactPath, compactTo(1_000_000n), 11, future],
+    ['a read at a compacted revision', rangePath, rangeAt(2n), 11, compacted],
+    ['a compaction to a compacted revision', compactPath, compactTo(2n), 11, compacted],
+    ['a put of the empty key', putPath, putMessage('', 'v'), 3, noKey],
+    ['a read of the empty key', rangePath, new Uint8Array(), 3, noKey],
+    ['a deletion of the empty key', deletePath, new Uint8Array(), 3, noKey],
+    ['a field that promises more than comes', putPath, Uint8Array.of(0x0a, 9, 1), 13, unmarshal],
+    ['a tag of no wire type', putPath, Uint8Array.of(0x0f, 1), 13, unmarshal],
+    ['a number that never ends', rangePath, new Uint8Array(12).fill(0xff), 13, unmarshal],
+  ] as const)('%s: etcd’s code and text, and nothing has changed', async (...row) => {
+    const [, path, message, code, expected] = row
+    const client = new RawGrpcClient(member.clientUrl)
+    const before = await contentOf(client)
+    const answer = await client.call(path, framed(message))
+    expect(answer.code).toBe(code)
+    if (typeof expected === 'string') expect(answer.text).toBe(expected)
+    else expect(answer.text).toMatch(expected)
+    expect(await contentOf(client)).toEqual(before)
+    client.close()
+  })
+})
+
+describe('a start that is refused on a directory with data', () => {
+  /** Hashes of all files that carry data. */
+  function filesOf(directory: string): readonly string[] {
+    return readdirSync(directory, { recursive: true, encoding: 'utf8' })
+      .filter((name) => /\.(wal|snap)$|data\.mdb$|CURRENT$/.test(name))
+      .sort()
+      .map((name) => {
+        const content = readFileSync(join(directory, name))
+        return `${name} ${createHash('sha256').update(content).digest('hex')}`
+      })
+  }
+
+  test.each([
+    ['a bad flag', () => ['--no-such-flag'], 2, 'flag provided but not defined: -no-such-flag'],
+    [
+      'a flag that is not supported',
+      () => ['--cert-file=server.crt'],
+      1,
+      '--cert-file=server.crt is not supported yet',
+    ],
+    [
+      'a port in use',
+      (port: number) => [`--listen-client-urls=http://127.0.0.1:${port}`],
+      1,
+      'bind: address already in use',
+    ],
+  ] as const)('%s: one plain sentence, and the data is what it was', async (...row) => {
+    const [, flagsFor, code, sentence] = row
+    const blocker = createServer()
+    await new Promise<void>((resolve) => blocker.listen(0, '127.0.0.1', resolve))
+    const { port } = blocker.address() as { port: number }
+    await member.stop()
+    try {
+      const before = filesOf(member.dataDirectory)
+      expect(before.length).toBeGreaterThan(2)
+      const refused = new QuoratedMember(member, flagsFor(port)).spawn()
+      expect(await refused.exited).toEqual({ code, signal: null })
+      expect(refused.lines.at(-1)).toContain(sentence)
+      expect(refused.stderr).not.toContain('    at ')
+      expect(filesOf(member.dataDirectory)).toEqual(before)
+    } finally {
+      blocker.close()
+      await member.start()
+    }
+    await expectAlive()
+  })
+
+  test('another node runs on it: the second one ends, and the first one’s data is what it was', async () => {
+    const [client, peer] = await freePorts(2)
+    const second = new QuoratedMember(
+      {
+        name: member.name,
+        dataDirectory: member.dataDirectory,
+        clientUrl: `http://127.0.0.1:${client}`,
+        peerUrl: `http://127.0.0.1:${peer}`,
+      },
+      [`--initial-cluster=${member.name}=http://127.0.0.1:${peer}`],
+    ).spawn()
+    expect(await second.exited).toEqual({ code: 1, signal: null })
+    expect(second.lines.at(-1)).toContain(member.dataDirectory)
+    expect(second.stderr).not.toContain('    at ')
+    await expectAlive()
   })
 })
 
