@@ -2,16 +2,39 @@
  * Seeds that are worth keeping: every one that ever failed, with what it found, and for each planted bug one that finds it
  * fast. A seed means little after the code has changed; these are the first to be tried, never the only ones.
  */
+import type { PlanOverrides } from './harness/fault-plan.ts'
 
 /** A run that once failed. */
 export interface KnownSeed {
   readonly seed: number
+  readonly overrides: PlanOverrides
   /** What it found, in one sentence. */
   readonly found: string
 }
 
 /** Every seed that ever failed on a real bug; the list only grows. */
-export const knownSeeds: readonly KnownSeed[] = []
+export const knownSeeds: readonly KnownSeed[] = [
+  {
+    seed: 1,
+    overrides: {},
+    found:
+      'a tick timer that was due fired for ever, because the time since the last tick rounded to just below an interval',
+  },
+  {
+    seed: 27,
+    overrides: { kinds: ['N5'], voterCount: 3 },
+    found: 'a read that joined a running round without a leader waited twice its time limit',
+  },
+]
 
 /** For each planted bug, seeds that found it when they were last looked for. */
-export const plantedBugSeeds: Readonly<Record<string, readonly number[]>> = {}
+export const plantedBugSeeds: Readonly<Record<string, readonly number[]>> = {
+  M1: [1],
+  M1b: [1],
+  M2: [1],
+  M3: [1],
+  M4: [1],
+  M9: [23],
+  M10: [13, 51],
+  M12: [3, 11],
+}

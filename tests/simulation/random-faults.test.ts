@@ -36,8 +36,8 @@ describe('clusters under random faults', () => {
     'every seed that ever failed passes',
     { timeout: 600_000 },
     async () => {
-      for (const { seed, found } of knownSeeds) {
-        const report = failureReport(await simulate(drawPlan(seed)))
+      for (const { seed, overrides, found } of knownSeeds) {
+        const report = failureReport(await simulate(drawPlan(seed, overrides)))
         if (report !== undefined) expect.fail(`a known seed fails again (${found})\n${report}`)
       }
     },

@@ -169,7 +169,7 @@ export function drawPlan(seed: number, overrides: PlanOverrides = {}): RunPlan {
   const workload = drawWorkload(random)
   // Busy clients work for a shorter time: a run is a second of real time, whatever was drawn.
   const operationUs = (workload.thinkUsMax / 2 + 10_000) / workload.clientCount
-  const durationUs = Math.round(Math.min(3_000_000 + random.below(12_000_000), 700 * operationUs))
+  const durationUs = Math.round(Math.min(3_000_000 + random.below(12_000_000), 1_000 * operationUs))
   const has = (kind: FaultKind): boolean => kinds.includes(kind)
   return {
     seed,
@@ -255,8 +255,8 @@ function drawAction(
   { nodeCount, durationUs }: ActionScope,
 ): FaultAction | undefined {
   const atUs = random.below(durationUs)
-  const node: NodeChoice = random.below(2) === 0 ? 'leader' : random.below(nodeCount)
-  const spanUs = 100_000 + random.below(random.below(4) === 0 ? 10_000_000 : 2_500_000)
+  const node: NodeChoice = random.below(3) !== 0 ? 'leader' : random.below(nodeCount)
+  const spanUs = 100_000 + random.below(random.below(4) === 0 ? 10_000_000 : 4_000_000)
   const flapUs = random.below(4) === 0 ? 50_000 + random.below(450_000) : 0
   const cut = (shape: PartitionShape): FaultAction => ({
     kind: 'cut',

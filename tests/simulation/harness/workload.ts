@@ -44,7 +44,7 @@ export class SimClient {
     this.random = namedRandom(plan.seed, `workload/${number}`)
     this.timeoutUs = [500_000, 2_000_000, 10_000_000][this.random.below(3)]!
     this.endpoint = this.random.below(plan.voterCount)
-    this.isReader = number > 0 && this.random.below(3) === 0
+    this.isReader = number > 0 && this.random.below(2) === 0
     this.isFaithful = this.random.below(2) === 0
   }
 
