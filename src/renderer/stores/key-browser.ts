@@ -24,6 +24,7 @@ const pageRows = 10_000
 /** Rows that load by themselves; behind them the user asks. A million rows of short keys take about 100 MB. */
 const rowsLoadedAutomaticallyMax = 300_000
 const previewBytesMax = 512
+const restAfterMs = 50
 
 /** The range of keys under a prefix; an empty prefix is the whole key space. */
 export function rangeUnder(prefix: Uint8Array): KeyRange {
@@ -137,6 +138,8 @@ export class KeyBrowser {
   }
 
   private async loadRest(generation: number): Promise<void> {
+    // The first rows are drawn before the large pages arrive and take their time.
+    await new Promise((done) => setTimeout(done, restAfterMs))
     while (
       generation === this.generation &&
       !this.isComplete.value &&

@@ -342,21 +342,23 @@ describe('the shell', () => {
       const page = await openFlags(`quiet&keys=100&theme=${theme}`)
       await page.getByRole('row', { name: 'express-pay' }).click()
       await page.locator('.monaco-editor .view-line').first().waitFor()
+      const found: string[] = []
       for (const view of ['Keys', 'Members', 'Playground', 'Connections']) {
         await page
           .getByRole('navigation', { name: 'Views' })
           .getByRole('button', { name: view, exact: true })
           .click()
-        await page.waitForTimeout(300)
+        const name = view === 'Keys' ? '…/flags/' : view
+        await page.getByRole('tab', { selected: true }).getByText(name, { exact: true }).waitFor()
         const { violations } = await new AxeBuilder({ page })
           .setLegacyMode()
           .exclude('.monaco-editor')
           .analyze()
-        const found = violations.flatMap((one) =>
-          one.nodes.map((node) => `${view}: ${one.id}: ${node.target.join(' ')}`),
-        )
-        expect(found).toEqual([])
+        for (const { id, nodes } of violations) {
+          for (const node of nodes) found.push(`${view}: ${id}: ${node.target.join(' ')}`)
+        }
       }
+      expect(found).toEqual([])
     },
   )
 })
