@@ -2,10 +2,10 @@
 
 import type { Clock } from '../base/clock.ts'
 import { nodeId, type NodeId } from '../base/ids.ts'
-import { AlarmRequest_AlarmAction, AlarmType, MaintenanceDefinition } from '../proto/gen/rpc.ts'
+import { MaintenanceDefinition } from '../proto/gen/rpc.ts'
 import type { Endpoint } from './endpoint.ts'
 import { headerOf, safeNumber, type ResponseHeader } from './key-value.ts'
-import { attemptCall, callWithRetry, type CallEnvironment } from './retry-policy.ts'
+import { attemptCall, type CallEnvironment } from './retry-policy.ts'
 import { bindMethod } from './rpc-method.ts'
 import type { CallFailure } from './status-to-error.ts'
 
@@ -27,11 +27,6 @@ export interface MemberStatus {
   readonly errors: readonly string[]
 }
 
-export interface Alarm {
-  readonly memberId: NodeId
-  readonly kind: 'noSpace' | 'corrupt'
-}
-
 /** The answer of one member with the time it took. */
 export type StatusResult =
   | { readonly ok: true; readonly status: MemberStatus; readonly latencyMs: number }
@@ -39,15 +34,12 @@ export type StatusResult =
 
 const methods = {
   status: bindMethod(MaintenanceDefinition, MaintenanceDefinition.methods.status),
-  alarm: bindMethod(MaintenanceDefinition, MaintenanceDefinition.methods.alarm),
 }
 
 export class MaintenanceClient {
-  private readonly environment: CallEnvironment
   private readonly clock: Clock
 
   constructor(environment: CallEnvironment) {
-    this.environment = environment
     this.clock = environment.clock
   }
 
@@ -84,24 +76,5 @@ export class MaintenanceClient {
       errors: response.errors,
     }
     return { ok: true, status, latencyMs: this.clock.monotonicMs() - startedAtMs }
-  }
-
-  /** The alarms that are raised, of all members. */
-  async listAlarms(options: {
-    readonly timeoutMs: number
-    readonly signal?: AbortSignal
-  }): Promise<readonly Alarm[]> {
-    const response = await callWithRetry(
-      this.environment,
-      methods.alarm,
-      { action: AlarmRequest_AlarmAction.GET, memberID: 0n, alarm: AlarmType.NONE },
-      { kind: 'read', timeoutMs: options.timeoutMs, signal: options.signal },
-    )
-    return response.alarms.flatMap((alarm): Alarm[] => {
-      const memberId = nodeId(alarm.memberID)
-      if (alarm.alarm === AlarmType.NOSPACE) return [{ memberId, kind: 'noSpace' }]
-      if (alarm.alarm === AlarmType.CORRUPT) return [{ memberId, kind: 'corrupt' }]
-      return []
-    })
   }
 }

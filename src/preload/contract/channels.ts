@@ -47,9 +47,9 @@ export type StreamChannel = (typeof streamChannels)[keyof typeof streamChannels]
 
 /** From main to page: `StreamDelivery`. */
 export const streamDeliveryChannel = 'stream.delivery'
-/** From page to main: `StreamAcknowledgement`, after the listener took a batch. */
+/** From page to main: the stream id, after the listener took a batch. */
 export const streamAcknowledgeChannel = 'stream.acknowledge'
 /** From page to main, first of all: a page was loaded, so the streams of the one before it have nobody to listen. */
 export const streamPageStartChannel = 'stream.pageStart'
-/** From page to main: `StreamClosing`, when the listener is no longer interested. */
+/** From page to main: the stream id, when the listener is no longer interested. */
 export const streamCloseChannel = 'stream.close'

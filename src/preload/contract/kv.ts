@@ -35,7 +35,6 @@ export const sortSchema = z
     isDescending: z.boolean(),
   })
   .readonly()
-export type Sort = z.infer<typeof sortSchema>
 
 /** One page of keys. */
 export const rangeRequestSchema = z
@@ -192,7 +191,6 @@ export const compareSchema = z
     ]),
   })
   .readonly()
-export type Compare = z.infer<typeof compareSchema>
 
 /** One operation of a transaction. */
 export const txnOperationSchema = z.discriminatedUnion('kind', [

@@ -24,12 +24,6 @@ export const leaseSchema = z
   .min(-(2n ** 63n))
   .max(2n ** 63n - 1n)
 
-/** Cluster or member id: unsigned 64 bits. */
-export const unsignedIdSchema = z
-  .bigint()
-  .min(0n)
-  .max(2n ** 64n - 1n)
-
 /** A name or label that a person typed. */
 export const shortTextSchema = z.string().min(1).max(shortTextUnitsMax)
 
@@ -55,4 +49,3 @@ export function listSchema<Schema extends z.ZodType>(
 
 /** Calls without arguments send this. */
 export const emptyRequestSchema = z.strictObject({}).readonly()
-export type EmptyRequest = z.infer<typeof emptyRequestSchema>

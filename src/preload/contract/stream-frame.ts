@@ -11,14 +11,11 @@ export const streamOpeningSchema = z.strictObject({
   streamId: streamIdSchema,
   request: z.unknown(),
 })
-export type StreamOpening = z.infer<typeof streamOpeningSchema>
 
 /** Says that one batch was taken, which lets main send another. */
 export const streamAcknowledgementSchema = z.strictObject({ streamId: streamIdSchema })
-export type StreamAcknowledgement = z.infer<typeof streamAcknowledgementSchema>
 
 export const streamClosingSchema = z.strictObject({ streamId: streamIdSchema })
-export type StreamClosing = z.infer<typeof streamClosingSchema>
 
 export interface StreamDelivery {
   readonly streamId: number

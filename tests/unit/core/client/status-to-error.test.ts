@@ -7,8 +7,17 @@ import {
   type StoreErrorCode,
 } from '../../../../src/core/errors/error-table.ts'
 
+/** The library's numbers by value; the error table has the same ones as plain numbers. */
+const statuses = new Map(
+  Object.values(status)
+    .filter((value) => typeof value !== 'string')
+    .map((value) => [Number(value), value]),
+)
+
 function failed(code: number, details: string): ServiceError {
-  return Object.assign(new Error(details), { code, details, metadata: new Metadata() })
+  const known = statuses.get(code)
+  if (known === undefined) throw new Error(`no status has the number ${String(code)}`)
+  return Object.assign(new Error(details), { code: known, details, metadata: new Metadata() })
 }
 
 const endpoint = 'http://a:2379'
