@@ -88,7 +88,7 @@ export class CountIndex {
       count += walkAlive(reader, { start, end: this.blocks[whole]?.start })
     }
     for (let position = whole; position < last; position++) {
-      count += this.block(position).aliveCount
+      count += this.blocks[position]?.aliveCount ?? 0
     }
     if (end !== undefined) count += walkAlive(reader, { start: this.block(last).start, end })
     return count
@@ -165,14 +165,28 @@ export class CountIndex {
     return block
   }
 
-  /** The block that the key belongs to. */
+  /**
+   * The block that the key belongs to, by bisection. Starts between two that share some first bytes with the key share
+   * them as well, so these are not compared again: keys often differ only behind a long common path.
+   */
   private positionOf(key: Uint8Array): number {
     let low = 0
     let high = this.blocks.length - 1
+    let sharedWithLow = 0
+    let sharedWithHigh = 0
     while (low < high) {
       const middle = (low + high + 1) >> 1
-      if (compareBytes(this.block(middle).start, key) <= 0) low = middle
-      else high = middle - 1
+      const { start } = this.block(middle)
+      let shared = Math.min(sharedWithLow, sharedWithHigh)
+      while (shared < start.length && start[shared] === key[shared]) shared++
+      // Equal up to its end, the start is a prefix of the key; behind the key's own end there is nothing to be less than.
+      if (shared === start.length || (start[shared] ?? 0) < (key[shared] ?? -1)) {
+        low = middle
+        sharedWithLow = shared
+      } else {
+        high = middle - 1
+        sharedWithHigh = shared
+      }
     }
     return low
   }
