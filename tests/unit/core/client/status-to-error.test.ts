@@ -8,10 +8,10 @@ import {
 } from '../../../../src/core/errors/error-table.ts'
 
 /** The library's numbers by value; the error table has the same ones as plain numbers. */
-const statuses = new Map(
+const statuses = new Map<number, status>(
   Object.values(status)
     .filter((value) => typeof value !== 'string')
-    .map((value) => [Number(value), value]),
+    .map((value) => [value, value]),
 )
 
 function failed(code: number, details: string): ServiceError {
