@@ -26,7 +26,8 @@ export class CommittedLog {
   readonly committed: CommittedEntry[] = []
   private readonly nodes: readonly ObservedNode[]
   private readonly report: Report
-  private readonly bootstrapCount: number
+  /** Entries that are committed from the beginning. */
+  readonly bootstrapCount: number
 
   /** @param bootstrapCount  first entries of term 1 that every member of a new cluster writes as committed by itself */
   constructor(nodes: readonly ObservedNode[], report: Report, bootstrapCount = 0) {
