@@ -29,6 +29,8 @@ async function editorText(page: Page): Promise<string> {
 }
 
 async function createKey(page: Page, key: string, value: string): Promise<void> {
+  // The screen that answers to the keys must be there; a view that was chosen mounts a moment later.
+  await page.getByTestId('prefix').waitFor({ timeout: 30_000 })
   await page.keyboard.press('Control+n')
   await page.getByRole('textbox', { name: 'Key', exact: true }).fill(key)
   await page.getByRole('textbox', { name: 'Value', exact: true }).fill(value)
