@@ -6,15 +6,15 @@
  *
  * @see gRPC over HTTP/2, "Requests" and "Responses"
  */
-import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import { gzipSync } from 'node:zlib'
 import type { Clock, Timer } from '../base/clock.ts'
 import { StoreError } from '../errors/store-error.ts'
+import type { HeaderBlock } from './http2/hpack-encoder.ts'
+import { errorCodes } from './http2/http2-error.ts'
+import type { ServerStream, StreamHandler } from './http2/server-stream.ts'
 import { MessageReader } from './message-reader.ts'
 import type { StreamCall } from './rpc-call.ts'
 import { okStatus, statusOfError, WireError, type RpcStatus } from './status-mapping.ts'
-
-const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = constants
 
 /** What all calls of a server share. */
 export interface CallOptions {
@@ -23,6 +23,8 @@ export interface CallOptions {
   readonly messageSizeBytesMax: number
   /** A header or data frame was sent: pings that follow are no flood. */
   readonly onFrameSent: () => void
+  /** The call's stream is gone. Comes once, last of all. */
+  readonly onClosed: (call: Http2Call) => void
 }
 
 /** Units of a `grpc-timeout`, in milliseconds. */
@@ -46,7 +48,7 @@ export function parseGrpcTimeoutMs(value: string): number | undefined {
 }
 
 /** Text as `grpc-message` carries it: bytes outside printable ASCII and the percent sign as %XX. */
-export function encodeGrpcMessage(text: string): string {
+function encodeGrpcMessage(text: string): string {
   if (/^[\x20-\x24\x26-\x7e]*$/.test(text)) return text
   let encoded = ''
   for (const byte of Buffer.from(text, 'utf8')) {
@@ -59,9 +61,8 @@ export function encodeGrpcMessage(text: string): string {
 }
 
 /** One call. Created when its headers have arrived; it ends exactly once. */
-export class Http2Call implements StreamCall {
-  private readonly stream: ServerHttp2Stream
-  private readonly headers: IncomingHttpHeaders
+export class Http2Call implements StreamCall, StreamHandler {
+  private readonly stream: ServerStream
   private readonly options: CallOptions
   private readonly reader: MessageReader
   private readonly isGzip: boolean
@@ -72,31 +73,26 @@ export class Http2Call implements StreamCall {
   private areHeadersSent = false
   private isReading = true
   private hasHalfClosed = false
-  private trailers: Record<string, string> | undefined
   private onMessage: ((message: Uint8Array) => void) | undefined
   private onHalfClose: (() => void) | undefined
+  private drainListener: (() => void) | undefined
   private endListeners: (() => void)[] = []
 
   /** @throws WireError  malformed timeout or unknown compression */
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, options: CallOptions) {
+  constructor(stream: ServerStream, options: CallOptions) {
     this.stream = stream
-    this.headers = headers
     this.options = options
     this.isGzip = this.findMetadata('grpc-encoding') === 'gzip'
     this.reader = new MessageReader({
       messageSizeBytesMax: options.messageSizeBytesMax,
       encoding: this.isGzip ? 'gzip' : 'identity',
     })
-    stream.once('close', () => {
-      this.abort(new StoreError('contextCanceled'))
-      this.finish()
-    })
     this.startDeadline()
+    stream.serve(this)
   }
 
   findMetadata(key: string): string | undefined {
-    const value = this.headers[key]
-    return Array.isArray(value) ? value[0] : value
+    return this.stream.head.fields.get(key)
   }
 
   get signal(): AbortSignal {
@@ -112,11 +108,11 @@ export class Http2Call implements StreamCall {
   }
 
   get queuedBytes(): number {
-    return this.stream.writableLength
+    return this.stream.queuedBytes
   }
 
   onDrain(listener: () => void): void {
-    this.stream.on('drain', listener)
+    this.drainListener = listener
   }
 
   onEnd(listener: () => void): void {
@@ -126,15 +122,31 @@ export class Http2Call implements StreamCall {
   read(onMessage: (message: Uint8Array) => void, onHalfClose: () => void): void {
     this.onMessage = onMessage
     this.onHalfClose = onHalfClose
-    this.stream.on('data', (chunk: Buffer) => {
-      if (this.isDecided) return
-      this.reader.push(chunk)
+    if (this.reader.bufferedBytes === 0 && !this.hasHalfClosed) return
+    this.options.clock.nextTurn(() => {
       this.deliver()
     })
-    this.stream.once('end', () => {
-      this.hasHalfClosed = true
-      this.deliver()
-    })
+  }
+
+  dataReceived(chunk: Buffer): void {
+    if (this.isDecided) return
+    this.reader.push(chunk)
+    this.deliver()
+  }
+
+  endReceived(): void {
+    this.hasHalfClosed = true
+    this.deliver()
+  }
+
+  drained(): void {
+    this.drainListener?.()
+  }
+
+  closed(): void {
+    this.abort(new StoreError('contextCanceled'))
+    this.finish()
+    this.options.onClosed(this)
   }
 
   setReading(isReading: boolean): void {
@@ -149,7 +161,7 @@ export class Http2Call implements StreamCall {
   }
 
   send(frame: Uint8Array): void {
-    if (this.isDecided || this.stream.destroyed) return
+    if (this.isDecided || this.stream.isClosed) return
     this.openResponse()
     this.stream.write(frame)
     this.options.onFrameSent()
@@ -157,45 +169,40 @@ export class Http2Call implements StreamCall {
 
   /** Answers a unary call: one message and OK. */
   answer(frame: Uint8Array): void {
-    if (this.isDecided || this.stream.destroyed) return
+    if (this.isDecided || this.stream.isClosed) return
     this.openResponse()
-    this.decide(okStatus)
-    this.stream.end(this.isGzip ? compressFrame(frame) : frame)
+    this.decide()
+    this.stream.write(this.isGzip ? compressFrame(frame) : frame)
+    this.stream.finish(okTrailers)
     this.options.onFrameSent()
   }
 
   end(status: RpcStatus): void {
     if (this.isDecided) return
-    this.decide(status)
-    if (this.stream.destroyed) return
+    this.decide()
+    if (this.stream.isClosed) return
     this.options.onFrameSent()
-    if (this.areHeadersSent) {
-      this.stream.end()
-      return
-    }
-    this.stream.respond({ ...responseHeaders, ...statusTrailers(status) }, { endStream: true })
-    this.stopReceiving()
-  }
-
-  /** The rest of what the caller sends is of no interest and must not fill its window. */
-  private stopReceiving(): void {
-    if (!this.hasHalfClosed && !this.stream.readableEnded) this.stream.close(NGHTTP2_NO_ERROR)
+    const trailers = status === okStatus ? okTrailers : statusTrailers(status)
+    if (this.areHeadersSent) this.stream.finish(trailers)
+    else this.stream.respondAndEnd([...responseFields, ...trailers])
   }
 
   /** Ends the call without a status, as an expired deadline does. */
   private reset(reason: Error): void {
     this.abort(reason)
     if (this.isDecided) return
-    this.decide(statusOfError(reason))
-    this.stream.close(NGHTTP2_CANCEL)
+    this.decide()
+    this.stream.reset(errorCodes.cancel)
   }
 
   private deliver(): void {
+    // It waits for a reader.
+    if (this.onMessage === undefined) return
     try {
       while (this.isReading && !this.isDecided) {
         const message = this.reader.next()
         if (message === undefined) break
-        this.onMessage?.(message)
+        this.onMessage(message)
       }
     } catch (error) {
       if (!(error instanceof WireError)) throw error
@@ -229,20 +236,11 @@ export class Http2Call implements StreamCall {
   private openResponse(): void {
     if (this.areHeadersSent) return
     this.areHeadersSent = true
-    this.stream.once('wantTrailers', () => {
-      this.stream.sendTrailers(this.trailers ?? okTrailers)
-      // A reset in the same turn would overtake the trailers.
-      this.options.clock.nextTurn(() => {
-        this.stopReceiving()
-      })
-    })
-    this.stream.respond(this.isGzip ? gzipResponseHeaders : responseHeaders, waitForTrailers)
+    this.stream.respond(this.isGzip ? gzipResponseFields : responseFields)
   }
 
-  private decide(status: RpcStatus): void {
+  private decide(): void {
     this.isDecided = true
-    this.trailers = status === okStatus ? okTrailers : statusTrailers(status)
-    this.deadline?.cancel()
     this.finish()
   }
 
@@ -261,13 +259,25 @@ export class Http2Call implements StreamCall {
   }
 }
 
-const responseHeaders = { ':status': 200, 'content-type': 'application/grpc' }
-const gzipResponseHeaders = { ...responseHeaders, 'grpc-encoding': 'gzip' }
-const okTrailers = { 'grpc-status': '0', 'grpc-message': '' }
-const waitForTrailers = { waitForTrailers: true }
+const responseFields: HeaderBlock = [
+  { name: ':status', value: '200', isCommon: true },
+  { name: 'content-type', value: 'application/grpc', isCommon: true },
+]
+const gzipResponseFields: HeaderBlock = [
+  ...responseFields,
+  { name: 'grpc-encoding', value: 'gzip', isCommon: true },
+]
+const okTrailers: HeaderBlock = [
+  { name: 'grpc-status', value: '0', isCommon: true },
+  { name: 'grpc-message', value: '', isCommon: true },
+]
 
-function statusTrailers(status: RpcStatus): Record<string, string> {
-  return { 'grpc-status': String(status.code), 'grpc-message': encodeGrpcMessage(status.message) }
+/** The fields that tell a status. */
+export function statusTrailers(status: RpcStatus): HeaderBlock {
+  return [
+    { name: 'grpc-status', value: String(status.code) },
+    { name: 'grpc-message', value: encodeGrpcMessage(status.message) },
+  ]
 }
 
 /** The same frame with its message compressed and flagged so. */

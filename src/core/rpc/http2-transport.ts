@@ -1,28 +1,20 @@
 /**
  * gRPC over HTTP/2 on sockets that somebody else accepted.
  *
- * Node's HTTP/2 does the framing; this file does what is gRPC's: paths to methods, one message in and one out for unary
+ * The codec in `http2` does the framing; this file does what is gRPC's: paths to methods, one message in and one out for unary
  * calls, refusals with etcd's texts, a limit on pings, and the orderly end. A gRPC library is not used because its codes
  * and texts for refused calls are its own and cannot be changed, and clients of etcd compare them.
  */
-import {
-  constants,
-  createServer,
-  type Http2Server,
-  type IncomingHttpHeaders,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import { StoreError } from '../errors/store-error.ts'
-import { encodeGrpcMessage, Http2Call } from './http2-call.ts'
+import { Http2Call, statusTrailers } from './http2-call.ts'
+import { ServerConnection } from './http2/server-connection.ts'
+import type { ServerStream } from './http2/server-stream.ts'
 import { PingLimit } from './ping-limit.ts'
 import type { CallContext, RpcMethod, ServiceTable, StreamCall, UnaryMethod } from './rpc-call.ts'
 import { isFatal, statusOfError, WireError, type RpcStatus } from './status-mapping.ts'
-
-const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_NO_ERROR } = constants
 
 export interface Http2TransportOptions {
   readonly clock: Clock
@@ -42,15 +34,8 @@ export interface Http2TransportOptions {
   readonly onFatal: (error: unknown) => void
 }
 
-/** Room for requests of the largest size without a round trip per 64 KiB. */
-const streamWindowSizeBytes = 1_048_576
-const connectionWindowSizeBytes = 4_194_304
-/** Watch streams may each hold a few MiB; Node refuses new streams above this. In MB, as Node counts it. */
-const sessionMemoryMb = 256
-
 /** One client's connection. */
-interface Connection {
-  readonly session: ServerHttp2Session
+interface Client {
   readonly pings: PingLimit
   openCallCount: number
 }
@@ -58,35 +43,40 @@ interface Connection {
 /** Serves calls on the sockets it is given. */
 export class Http2Transport {
   private readonly options: Http2TransportOptions
-  private readonly server: Http2Server
-  private readonly connections = new Map<ServerHttp2Session, Connection>()
+  /** Open connections; who waits for the end of one is told by its function. */
+  private readonly connections = new Map<ServerConnection, () => void>()
   private readonly streamCalls = new Set<Http2Call>()
   private isStopping = false
 
   constructor(options: Http2TransportOptions) {
     this.options = options
-    this.server = createServer({
-      maxSessionMemory: sessionMemoryMb,
-      settings: {
-        maxConcurrentStreams: options.concurrentStreamsMax,
-        initialWindowSize: streamWindowSizeBytes,
-        enablePush: false,
-      },
-    })
-    this.server.on('session', (session) => {
-      this.addConnection(session)
-    })
-    this.server.on('stream', (stream, headers) => {
-      this.serveStream(stream, headers)
-    })
-    this.server.on('sessionError', (error) => {
-      options.logger.debug('connection failed', { reason: error.message })
-    })
   }
 
   /** Takes over a socket on which an HTTP/2 preface is waiting. */
   accept(socket: Socket): void {
-    this.server.emit('connection', socket)
+    const { clock, logger, keepaliveMinTimeMs, concurrentStreamsMax } = this.options
+    if (this.isStopping) {
+      socket.destroy()
+      return
+    }
+    const client: Client = { pings: new PingLimit(clock, keepaliveMinTimeMs), openCallCount: 0 }
+    const connection = new ServerConnection(socket, {
+      clock,
+      concurrentStreamsMax,
+      onStream: (stream) => {
+        this.serveStream(stream, client)
+      },
+      onPing: () => (client.pings.accept(client.openCallCount > 0) ? undefined : 'too_many_pings'),
+      onClose: () => {
+        const tell = this.connections.get(connection)
+        this.connections.delete(connection)
+        tell?.()
+      },
+      onFailure: (reason) => {
+        logger.debug('connection failed', { reason })
+      },
+    })
+    this.connections.set(connection, () => undefined)
   }
 
   /**
@@ -96,83 +86,49 @@ export class Http2Transport {
   async stop(status: RpcStatus, graceMs: number): Promise<void> {
     this.isStopping = true
     const closed = [...this.connections.keys()].map(
-      (session) =>
+      (connection) =>
         new Promise<void>((resolve) => {
-          session.once('close', resolve)
-          session.close()
+          this.connections.set(connection, resolve)
+          connection.close()
         }),
     )
     for (const call of this.streamCalls) call.end(status)
     const timer = this.options.clock.setTimer(graceMs, () => {
-      for (const session of this.connections.keys()) session.destroy()
+      for (const connection of [...this.connections.keys()]) connection.destroy()
     })
     await Promise.all(closed)
     timer.cancel()
   }
 
-  private addConnection(session: ServerHttp2Session): void {
-    if (this.isStopping) {
-      session.destroy()
-      return
-    }
-    const pings = new PingLimit(this.options.clock, this.options.keepaliveMinTimeMs)
-    const connection: Connection = { session, pings, openCallCount: 0 }
-    this.connections.set(session, connection)
-    session.setLocalWindowSize(connectionWindowSizeBytes)
-    session.once('close', () => this.connections.delete(session))
-    session.on('error', (error: Error) => {
-      this.options.logger.debug('connection failed', { reason: error.message })
-    })
-    session.on('ping', () => {
-      if (pings.accept(connection.openCallCount > 0)) return
-      this.options.logger.debug('connection closed', { reason: 'too many pings' })
-      session.goaway(NGHTTP2_ENHANCE_YOUR_CALM, 0, Buffer.from('too_many_pings'))
-      session.destroy(undefined, NGHTTP2_NO_ERROR)
-    })
-  }
-
-  private serveStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-    stream.on('error', (error: Error) => {
-      this.options.logger.debug('stream failed', { reason: error.message })
-    })
-    const connection =
-      stream.session === undefined
-        ? undefined
-        : this.connections.get(stream.session as ServerHttp2Session)
-    // Its connection has gone already.
-    if (connection === undefined) return
-    const contentType = headers['content-type'] ?? ''
+  private serveStream(stream: ServerStream, client: Client): void {
+    const contentType = stream.head.fields.get('content-type') ?? ''
     if (!isGrpcContentType(contentType)) {
       refuse(stream, { httpStatus: 415, status: contentTypeStatus(contentType) })
       return
     }
     try {
-      this.openCall(stream, headers, connection)
+      this.openCall(stream, client)
     } catch (error) {
       if (!(error instanceof WireError)) throw error
       refuse(stream, { httpStatus: 400, status: error.status })
     }
   }
 
-  private openCall(
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
-    connection: Connection,
-  ): void {
-    const call = new Http2Call(stream, headers, {
+  private openCall(stream: ServerStream, client: Client): void {
+    const call = new Http2Call(stream, {
       clock: this.options.clock,
       messageSizeBytesMax: this.options.messageSizeBytesMax,
       onFrameSent: () => {
-        connection.pings.noteFrameSent()
+        client.pings.noteFrameSent()
+      },
+      onClosed: () => {
+        client.openCallCount--
+        this.streamCalls.delete(call)
       },
     })
-    connection.openCallCount++
-    stream.once('close', () => {
-      connection.openCallCount--
-      this.streamCalls.delete(call)
-    })
+    client.openCallCount++
     try {
-      this.dispatch(call, headers[':path'] ?? '')
+      this.dispatch(call, stream.head.path)
     } catch (error) {
       this.fail(call, error)
     }
@@ -267,17 +223,12 @@ function contentTypeStatus(contentType: string): RpcStatus {
 
 /** Answers a stream that never became a call. */
 function refuse(
-  stream: ServerHttp2Stream,
+  stream: ServerStream,
   answer: { readonly httpStatus: number; readonly status: RpcStatus },
 ): void {
-  stream.respond(
-    {
-      ':status': answer.httpStatus,
-      'content-type': 'application/grpc',
-      'grpc-status': String(answer.status.code),
-      'grpc-message': encodeGrpcMessage(answer.status.message),
-    },
-    { endStream: true },
-  )
-  stream.close(NGHTTP2_NO_ERROR)
+  stream.respondAndEnd([
+    { name: ':status', value: String(answer.httpStatus) },
+    { name: 'content-type', value: 'application/grpc' },
+    ...statusTrailers(answer.status),
+  ])
 }

@@ -1,0 +1,60 @@
+/**
+ * From header blocks to requests.
+ *
+ * Clients repeat themselves: the same method with the same metadata is the same few bytes, as long as the table they
+ * refer to has not changed. Such blocks are read once.
+ */
+import type { HeaderField } from './hpack-tables.ts'
+import { HpackDecoder } from './hpack-decoder.ts'
+import { areTrailersValid, parseRequestHead, type RequestHead } from './request-head.ts'
+
+/** Largest header list, as HTTP/2 counts it; announced to clients. */
+export const headerListSizeBytesMax = 65_536
+/** Larger blocks are not worth remembering. */
+const keptBlockBytesMax = 256
+const keptHeadCountMax = 64
+
+/** A request that can be served, or why not. */
+export type RequestOutcome = RequestHead | 'malformed' | 'tooLarge'
+
+/** The requests of one connection. Every block must pass through here, in order. */
+export class RequestDecoder {
+  private readonly hpack = new HpackDecoder(headerListSizeBytesMax)
+  private readonly kept = new Map<string, RequestHead>()
+  private keptGeneration = 0
+
+  /** @throws ConnectionError  the block cannot be decoded */
+  decodeRequest(block: Buffer): RequestOutcome {
+    if (block.length > keptBlockBytesMax) return this.parse(block)
+    const key = block.toString('latin1')
+    const generation = this.hpack.generation
+    if (generation !== this.keptGeneration) {
+      this.kept.clear()
+      this.keptGeneration = generation
+    }
+    const known = this.kept.get(key)
+    if (known !== undefined) return known
+    const outcome = this.parse(block)
+    const isRepeatable = this.hpack.generation === generation
+    if (isRepeatable && typeof outcome === 'object') {
+      if (this.kept.size >= keptHeadCountMax) this.kept.clear()
+      this.kept.set(key, outcome)
+    }
+    return outcome
+  }
+
+  /** Reads fields after a request's content. @throws ConnectionError  the block cannot be decoded */
+  decodeTrailers(block: Buffer): 'valid' | 'malformed' {
+    return areTrailersValid(this.decode(block) ?? []) ? 'valid' : 'malformed'
+  }
+
+  private parse(block: Buffer): RequestOutcome {
+    const list = this.decode(block)
+    return list === undefined ? 'tooLarge' : (parseRequestHead(list) ?? 'malformed')
+  }
+
+  private decode(block: Buffer): readonly HeaderField[] | undefined {
+    const { fields, isTooLarge } = this.hpack.decode(block)
+    return isTooLarge ? undefined : fields
+  }
+}

@@ -1,0 +1,251 @@
+/**
+ * One request and its answer on an HTTP/2 connection.
+ *
+ * What is written waits here while the client's windows or the socket have no room for it. What is received is handed on
+ * at once, unless reading is paused; then it waits here, and the client's window closes.
+ *
+ * @see RFC 9113, sections 5.1 and 5.2
+ */
+import type { HeaderBlock } from './hpack-encoder.ts'
+import { errorCodes } from './http2-error.ts'
+import { ReceiveWindow } from './receive-window.ts'
+import type { RequestHead } from './request-head.ts'
+
+/** What a stream tells whoever serves it. Calls come in the turn in which something happens. */
+export interface StreamHandler {
+  /** Content has arrived. */
+  dataReceived(chunk: Buffer): void
+  /** The client has sent all of its content. */
+  endReceived(): void
+  /** All that had to wait has been sent. */
+  drained(): void
+  /** The stream is gone, finished or not. Comes once. */
+  closed(): void
+}
+
+/** What a stream needs of its connection. */
+export interface StreamOwner {
+  sendHeaders(stream: ServerStream, fields: HeaderBlock, isEnd: boolean): void
+  sendReset(stream: ServerStream, code: number): void
+  sendWindowUpdate(stream: ServerStream, incrementBytes: number): void
+  /** The stream has data to send. */
+  offer(stream: ServerStream): void
+  /** Bytes waiting in the stream have grown or shrunk. */
+  noteQueued(differenceBytes: number): void
+  forget(stream: ServerStream): void
+}
+
+const noBytes = new Uint8Array()
+
+export interface StreamOptions {
+  readonly id: number
+  readonly head: RequestHead
+  /** The client's window for this stream, in bytes. */
+  readonly sendWindowBytes: number
+  /** The window the client was given for this stream, in bytes. */
+  readonly receiveWindowBytes: number
+}
+
+/** A stream from its request on. */
+export class ServerStream {
+  readonly id: number
+  readonly head: RequestHead
+  /** What the client may still be sent; negative after it has made its window smaller. */
+  sendWindowBytes: number
+  /** Waits in line for the connection's window. */
+  isInLine = false
+  private readonly owner: StreamOwner
+  private readonly receiveWindow: ReceiveWindow
+  private handler: StreamHandler | undefined
+  private queue: Uint8Array[] = []
+  private waitingBytes = 0
+  private hasWaited = false
+  private trailers: HeaderBlock | undefined
+  private held: Buffer[] = []
+  private isPaused = false
+  private hasRemoteEnded = false
+  private hasToldEnd = false
+  private hasClosed = false
+  /** Content still to come by `content-length`; -1 when it was not told. */
+  private remainingBytes: number
+
+  constructor(owner: StreamOwner, options: StreamOptions) {
+    this.owner = owner
+    this.id = options.id
+    this.head = options.head
+    this.sendWindowBytes = options.sendWindowBytes
+    this.receiveWindow = new ReceiveWindow(options.receiveWindowBytes)
+    this.remainingBytes = options.head.contentLengthBytes
+  }
+
+  get isClosed(): boolean {
+    return this.hasClosed
+  }
+
+  /** The client has sent all of its content. */
+  get hasHalfClosed(): boolean {
+    return this.hasRemoteEnded
+  }
+
+  /** Bytes written that neither windows nor socket had room for. */
+  get queuedBytes(): number {
+    return this.waitingBytes
+  }
+
+  /** The answer is complete here and waits for room. */
+  get isWaitingToEnd(): boolean {
+    return this.trailers !== undefined && !this.hasClosed
+  }
+
+  /** Says who serves the stream; without one, content is dropped. */
+  serve(handler: StreamHandler): void {
+    this.handler = handler
+  }
+
+  /** Begins the answer. */
+  respond(fields: HeaderBlock): void {
+    if (!this.hasClosed) this.owner.sendHeaders(this, fields, false)
+  }
+
+  /** Adds content. The bytes must not change afterwards. */
+  write(bytes: Uint8Array): void {
+    if (this.hasClosed || this.trailers !== undefined || bytes.length === 0) return
+    this.queue.push(bytes)
+    this.waitingBytes += bytes.length
+    this.owner.noteQueued(bytes.length)
+    this.owner.offer(this)
+    if (this.waitingBytes > 0) this.hasWaited = true
+  }
+
+  /** Ends the answer once everything written has been sent; what the client still sends is refused. */
+  finish(trailers: HeaderBlock): void {
+    if (this.hasClosed || this.trailers !== undefined) return
+    this.trailers = trailers
+    if (this.waitingBytes === 0) this.end(trailers)
+    else this.owner.offer(this)
+  }
+
+  /** Answers without content. */
+  respondAndEnd(fields: HeaderBlock): void {
+    if (!this.hasClosed) this.end(fields)
+  }
+
+  /** Gives up the stream. @param code  one of `errorCodes` */
+  reset(code: number): void {
+    if (this.hasClosed) return
+    this.owner.sendReset(this, code)
+    this.close()
+  }
+
+  pause(): void {
+    this.isPaused = true
+  }
+
+  resume(): void {
+    if (!this.isPaused) return
+    this.isPaused = false
+    while (!this.isStopped()) {
+      const chunk = this.held.shift()
+      if (chunk === undefined) break
+      this.deliver(chunk)
+    }
+    this.tellEnd()
+  }
+
+  /** For the connection: the next piece that may be sent, taken out of the queue; empty when there is none. */
+  takePiece(sizeBytesMax: number): Uint8Array {
+    const first = this.queue[0]
+    const sizeBytes = Math.min(first?.length ?? 0, sizeBytesMax, this.sendWindowBytes)
+    if (first === undefined || sizeBytes <= 0) return noBytes
+    this.sendWindowBytes -= sizeBytes
+    this.waitingBytes -= sizeBytes
+    this.owner.noteQueued(-sizeBytes)
+    if (sizeBytes === first.length) {
+      this.queue.shift()
+      return first
+    }
+    this.queue[0] = first.subarray(sizeBytes)
+    return first.subarray(0, sizeBytes)
+  }
+
+  /** For the connection: everything that waited has been taken. */
+  noteEmptied(): void {
+    if (this.trailers !== undefined) {
+      this.end(this.trailers)
+      return
+    }
+    if (!this.hasWaited) return
+    this.hasWaited = false
+    this.handler?.drained()
+  }
+
+  /**
+   * For the connection: content has arrived.
+   * @param sizeBytes  what it takes from the window, which padding does too
+   * @returns the error code that the stream must be reset with, or undefined
+   */
+  receive(content: Buffer, sizeBytes: number): number | undefined {
+    if (!this.receiveWindow.take(sizeBytes)) return errorCodes.flowControlError
+    // Padding is read as soon as it arrives.
+    this.credit(sizeBytes - content.length)
+    if (this.remainingBytes >= 0) {
+      this.remainingBytes -= content.length
+      if (this.remainingBytes < 0) return errorCodes.protocolError
+    }
+    if (content.length === 0) return undefined
+    if (this.isPaused) this.held.push(content)
+    else this.deliver(content)
+    return undefined
+  }
+
+  /**
+   * For the connection: the client has sent all of its content.
+   * @returns false when it was less than it had told
+   */
+  receiveEnd(): boolean {
+    if (this.remainingBytes > 0) return false
+    this.hasRemoteEnded = true
+    this.tellEnd()
+    return true
+  }
+
+  /** For the connection: the stream is gone. */
+  close(): void {
+    if (this.hasClosed) return
+    this.hasClosed = true
+    this.owner.noteQueued(-this.waitingBytes)
+    this.waitingBytes = 0
+    this.queue = []
+    this.held = []
+    this.owner.forget(this)
+    this.handler?.closed()
+  }
+
+  private end(lastFields: HeaderBlock): void {
+    this.owner.sendHeaders(this, lastFields, true)
+    if (!this.hasRemoteEnded) this.owner.sendReset(this, errorCodes.noError)
+    this.close()
+  }
+
+  private deliver(chunk: Buffer): void {
+    this.credit(chunk.length)
+    this.handler?.dataReceived(chunk)
+  }
+
+  /** Gives the client back what was consumed, in large steps. */
+  private credit(sizeBytes: number): void {
+    const incrementBytes = this.receiveWindow.consume(sizeBytes)
+    if (incrementBytes === 0 || this.hasRemoteEnded) return
+    this.owner.sendWindowUpdate(this, incrementBytes)
+  }
+
+  private tellEnd(): void {
+    if (!this.hasRemoteEnded || this.hasToldEnd || this.isStopped() || this.held.length > 0) return
+    this.hasToldEnd = true
+    this.handler?.endReceived()
+  }
+
+  private isStopped(): boolean {
+    return this.isPaused || this.hasClosed
+  }
+}
