@@ -111,6 +111,10 @@ async function displayName(): Promise<string> {
       resolve(chunk.toString().trim())
     })
   })
+  // A test run that is broken off must not leave a display behind.
+  process.once('exit', () => {
+    child.kill()
+  })
   display = { process: child, name: `:${number}` }
   return display.name
 }

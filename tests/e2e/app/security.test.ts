@@ -8,9 +8,10 @@ beforeAll(async () => {
   launched = await launchApp({ flags: ['--playground=1'] })
   await launched.page.waitForLoadState('load')
 })
+// These run in reverse order, each whatever became of the other.
+afterAll(closeDisplay)
 afterAll(async () => {
   await launched.close()
-  closeDisplay()
 })
 
 /** Runs code in the page's own world, as an attacker's script would. */
