@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Backend, BackendFactory } from '../../src/core/backend/backend.ts'
 import { LmdbBackendFactory } from '../../src/core/backend/lmdb-backend-factory.ts'
-import type { NodeId } from '../../src/core/base/ids.ts'
 import { silentLogger, type LogFields, type Logger } from '../../src/core/base/logger.ts'
 import { lockDirectory } from '../../src/core/io/directory-lock.ts'
 import { nodeFileSystem } from '../../src/core/io/node-file-system.ts'
@@ -208,9 +207,4 @@ export function bytes(text: string): Uint8Array {
 /** Text of bytes. */
 export function text(value: Uint8Array): string {
   return new TextDecoder().decode(value)
-}
-
-/** Hex of a member id, for messages. */
-export function shortId(id: NodeId): string {
-  return id.toString(16)
 }

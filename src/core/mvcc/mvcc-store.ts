@@ -23,7 +23,7 @@ import { WriteView } from './write-view.ts'
 
 export type { HashResult } from './hash.ts'
 export type { ReadRangeOptions, ReadRangeResult } from './read-view.ts'
-export type { PutOutcome, WriteView } from './write-view.ts'
+export type { WriteView } from './write-view.ts'
 
 /**
  * Keys with all their versions: every write makes a new revision of the whole store, and reads may ask for any revision

@@ -53,7 +53,7 @@ export interface AdoptionPlace {
 }
 
 /**
- * Gives back what it was given when the log reaches the applied index. Otherwise makes the log begin behind the database,
+ * Gives back what it was given, made durable, when the log reaches the applied index. Otherwise makes the log begin behind the database,
  * see the head of this file; durable when it resolves, and done again by the next start when the process dies before.
  *
  * @throws StorageFault when the log and the database do not belong together
@@ -64,7 +64,11 @@ export async function reconcileLogWithDatabase(
 ): Promise<RecoveredParts> {
   const applied = readAppliedState(parts.backend)
   const lack = lackOf(applied, parts)
-  if (lack === undefined) return parts
+  if (lack === undefined) {
+    // Snapshots will be recorded on the strength of what the database holds.
+    if (applied.index > 0) await makeDurable(parts.backend, applied)
+    return parts
+  }
   const { confState } = applied
   if (confState === undefined || !isBearable(lack, confState, parts.contents)) {
     throw new StorageFault(lack.reason, { path: place.walDirectory })

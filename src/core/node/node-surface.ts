@@ -4,7 +4,6 @@
  */
 export type {
   Alarm,
-  AlarmResult,
   CompactResult,
   DeleteRangeResult,
   OperationResult,
@@ -14,7 +13,7 @@ export type {
 } from '../apply/apply-result.ts'
 export type { Member } from '../membership/member.ts'
 export type { Change } from '../mvcc/change.ts'
-export { isEmptyRange, keyRangeOfWire, type KeyRange } from '../mvcc/key-range.ts'
+export { isEmptyRange, keyRangeOfWire } from '../mvcc/key-range.ts'
 export { encodeKeyValue, type StoredKeyValue } from '../mvcc/stored-key-value.ts'
 export type { EventBatch } from '../watch/event-batch.ts'
-export type { WatchRequest, WatchSink, Watcher } from '../watch/watcher.ts'
+export type { WatchSink, Watcher } from '../watch/watcher.ts'

@@ -1,5 +1,5 @@
 /** The window of appends that were sent to one peer and not yet acknowledged. */
-import { assert } from '../base/assert.ts'
+import { assert, verify } from '../base/assert.ts'
 import type { LogIndex } from './message.ts'
 
 /** How wide the window is. */
@@ -48,6 +48,7 @@ export class Inflights {
     this.sizesBytes[slot] = sizeBytes
     this.heldCount++
     this.heldSizeBytes += sizeBytes
+    verify(() => this.isRising(), 'the window goes round in log order')
   }
 
   /** Frees every append that ends at or before `index`. */
@@ -63,6 +64,14 @@ export class Inflights {
     this.head = 0
     this.heldCount = 0
     this.heldSizeBytes = 0
+  }
+
+  private isRising(): boolean {
+    for (let position = 1; position < this.heldCount; position++) {
+      const [earlier, later] = [this.slot(position - 1), this.slot(position)]
+      if ((this.lastIndexes[earlier] ?? 0) >= (this.lastIndexes[later] ?? 0)) return false
+    }
+    return true
   }
 
   private slot(position: number): number {

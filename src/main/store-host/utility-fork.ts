@@ -9,8 +9,9 @@ export function utilityFork(entryPath: string): ForkNode {
   return (name, flags, listener) => {
     const child = utilityProcess.fork(entryPath, [...flags], {
       serviceName: `Quorate store ${name}`,
-      // Nothing of the app's surroundings configures a node.
-      env: {},
+      // Nothing of the app's surroundings configures a node. The log's sync must not wait for a thread behind the
+      // database's writer.
+      env: { UV_THREADPOOL_SIZE: '8' },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     child.on('message', (message: NodeMessage) => {
