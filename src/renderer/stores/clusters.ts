@@ -100,11 +100,19 @@ export function takeItem(state: ClusterState, item: ClusterItem): void {
     return
   }
   delete state.failure
-  const { snapshot } = item
+  const snapshot = withSortedMembers(item.snapshot)
   const added = eventsBetween(state.snapshot, snapshot)
   if (added.length > 0) state.events = [...added.reverse(), ...state.events].slice(0, eventsMax)
   state.spans = withLeader(state.spans, snapshot)
   state.snapshot = snapshot
+}
+
+/** Members by name, so that rows and seats keep their places whatever order an answer has. */
+function withSortedMembers(snapshot: ClusterSnapshot): ClusterSnapshot {
+  const members = [...snapshot.members].sort((left, right) =>
+    memberLabel(left) < memberLabel(right) ? -1 : 1,
+  )
+  return { ...snapshot, members }
 }
 
 function eventsBetween(before: ClusterSnapshot | undefined, now: ClusterSnapshot): ClusterEvent[] {
