@@ -2,7 +2,7 @@
 
 import { defineStore } from 'pinia'
 import { computed, ref } from 'vue'
-import { router } from '../router.ts'
+import { useRouter } from 'vue-router'
 import type { ViewName } from '../router.ts'
 
 /** One tab. */
@@ -31,6 +31,8 @@ const singleViews: ReadonlySet<ViewName> = new Set([
 const closedMax = 20
 
 export const useTabStore = defineStore('tabs', () => {
+  // Asked for, not imported: the router knows the screens, and the screens know this store.
+  const router = useRouter()
   const tabs = ref<Tab[]>([])
   const activeId = ref<string>()
   const closed: Tab[] = []
