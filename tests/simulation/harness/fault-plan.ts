@@ -145,6 +145,7 @@ export const drawnKinds: readonly FaultKind[] = [
   'D1',
   'D2',
   'D3',
+  'D4',
   'D5',
   'X1',
   'X2',

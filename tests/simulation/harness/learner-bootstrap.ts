@@ -44,7 +44,9 @@ export async function layOutWithLearners(cluster: SimCluster): Promise<void> {
     const fileSystem = cluster.openFileSystem(node, process)
     const write = async (): Promise<void> => {
       const directory = `${node.config.dataDirectory}/member/wal`
-      await fileSystem.makeDirectory(`${node.config.dataDirectory}/member`)
+      // A node makes its directories before its log, whose creation makes all names durable.
+      for (const name of ['snap', 'db'])
+        await fileSystem.makeDirectory(`${node.config.dataDirectory}/member/${name}`)
       const log = await WriteAheadLog.create(
         fileSystem,
         directory,

@@ -106,17 +106,20 @@ export class SimBackendFactory implements BackendFactory {
         flush()
       },
     }).open(directory)
-    return fileSystem.perform('open', directory, () => {
+    const backend = await fileSystem.perform('open', directory, () => {
       const node = fileSystem.directoryAt(directory)
       if (!(node.attachment instanceof SimBackendStore)) node.attachment = new SimBackendStore()
-      const backend = new SimBackend(this.parts, inner, node.attachment as SimBackendStore)
-      backend.onClosed = (): void => {
-        this.openBackends.delete(backend)
+      const opened = new SimBackend(this.parts, inner, node.attachment as SimBackendStore)
+      opened.onClosed = (): void => {
+        this.openBackends.delete(opened)
       }
-      this.openBackends.add(backend)
-      observer.opened(backend)
-      return backend
+      this.openBackends.add(opened)
+      observer.opened(opened)
+      return opened
     })
+    await fileSystem.syncDirectory(directory)
+    await fileSystem.syncDirectory(parentPath(directory))
+    return backend
   }
 
   exportView(view: BackendView): AsyncIterable<Uint8Array> {
