@@ -22,6 +22,9 @@ export class LmdbBackendFactory implements BackendFactory {
   async open(directory: string): Promise<Backend> {
     await mkdir(directory, { recursive: true })
     const backend = openLmdbBackend(directory, this.clock)
+    // The log is cut on the word of this database: its names must be as durable as its content.
+    await syncDirectory(directory)
+    await syncDirectory(dirname(directory))
     this.logger.info('database opened', { directory, ...backend.size() })
     return backend
   }
