@@ -124,13 +124,6 @@ export function hexDumpRow(bytes: Uint8Array, row: number): HexRow {
   }
 }
 
-/** A long name cut in the middle, so that both its folder and its last part stay readable. */
-export function middleCut(text: string, charsMax: number): string {
-  if (text.length <= charsMax) return text
-  const tail = Math.floor((charsMax - 1) / 2)
-  return `${text.slice(0, charsMax - 1 - tail)}…${text.slice(-tail)}`
-}
-
 /** Escapes a key for a POSIX shell, for the command line shown beside it. */
 export function shellText(key: Uint8Array): string {
   const text = findText(key)

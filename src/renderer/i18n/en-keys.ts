@@ -109,6 +109,10 @@ export const enKeys = {
     saveTried: 'Save {key}',
     loadFailed: 'The key could not be read',
     loadTried: 'Read {key}',
+    discardTitle: 'Discard the unsaved text of',
+    discardAction: 'Discard text',
+    keepWriting: 'Keep writing',
+    discardText: 'What was written since the last save is lost. The cluster is not touched.',
     deleteTitle: 'Delete',
     deleteAction: 'Delete key',
     deleteText:

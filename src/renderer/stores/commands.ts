@@ -77,7 +77,7 @@ function fixedCommands(): readonly Command[] {
       icon: 'x',
       shortcuts: ['Mod+W'],
       run: () => {
-        if (tabs.activeId !== undefined) tabs.close(tabs.activeId)
+        if (tabs.activeId !== undefined) tabs.requestClose(tabs.activeId)
       },
     },
     { id: 'tab.reopen', icon: 'undo', shortcuts: ['Mod+Shift+T'], run: tabs.reopen },

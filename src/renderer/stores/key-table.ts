@@ -54,11 +54,6 @@ export class KeyTable {
     return this.keyOf(handle)
   }
 
-  /** A number that names the row of a page as long as it is not replaced; negative for a row that a watch brought. */
-  handleAt(position: number): number | undefined {
-    return this.order[position]
-  }
-
   /** Adds a page that lies behind every key of the list. Rows that do not lie behind are replaced or put in place. */
   append(columns: KeyColumns): void {
     if (columns.rowCount > rowsPerChunkMax) throw new RangeError('a page is too long for one chunk')

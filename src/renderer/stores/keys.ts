@@ -1,7 +1,7 @@
 /** Key browsers and opened keys, one of each per tab. */
 
 import { defineStore } from 'pinia'
-import { computed, shallowReactive } from 'vue'
+import { computed, shallowReactive, shallowRef, watch } from 'vue'
 import { keyText, parseKeyText } from '../format/bytes-text.ts'
 import { KeyBrowser } from './key-browser.ts'
 import { KeyDetail } from './key-detail.ts'
@@ -12,6 +12,8 @@ export const useKeyStore = defineStore('keys', () => {
   const tabs = useTabStore()
   const browsers = shallowReactive(new Map<string, KeyBrowser>())
   const details = shallowReactive(new Map<string, KeyDetail>())
+  /** A key that would take the place of one with unsaved text. */
+  const waiting = shallowRef<{ tabId: string; connectionId: string; key: Uint8Array }>()
   const activeDetail = computed(() =>
     tabs.activeId === undefined ? undefined : details.get(tabs.activeId),
   )
@@ -34,15 +36,20 @@ export const useKeyStore = defineStore('keys', () => {
     return browser
   }
 
-  /** Opens a key in a tab, in place of the one that is open there. */
-  function openKey(tabId: string, connectionId: string, key: Uint8Array): KeyDetail {
+  /** Opens a key in a tab, in place of the one that is open there. Unsaved text is asked about first. */
+  function openKey(tabId: string, connectionId: string, key: Uint8Array): void {
     const known = details.get(tabId)
-    if (known !== undefined && keyText(known.key) === keyText(key)) return known
-    known?.dispose()
+    if (known !== undefined && keyText(known.key) === keyText(key)) return
+    if (known?.isDirty.value === true) waiting.value = { tabId, connectionId, key }
+    else replaceKey(tabId, connectionId, key)
+  }
+
+  function replaceKey(tabId: string, connectionId: string, key: Uint8Array): void {
+    waiting.value = undefined
+    details.get(tabId)?.dispose()
     const detail = new KeyDetail(connectionId, key)
     details.set(tabId, detail)
     void detail.load()
-    return detail
   }
 
   function closeKey(tabId: string): void {
@@ -74,16 +81,17 @@ export const useKeyStore = defineStore('keys', () => {
     closeKey(tabId)
   }
 
+  watch(
+    () => tabs.tabs,
+    (open) => {
+      for (const tabId of new Set([...browsers.keys(), ...details.keys()])) {
+        if (!open.some((tab) => tab.id === tabId)) release(tabId)
+      }
+    },
+  )
+
   return {
-    browsers,
-    details,
-    activeDetail,
-    browserOf,
-    openPrefix,
-    openKey,
-    closeKey,
-    goToKey,
-    findSeen,
-    release,
+    ...{ browsers, details, waiting, activeDetail },
+    ...{ browserOf, openPrefix, openKey, replaceKey, closeKey, goToKey, findSeen },
   }
 })

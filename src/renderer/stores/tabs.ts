@@ -30,11 +30,21 @@ const singleViews: ReadonlySet<ViewName> = new Set([
 ])
 const closedMax = 20
 
+/** What a tab is opened for. */
+interface TabOptions {
+  readonly connectionId?: string
+  readonly subject?: string
+  /** A tab of its own, whatever is open. */
+  readonly isNew?: boolean
+}
+
 export const useTabStore = defineStore('tabs', () => {
   // Asked for, not imported: the router knows the screens, and the screens know this store.
   const router = useRouter()
   const tabs = ref<Tab[]>([])
   const activeId = ref<string>()
+  /** A tab with unsaved text that the user wants to close. */
+  const closingId = ref<string>()
   const closed: Tab[] = []
   const active = computed(() => tabs.value.find((tab) => tab.id === activeId.value))
   let lastId = 0
@@ -47,23 +57,14 @@ export const useTabStore = defineStore('tabs', () => {
   }
 
   /** Opens a view in a tab of its own, or shows the tab that already holds it. */
-  function open(
-    view: ViewName,
-    options: { connectionId?: string; subject?: string; isNew?: boolean } = {},
-  ): Tab {
-    const { connectionId, subject = '', isNew = false } = options
-    const same = tabs.value.find(
-      (tab) =>
-        !isNew &&
-        tab.view === view &&
-        tab.connectionId === connectionId &&
-        (singleViews.has(view) || tab.subject === subject),
-    )
+  function open(view: ViewName, options: TabOptions = {}): Tab {
+    const same = tabs.value.find((tab) => options.isNew !== true && isSame(tab, view, options))
     if (same !== undefined) {
       show(same.id)
       return same
     }
     lastId++
+    const { connectionId, subject = '' } = options
     const owner = connectionId === undefined ? {} : { connectionId }
     const id = `tab-${String(lastId)}`
     const tab: Tab = { id, view, ...owner, subject, isPreview: false, isDirty: false }
@@ -72,7 +73,14 @@ export const useTabStore = defineStore('tabs', () => {
     return tab
   }
 
+  /** Closes a tab; one that holds unsaved text is asked about first. */
+  function requestClose(id: string): void {
+    if (tabs.value.find((tab) => tab.id === id)?.isDirty === true) closingId.value = id
+    else close(id)
+  }
+
   function close(id: string): void {
+    closingId.value = undefined
     const index = tabs.value.findIndex((tab) => tab.id === id)
     const tab = tabs.value[index]
     if (tab === undefined) return
@@ -108,5 +116,14 @@ export const useTabStore = defineStore('tabs', () => {
     if (tab !== undefined) Object.assign(tab, change)
   }
 
-  return { tabs, activeId, active, show, open, close, reopen, cycle, describe }
+  return {
+    ...{ tabs, activeId, active, closingId },
+    ...{ show, open, close, requestClose, reopen, cycle, describe },
+  }
 })
+
+function isSame(tab: Tab, view: ViewName, options: TabOptions): boolean {
+  const { connectionId, subject = '' } = options
+  if (tab.view !== view || tab.connectionId !== connectionId) return false
+  return singleViews.has(view) || tab.subject === subject
+}

@@ -140,7 +140,7 @@ describe('keys', () => {
     await page.getByRole('row', { name: 'zz-new' }).waitFor()
     expect(await editorText(page)).toBe('first')
     await page.keyboard.press('Control+e')
-    await page.getByText('Unchanged').waitFor()
+    await page.locator('.monaco-editor.focused').waitFor()
     await page.keyboard.type('more than ')
     await page.getByText('Not saved', { exact: true }).waitFor()
     await page.keyboard.press('Control+s')
@@ -159,7 +159,7 @@ describe('keys', () => {
   test('a value that somebody else wrote meanwhile is not written over', async () => {
     const page = await openFlag('gift-cards')
     await page.getByRole('button', { name: 'Edit', exact: true }).click()
-    await page.getByText('Unchanged').waitFor()
+    await page.locator('.monaco-editor.focused').waitFor()
     await page.keyboard.type('mine')
     await page.evaluate(() => {
       const encoder = new TextEncoder()
@@ -177,6 +177,22 @@ describe('keys', () => {
     expect(stored).toBe('theirs')
     await page.getByRole('button', { name: 'Take theirs' }).click()
     expect(await editorText(page)).toBe('theirs')
+  })
+
+  test('unsaved text is dropped only after a question', async () => {
+    const page = await openFlag('gift-cards')
+    await page.getByRole('button', { name: 'Edit', exact: true }).click()
+    await page.locator('.monaco-editor.focused').waitFor()
+    await page.keyboard.type('precious ')
+    await page.getByText('Not saved', { exact: true }).waitFor()
+    await page.getByRole('row', { name: 'apple-pay' }).click()
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Keep writing' }).click()
+    expect(await editorText(page)).toContain('precious ')
+    await page.keyboard.press('Control+w')
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Keep writing' }).click()
+    await page.getByRole('row', { name: 'apple-pay' }).click()
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Discard text' }).click()
+    await page.getByTestId('detail-key').getByText('apple-pay').waitFor()
   })
 
   test('a change from outside appears in the list by itself', async () => {

@@ -4,7 +4,6 @@ import {
   base64Text,
   hexDumpRow,
   keyText,
-  middleCut,
   parseKeyText,
   previewText,
   shellText,
@@ -89,9 +88,4 @@ test('hexDumpRow shows offset, bytes and printable characters', () => {
     hex: '58 59 00  ',
     text: 'XY·',
   })
-})
-
-test('middleCut keeps both ends', () => {
-  expect(middleCut('/registry/pods/default/web-0', 11)).toBe('/regi…web-0')
-  expect(middleCut('short', 11)).toBe('short')
 })

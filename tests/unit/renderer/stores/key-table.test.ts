@@ -69,12 +69,11 @@ describe('KeyTable', () => {
     )
   })
 
-  test('many changes of one key do not grow it', () => {
+  test('many changes of one key leave one row', () => {
     const table = new KeyTable()
     for (let at = 0; at < 20_000; at++) table.put(row('hot', at))
     expect(table.length).toBe(1)
     expect(table.rowAt(0).modRevision).toBe(19_999)
-    expect(table.handleAt(0)).toBeGreaterThanOrEqual(-2)
   })
 
   test('finds parts of names, as many as are wanted', () => {
