@@ -89,6 +89,8 @@ export class WriteAheadLog {
   private readonly segments: Segment[]
   private tail: SegmentFile
   private hardState: HardState | undefined
+  /** A hard state with a newer commit index than the log's last one, and nothing else that is new. */
+  private waitingHardState: HardState | undefined
   private lastIndex: LogIndex
   private releasedIndex: LogIndex = 0
   /** The call being carried out. Invariant: never two. */
@@ -198,7 +200,8 @@ export class WriteAheadLog {
 
   /**
    * Writes entries, then the hard state if one is given, in one piece; resolves when they are durable (`mustSync`) or at
-   * least with the system. Entries replace whatever the log holds from their first index on.
+   * least with the system. A hard state alone that need not be synced goes with the next write. Entries replace whatever
+   * the log holds from their first index on.
    *
    * @throws StorageFault  the disk failed, now or in an earlier call
    */
@@ -207,8 +210,13 @@ export class WriteAheadLog {
     entries: readonly Entry[],
     options: { readonly mustSync: boolean },
   ): Promise<void> {
-    if (hardState === undefined && entries.length === 0 && this.fault === undefined) {
-      return Promise.resolve()
+    if (this.fault === undefined && entries.length === 0) {
+      if (hardState === undefined) return Promise.resolve()
+      if (!options.mustSync && !this.writesStatesApart) {
+        // Only the commit index moved. It is found again after a crash, so it waits for the next write.
+        this.waitingHardState = hardState
+        return Promise.resolve()
+      }
     }
     return this.run(() => this.writeBatch(hardState, entries, options.mustSync))
   }
@@ -221,6 +229,8 @@ export class WriteAheadLog {
   saveSnapshotMarker(metadata: SnapshotMetadata): Promise<void> {
     return this.run(async () => {
       this.encoder.reset()
+      // The marker counts only when the hard state covers it.
+      this.addWaitingHardState()
       this.encoder.addSnapshotMarker(metadata)
       this.lastIndex = Math.max(this.lastIndex, metadata.index)
       await this.appendEncoded(true)
@@ -263,10 +273,19 @@ export class WriteAheadLog {
     await this.tail.settle().catch(() => undefined)
     await this.pipeline.dispose()
     try {
-      if (this.fault === undefined) await this.tail.handle.sync()
+      if (this.fault === undefined) await this.writeRest()
     } finally {
       await this.tail.handle.close()
     }
+  }
+
+  private async writeRest(): Promise<void> {
+    if (this.waitingHardState !== undefined) {
+      this.encoder.reset()
+      this.addWaitingHardState()
+      await this.tail.append(this.encoder.bytes)
+    }
+    await this.tail.handle.sync()
   }
 
   /** Segments on disk, the one being written included. */
@@ -300,7 +319,7 @@ export class WriteAheadLog {
     mustSync: boolean,
   ): Promise<void> {
     this.encoder.reset()
-    if (hardState !== undefined && this.options.plantedBugs?.writesHardStateApart === true) {
+    if (hardState !== undefined && this.writesStatesApart) {
       this.addHardState(hardState)
       await this.appendEncoded(mustSync)
       this.encoder.reset()
@@ -309,15 +328,23 @@ export class WriteAheadLog {
     const lastEntry = entries.at(-1)
     if (lastEntry !== undefined) this.lastIndex = lastEntry.index
     // The state comes last: after a tear it must never commit more than the log holds.
-    if (hardState !== undefined && this.options.plantedBugs?.writesHardStateApart !== true) {
-      this.addHardState(hardState)
-    }
+    if (hardState === undefined) this.addWaitingHardState()
+    else if (!this.writesStatesApart) this.addHardState(hardState)
     await this.appendEncoded(mustSync)
+  }
+
+  private get writesStatesApart(): boolean {
+    return this.options.plantedBugs?.writesHardStateApart === true
+  }
+
+  private addWaitingHardState(): void {
+    if (this.waitingHardState !== undefined) this.addHardState(this.waitingHardState)
   }
 
   private addHardState(hardState: HardState): void {
     this.encoder.addHardState(hardState)
     this.hardState = hardState
+    this.waitingHardState = undefined
   }
 
   private async appendEncoded(mustSync: boolean): Promise<void> {

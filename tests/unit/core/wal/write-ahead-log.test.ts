@@ -534,8 +534,29 @@ describe('save', () => {
     fileSystem.operations.length = 0
     await log.save(state(1, 0), [], { mustSync: false })
     await log.save(undefined, [], durably)
+    expect(fileSystem.operations).toEqual([])
+    await log.save(undefined, entries(1, 1, 1), { mustSync: false })
     expect(fileSystem.operations.map((operation) => operation.kind)).toEqual(['write'])
     await log.close()
+  })
+
+  test.each([
+    ['entries', (log: WriteAheadLog) => log.save(undefined, entries(2, 2, 1), durably)],
+    [
+      'a snapshot marker',
+      (log: WriteAheadLog) => log.saveSnapshotMarker({ index: 1, term: 1, confState: oneVoter }),
+    ],
+    ['the end', (log: WriteAheadLog) => log.close()],
+  ])('a commit index that waited is written with %s', async (_what, goOn) => {
+    const fileSystem = new MemoryFileSystem()
+    const log = await WriteAheadLog.create(fileSystem, directory, metadata)
+    await log.save(state(1, 0), entries(1, 1, 1), durably)
+    await log.save(state(1, 1), [], { mustSync: false })
+    await goOn(log)
+    await log.close()
+    const contents = await WriteAheadLog.open(fileSystem, directory)
+    expect(contents.hardState).toEqual(state(1, 1))
+    await contents.log.close()
   })
 
   test.each(['write', 'sync'] as const)(
