@@ -245,6 +245,7 @@ export class SimTransport implements PeerTransport {
   stop(): Promise<void> {
     this.network.leave(this.id, this)
     this.host = undefined
+    this.abandon()
     return Promise.resolve()
   }
 
