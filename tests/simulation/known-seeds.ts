@@ -34,7 +34,7 @@ export const plantedBugSeeds: Readonly<Record<string, readonly number[]>> = {
   M2: [1],
   M3: [1],
   M4: [1],
-  M9: [2],
+  M9: [12, 2],
   M10: [13, 51],
   M12: [2],
 }

@@ -37,7 +37,6 @@ interface Waiter {
 
 interface Round {
   readonly waiters: readonly Waiter[]
-  readonly startedMs: number
   /** Ids of all attempts so far; an answer to any of them will do. */
   readonly attempts: Set<bigint>
   sentMs: number
@@ -110,7 +109,7 @@ export class LinearizableReads {
     this.joining = []
     if (waiters.length === 0) return
     const nowMs = this.clock.monotonicMs()
-    this.round = { waiters, startedMs: nowMs, attempts: new Set(), sentMs: nowMs, index: undefined }
+    this.round = { waiters, attempts: new Set(), sentMs: nowMs, index: undefined }
     this.attempt(this.round)
   }
 
@@ -166,16 +165,16 @@ export class LinearizableReads {
   sweep(): void {
     const nowMs = this.clock.monotonicMs()
     const latestStartMs = nowMs - this.options.timeoutMs
-    const round = this.round
+    // Each read has its own time limit: one that joined while a round was under way would wait twice as long with the
+    // rounds' alone.
+    endOverdue(this.joining, latestStartMs)
+    this.joining = this.joining.filter((waiter) => !waiter.isEnded)
+    const { round } = this
     if (round !== undefined) {
-      if (round.startedMs <= latestStartMs) this.failRound(round, 'timeout')
+      endOverdue(round.waiters, latestStartMs)
+      if (round.waiters.every((waiter) => waiter.isEnded)) this.round = undefined
       else if (round.index === undefined && nowMs - round.sentMs >= retryMs) this.attempt(round)
     }
-    // A read that joined while a round was under way has its own time limit; with the round's alone it could wait twice
-    // as long. They stand in the order of their start.
-    const overdue = this.joining.findIndex((waiter) => waiter.startedMs > latestStartMs)
-    const overdueCount = overdue < 0 ? this.joining.length : overdue
-    for (const waiter of this.joining.splice(0, overdueCount)) end(waiter, 'timeout')
     this.pump()
   }
 
@@ -191,6 +190,14 @@ export class LinearizableReads {
     this.round = undefined
     for (const waiter of round.waiters) end(waiter, code)
     if (this.joining.length > 0) this.options.wake()
+  }
+}
+
+/** Ends the waits that are over; waiters stand in the order of their start. */
+function endOverdue(waiters: readonly Waiter[], latestStartMs: number): void {
+  for (const waiter of waiters) {
+    if (waiter.startedMs > latestStartMs) return
+    end(waiter, 'timeout')
   }
 }
 

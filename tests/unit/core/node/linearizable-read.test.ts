@@ -61,6 +61,21 @@ describe('LinearizableReads', () => {
     expect(await seen()).toEqual(['b'])
   })
 
+  test('ends a read that joined during a round after its own time limit, not after two', async () => {
+    const { clock, node, reads, read, seen } = build()
+    node.hasLeader = false
+    read('a')
+    reads.pump()
+    clock.advance(10)
+    read('b')
+    clock.advance(6_990)
+    reads.sweep()
+    expect(await seen()).toEqual(['a timeout'])
+    clock.advance(10)
+    reads.sweep()
+    expect(await seen()).toEqual(['b timeout'])
+  })
+
   test('waits until the confirmed index is applied', async () => {
     const { reads, node, read, seen, answer } = build()
     read('a')

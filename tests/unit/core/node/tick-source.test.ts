@@ -25,4 +25,29 @@ describe('TickSource', () => {
     clock.advance(50)
     expect(counts).toEqual([10, 1])
   })
+
+  test('counts a tick that is due although the difference rounds to below an interval', () => {
+    // 205.373 - 105.373 is 99.99999999999999.
+    let nowMs = 105.373
+    let fire: (() => void) | undefined
+    const counts: number[] = []
+    const ticks = new TickSource(
+      {
+        monotonicMs: () => nowMs,
+        wallMs: () => nowMs,
+        setTimer: (_delayMs, callback) => {
+          fire = callback
+          return { cancel: () => undefined }
+        },
+        nextTurn: () => undefined,
+      },
+      100,
+      (count) => counts.push(count),
+    )
+    ticks.start()
+    nowMs = 205.373
+    fire?.()
+    expect(counts).toEqual([1])
+    ticks.stop()
+  })
 })
