@@ -25,6 +25,17 @@ export const knownSeeds: readonly KnownSeed[] = [
     overrides: { kinds: ['N5'], voterCount: 3 },
     found: 'a read that joined a running round without a leader waited twice its time limit',
   },
+  {
+    seed: 50_041,
+    overrides: {},
+    found: 'a read that had joined the following round still waited for that round’s time limit',
+  },
+  {
+    seed: 2,
+    overrides: { kinds: ['D1', 'D2', 'D4', 'X1', 'X2'] },
+    found:
+      'the directory of a new database was not durable though the log recorded a snapshot on its word',
+  },
 ]
 
 /** For each planted bug, seeds that found it when they were last looked for. */
