@@ -75,6 +75,7 @@ export function latin1Of(bytes: Uint8Array): string {
 /** The inverse of {@link latin1Of}. */
 export function bytesOfLatin1(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length)
-  for (let position = 0; position < text.length; position++) bytes[position] = text.charCodeAt(position)
+  for (let position = 0; position < text.length; position++)
+    bytes[position] = text.charCodeAt(position)
   return bytes
 }

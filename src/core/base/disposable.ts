@@ -12,7 +12,12 @@ export class Disposables implements Disposable {
 
   /** Takes over something to end later; ends it at once when this owner has ended already. */
   add(end: Disposable | (() => void)): void {
-    const run = typeof end === 'function' ? end : (): void => { end.dispose() }
+    const run =
+      typeof end === 'function'
+        ? end
+        : (): void => {
+            end.dispose()
+          }
     if (this.isDisposed) run()
     else this.entries.push(run)
   }

@@ -35,7 +35,11 @@ export interface ErrorDescription {
   readonly isRetryable: boolean
 }
 
-const describe = (status: GrpcStatusName, text: string, isRetryable = false): ErrorDescription => ({ status, text, isRetryable })
+const describe = (status: GrpcStatusName, text: string, isRetryable = false): ErrorDescription => ({
+  status,
+  text,
+  isRetryable,
+})
 
 export const errorTable = {
   emptyKey: describe('invalidArgument', 'etcdserver: key is not provided'),
@@ -47,7 +51,10 @@ export const errorTable = {
   invalidSortOption: describe('invalidArgument', 'etcdserver: invalid sort option'),
   invalidClientApiVersion: describe('invalidArgument', 'etcdserver: invalid client api version'),
   compacted: describe('outOfRange', 'etcdserver: mvcc: required revision has been compacted'),
-  futureRevision: describe('outOfRange', 'etcdserver: mvcc: required revision is a future revision'),
+  futureRevision: describe(
+    'outOfRange',
+    'etcdserver: mvcc: required revision is a future revision',
+  ),
   noSpace: describe('resourceExhausted', 'etcdserver: mvcc: database space exceeded'),
   requestTooLarge: describe('invalidArgument', 'etcdserver: request is too large'),
   tooManyRequests: describe('unknown', 'etcdserver: too many requests', true),
@@ -57,15 +64,27 @@ export const errorTable = {
   watchCanceled: describe('canceled', 'etcdserver: watch canceled'),
   memberExist: describe('failedPrecondition', 'etcdserver: member ID already exist'),
   peerUrlExist: describe('failedPrecondition', 'etcdserver: Peer URLs already exists'),
-  memberNotEnoughStarted: describe('unknown', 'etcdserver: re-configuration failed due to not enough started members'),
+  memberNotEnoughStarted: describe(
+    'unknown',
+    'etcdserver: re-configuration failed due to not enough started members',
+  ),
   memberBadUrls: describe('invalidArgument', 'etcdserver: given member URLs are invalid'),
   memberNotFound: describe('notFound', 'etcdserver: member not found'),
   memberNotLearner: describe('failedPrecondition', 'etcdserver: can only promote a learner member'),
-  learnerNotReady: describe('failedPrecondition', 'etcdserver: can only promote a learner member which is in sync with leader'),
-  tooManyLearners: describe('failedPrecondition', 'etcdserver: too many learner members in cluster'),
+  learnerNotReady: describe(
+    'failedPrecondition',
+    'etcdserver: can only promote a learner member which is in sync with leader',
+  ),
+  tooManyLearners: describe(
+    'failedPrecondition',
+    'etcdserver: too many learner members in cluster',
+  ),
   unhealthy: describe('unavailable', 'etcdserver: unhealthy cluster', true),
   clusterIdMismatch: describe('failedPrecondition', 'etcdserver: cluster ID mismatch'),
-  notSupportedForLearner: describe('failedPrecondition', 'etcdserver: rpc not supported for learner'),
+  notSupportedForLearner: describe(
+    'failedPrecondition',
+    'etcdserver: rpc not supported for learner',
+  ),
   badLeaderTransferee: describe('failedPrecondition', 'etcdserver: bad leader transferee'),
   noLeader: describe('unavailable', 'etcdserver: no leader', true),
   notLeader: describe('failedPrecondition', 'etcdserver: not leader'),
@@ -73,16 +92,40 @@ export const errorTable = {
   notCapable: describe('failedPrecondition', 'etcdserver: not capable'),
   stopped: describe('unavailable', 'etcdserver: server stopped'),
   timeout: describe('unavailable', 'etcdserver: request timed out', true),
-  timeoutDueToLeaderFail: describe('unavailable', 'etcdserver: request timed out, possibly due to previous leader failure', true),
-  timeoutDueToConnectionLost: describe('unavailable', 'etcdserver: request timed out, possibly due to connection lost', true),
-  timeoutWaitAppliedIndex: describe('unavailable', 'etcdserver: request timed out, waiting for the applied index took too long', true),
+  timeoutDueToLeaderFail: describe(
+    'unavailable',
+    'etcdserver: request timed out, possibly due to previous leader failure',
+    true,
+  ),
+  timeoutDueToConnectionLost: describe(
+    'unavailable',
+    'etcdserver: request timed out, possibly due to connection lost',
+    true,
+  ),
+  timeoutWaitAppliedIndex: describe(
+    'unavailable',
+    'etcdserver: request timed out, waiting for the applied index took too long',
+    true,
+  ),
   corrupt: describe('dataLoss', 'etcdserver: corrupt cluster'),
   canceled: describe('canceled', 'etcdserver: request canceled'),
   deadlineExceeded: describe('deadlineExceeded', 'etcdserver: context deadline exceeded'),
-  clusterVersionUnavailable: describe('failedPrecondition', 'etcdserver: cluster version not found during downgrade'),
-  wrongDowngradeVersionFormat: describe('invalidArgument', 'etcdserver: wrong downgrade target version format'),
-  invalidDowngradeTargetVersion: describe('invalidArgument', 'etcdserver: invalid downgrade target version'),
-  downgradeInProcess: describe('failedPrecondition', 'etcdserver: cluster has a downgrade job in progress'),
+  clusterVersionUnavailable: describe(
+    'failedPrecondition',
+    'etcdserver: cluster version not found during downgrade',
+  ),
+  wrongDowngradeVersionFormat: describe(
+    'invalidArgument',
+    'etcdserver: wrong downgrade target version format',
+  ),
+  invalidDowngradeTargetVersion: describe(
+    'invalidArgument',
+    'etcdserver: invalid downgrade target version',
+  ),
+  downgradeInProcess: describe(
+    'failedPrecondition',
+    'etcdserver: cluster has a downgrade job in progress',
+  ),
   noInflightDowngrade: describe('failedPrecondition', 'etcdserver: no inflight downgrade job'),
   rootUserNotExist: describe('failedPrecondition', 'etcdserver: root user does not exist'),
   rootRoleNotExist: describe('failedPrecondition', 'etcdserver: root user does not have root role'),
@@ -92,11 +135,17 @@ export const errorTable = {
   roleAlreadyExist: describe('failedPrecondition', 'etcdserver: role name already exists'),
   roleNotFound: describe('failedPrecondition', 'etcdserver: role name not found'),
   roleEmpty: describe('invalidArgument', 'etcdserver: role name is empty'),
-  authFailed: describe('invalidArgument', 'etcdserver: authentication failed, invalid user ID or password'),
+  authFailed: describe(
+    'invalidArgument',
+    'etcdserver: authentication failed, invalid user ID or password',
+  ),
   permissionNotGiven: describe('invalidArgument', 'etcdserver: permission not given'),
   permissionDenied: describe('permissionDenied', 'etcdserver: permission denied'),
   roleNotGranted: describe('failedPrecondition', 'etcdserver: role is not granted to the user'),
-  permissionNotGranted: describe('failedPrecondition', 'etcdserver: permission is not granted to the role'),
+  permissionNotGranted: describe(
+    'failedPrecondition',
+    'etcdserver: permission is not granted to the role',
+  ),
   authNotEnabled: describe('failedPrecondition', 'etcdserver: authentication is not enabled'),
   invalidAuthToken: describe('unauthenticated', 'etcdserver: invalid auth token'),
   invalidAuthMgmt: describe('invalidArgument', 'etcdserver: invalid auth management'),
@@ -106,7 +155,10 @@ export const errorTable = {
   // The two below never travel: clients make them where no server, or a server with a text of its own, was the answer.
   unreachable: describe('unavailable', 'no endpoint of the cluster answers', true),
   unrecognized: describe('unknown', 'the server refused the request'),
-  leaderTransferTimeout: describe('unknown', 'etcdserver: request timed out, leader transfer took too long'),
+  leaderTransferTimeout: describe(
+    'unknown',
+    'etcdserver: request timed out, leader transfer took too long',
+  ),
 } as const satisfies Record<string, ErrorDescription>
 
 /** Name of an expected failure. */

@@ -11,7 +11,11 @@ export class StoreError extends Error {
   readonly code: StoreErrorCode
   readonly details: Readonly<Record<string, unknown>>
 
-  constructor(code: StoreErrorCode, details: Readonly<Record<string, unknown>> = {}, options: { cause?: unknown } = {}) {
+  constructor(
+    code: StoreErrorCode,
+    details: Readonly<Record<string, unknown>> = {},
+    options: { cause?: unknown } = {},
+  ) {
     super(errorTable[code].text, { cause: options.cause })
     this.code = code
     this.details = details

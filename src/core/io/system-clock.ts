@@ -7,7 +7,13 @@ export const systemClock: Clock = {
   setTimer: (delayMs, callback) => {
     const handle = setTimeout(callback, delayMs)
     handle.unref()
-    return { cancel: () => { clearTimeout(handle) } }
+    return {
+      cancel: () => {
+        clearTimeout(handle)
+      },
+    }
   },
-  nextTurn: (callback) => { setImmediate(callback) },
+  nextTurn: (callback) => {
+    setImmediate(callback)
+  },
 }

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type {
-  TxnRequest} from '../../../../src/core/proto/gen/rpc.ts';
+import type { TxnRequest } from '../../../../src/core/proto/gen/rpc.ts'
 import {
   Compare,
   DeleteRangeRequest,
