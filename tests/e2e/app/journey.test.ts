@@ -100,6 +100,10 @@ describe('the app on our own nodes', () => {
     await page.evaluate(() => {
       ;(window as unknown as { isSamePage: boolean }).isSamePage = true
     })
+    // The first look at the cluster may have been before its first election.
+    await expect
+      .poll(() => page.getByTestId('status-leader').innerText(), { timeout: 20_000 })
+      .toMatch(/^node[123]$/)
     const leader = await page.getByTestId('status-leader').innerText()
     const term = await page.getByTestId('status-term').innerText()
     await views(page, 'Playground')
