@@ -18,6 +18,7 @@ export type BucketName =
   | 'longkey'
   | 'meta'
   | 'lease'
+  | 'lease_item'
   | 'alarm'
   | 'cluster'
   | 'members'
@@ -60,6 +61,24 @@ export interface BackendView extends BackendReader {
   close(): void
 }
 
+/** Where a backend moves to when it is defragmented, and what is done on the way. */
+export interface DefragmentTarget {
+  /** Must not exist yet. Removing it is the caller's affair when the move was given up or failed. */
+  readonly directory: string
+  /**
+   * Puts the new place in force, durably, whichever of the two a crash leaves to be opened. Called when the new place has
+   * all that is durable in the old one; nothing becomes durable meanwhile. False: the new place is not wanted any more.
+   * A rejection is fatal to the backend, because it is not known which place is in force.
+   */
+  readonly publish: () => Promise<boolean>
+}
+
+/** A backend was moved. */
+export interface Defragmented {
+  /** Resolves when the last view of the old place was closed: it can be removed. */
+  readonly oldClosed: Promise<void>
+}
+
 export interface Backend extends BackendReader {
   /** Starts the only batch; asserts that none is open. */
   beginBatch(): BackendBatch
@@ -75,7 +94,15 @@ export interface Backend extends BackendReader {
   onFault(listener: (fault: Error) => void): void
   /** Allocated size, and the part of it in use, both in bytes. */
   size(): { readonly allocatedSizeBytes: number; readonly usedSizeBytes: number }
-  /** Flushes and closes. */
+  /**
+   * Moves everything to a new place without the room that removed records leave behind, while reads and writes go on.
+   * Views that are open stay in the old place. One call at a time.
+   *
+   * @returns undefined when the new place was not wanted any more, or the backend was closed meanwhile
+   * @throws when the copy cannot be made; the backend goes on where it is
+   */
+  defragment(target: DefragmentTarget): Promise<Defragmented | undefined>
+  /** Flushes and closes. Waits for a copy that is being made. */
   close(): Promise<void>
 }
 

@@ -10,6 +10,7 @@
  * | count | first key of a block | how many keys of the block are alive, see `mvcc/count-index.ts` |
  * | meta | names below | see below |
  * | lease | lease id 8 B BE | leasepb.Lease |
+ * | lease_item | lease id 8 B BE, number 8 B BE | one key attached to that lease |
  * | alarm | etcdserverpb.AlarmMember | empty |
  * | cluster | `clusterVersion`, `downgrade` | text, JSON |
  * | members, members_removed | member id in hex | JSON; a marker |
@@ -28,6 +29,7 @@ export const bucketNames = [
   'longkey',
   'meta',
   'lease',
+  'lease_item',
   'alarm',
   'cluster',
   'members',
