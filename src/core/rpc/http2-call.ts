@@ -7,18 +7,19 @@
  * @see gRPC over HTTP/2, "Requests" and "Responses"
  */
 import { gzipSync } from 'node:zlib'
+import type { CancelListener } from '../base/cancellation.ts'
 import type { Clock, Timer } from '../base/clock.ts'
-import { StoreError } from '../errors/store-error.ts'
 import type { HeaderBlock } from './http2/hpack-encoder.ts'
 import { errorCodes } from './http2/http2-error.ts'
 import type { ServerStream, StreamHandler } from './http2/server-stream.ts'
 import { MessageReader } from './message-reader.ts'
-import type { StreamCall } from './rpc-call.ts'
+import type { ClientIdentity, StreamCall } from './rpc-call.ts'
 import { okStatus, statusOfError, WireError, type RpcStatus } from './status-mapping.ts'
 
 /** What all calls of a server share. */
 export interface CallOptions {
   readonly clock: Clock
+  readonly client: ClientIdentity
   /** Largest message taken, in bytes. */
   readonly messageSizeBytesMax: number
   /** A header or data frame was sent: pings that follow are no flood. */
@@ -66,8 +67,8 @@ export class Http2Call implements StreamCall, StreamHandler {
   private readonly options: CallOptions
   private readonly reader: MessageReader
   private readonly isGzip: boolean
-  private abortController: AbortController | undefined
-  private abortReason: Error | undefined
+  private cancelListener: CancelListener | undefined
+  private hasBeenCanceled = false
   private deadline: Timer | undefined
   private isDecided = false
   private areHeadersSent = false
@@ -91,16 +92,20 @@ export class Http2Call implements StreamCall, StreamHandler {
     stream.serve(this)
   }
 
+  get client(): ClientIdentity {
+    return this.options.client
+  }
+
   findMetadata(key: string): string | undefined {
     return this.stream.head.fields.get(key)
   }
 
-  get signal(): AbortSignal {
-    if (this.abortController === undefined) {
-      this.abortController = new AbortController()
-      if (this.abortReason !== undefined) this.abortController.abort(this.abortReason)
-    }
-    return this.abortController.signal
+  get isCanceled(): boolean {
+    return this.hasBeenCanceled
+  }
+
+  setCancelListener(listener: CancelListener | undefined): void {
+    this.cancelListener = listener
   }
 
   get hasEnded(): boolean {
@@ -144,7 +149,7 @@ export class Http2Call implements StreamCall, StreamHandler {
   }
 
   closed(): void {
-    this.abort(new StoreError('contextCanceled'))
+    this.cancel()
     this.finish()
     this.options.onClosed(this)
   }
@@ -188,8 +193,8 @@ export class Http2Call implements StreamCall, StreamHandler {
   }
 
   /** Ends the call without a status, as an expired deadline does. */
-  private reset(reason: Error): void {
-    this.abort(reason)
+  private reset(): void {
+    this.cancel()
     if (this.isDecided) return
     this.decide()
     this.stream.reset(errorCodes.cancel)
@@ -229,7 +234,7 @@ export class Http2Call implements StreamCall, StreamHandler {
     // Node's timers hold 31 bits; a longer deadline outlives any call.
     if (timeoutMs > 0x7fff_ffff) return
     this.deadline = this.options.clock.setTimer(timeoutMs, () => {
-      this.reset(new StoreError('contextDeadlineExceeded'))
+      this.reset()
     })
   }
 
@@ -244,10 +249,12 @@ export class Http2Call implements StreamCall, StreamHandler {
     this.finish()
   }
 
-  private abort(reason: Error): void {
-    if (this.isDecided || this.abortReason !== undefined) return
-    this.abortReason = reason
-    this.abortController?.abort(reason)
+  private cancel(): void {
+    if (this.isDecided || this.hasBeenCanceled) return
+    this.hasBeenCanceled = true
+    const listener = this.cancelListener
+    this.cancelListener = undefined
+    listener?.canceled()
   }
 
   private finish(): void {

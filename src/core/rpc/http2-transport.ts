@@ -10,10 +10,19 @@ import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import { StoreError } from '../errors/store-error.ts'
 import { Http2Call, statusTrailers } from './http2-call.ts'
+import type { KeepaliveOptions } from './http2/connection-guard.ts'
 import { ServerConnection } from './http2/server-connection.ts'
 import type { ServerStream } from './http2/server-stream.ts'
 import { PingLimit } from './ping-limit.ts'
-import type { CallContext, RpcMethod, ServiceTable, StreamCall, UnaryMethod } from './rpc-call.ts'
+import {
+  plainClient,
+  type CallContext,
+  type ClientIdentity,
+  type RpcMethod,
+  type ServiceTable,
+  type StreamCall,
+  type UnaryMethod,
+} from './rpc-call.ts'
 import { isFatal, statusOfError, WireError, type RpcStatus } from './status-mapping.ts'
 
 export interface Http2TransportOptions {
@@ -30,12 +39,17 @@ export interface Http2TransportOptions {
   readonly concurrentStreamsMax: number
   /** Shortest time between two pings of a client. */
   readonly keepaliveMinTimeMs: number
+  /** How clients that are silent are asked for a sign of life; they are not when absent. */
+  readonly keepalive?: KeepaliveOptions
+  /** Offers a request that is not gRPC. @returns false: nobody takes it, and it is refused */
+  readonly onHttp?: (stream: ServerStream, client: ClientIdentity) => boolean
   /** Called with a bug or a storage fault that surfaced in a call. */
   readonly onFatal: (error: unknown) => void
 }
 
 /** One client's connection. */
 interface Client {
+  readonly identity: ClientIdentity
   readonly pings: PingLimit
   openCallCount: number
 }
@@ -53,16 +67,21 @@ export class Http2Transport {
   }
 
   /** Takes over a socket on which an HTTP/2 preface is waiting. */
-  accept(socket: Socket): void {
-    const { clock, logger, keepaliveMinTimeMs, concurrentStreamsMax } = this.options
+  accept(socket: Socket, identity: ClientIdentity = plainClient): void {
+    const { clock, logger, keepaliveMinTimeMs, concurrentStreamsMax, keepalive } = this.options
     if (this.isStopping) {
       socket.destroy()
       return
     }
-    const client: Client = { pings: new PingLimit(clock, keepaliveMinTimeMs), openCallCount: 0 }
+    const client: Client = {
+      identity,
+      pings: new PingLimit(clock, keepaliveMinTimeMs),
+      openCallCount: 0,
+    }
     const connection = new ServerConnection(socket, {
       clock,
       concurrentStreamsMax,
+      ...(keepalive === undefined ? {} : { keepalive }),
       onStream: (stream) => {
         this.serveStream(stream, client)
       },
@@ -103,6 +122,7 @@ export class Http2Transport {
   private serveStream(stream: ServerStream, client: Client): void {
     const contentType = stream.head.fields.get('content-type') ?? ''
     if (!isGrpcContentType(contentType)) {
+      if (this.options.onHttp?.(stream, client.identity) === true) return
       refuse(stream, { httpStatus: 415, status: contentTypeStatus(contentType) })
       return
     }
@@ -117,6 +137,7 @@ export class Http2Transport {
   private openCall(stream: ServerStream, client: Client): void {
     const call = new Http2Call(stream, {
       clock: this.options.clock,
+      client: client.identity,
       messageSizeBytesMax: this.options.messageSizeBytesMax,
       onFrameSent: () => {
         client.pings.noteFrameSent()

@@ -1,17 +1,32 @@
 /**
  * The seam between services and transport: what a call looks like to a service, and a service to a transport.
  *
- * Services see decoded messages' bytes, metadata and an abort signal, and know nothing of HTTP/2, so that the transport
+ * Services see messages' bytes, metadata and whether somebody still waits, and know nothing of HTTP/2, so that the transport
  * can be exchanged without touching them.
  */
+import type { Cancellation } from '../base/cancellation.ts'
 import type { RpcStatus } from './status-mapping.ts'
 
-/** What every call carries. */
-export interface CallContext {
+/** What is known of a client by its connection. */
+export interface ClientIdentity {
+  /** It came over TLS. */
+  readonly isSecure: boolean
+  /**
+   * Common name of the certificate that the client had to show; empty for one without a name, undefined where none is
+   * asked for.
+   */
+  readonly commonName: string | undefined
+}
+
+/** A client that came without TLS. */
+export const plainClient: ClientIdentity = { isSecure: false, commonName: undefined }
+
+/** What every call carries. It is cancelled when the caller goes away or its deadline passes. */
+export interface CallContext extends Cancellation {
+  /** Who calls, as far as the connection tells. */
+  readonly client: ClientIdentity
   /** Value of a metadata key in lower case; one UTF-16 unit per byte, as HTTP/2 delivers it. */
   findMetadata(key: string): string | undefined
-  /** Aborted when the caller goes away or its deadline passes; the reason is the error to answer with. */
-  readonly signal: AbortSignal
 }
 
 /** A call that stays open. Both directions are independent. */

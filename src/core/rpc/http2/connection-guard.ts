@@ -15,16 +15,30 @@ export interface GuardedConnection {
   isStalled(): boolean
   /** Bytes that have left so far. */
   sentBytes(): number
+  /** Ask the client for a sign of life. */
+  ping(): void
   /** Disconnect the client. */
   give(reason: string): void
+}
+
+/** How a silent client is found to be gone. */
+export interface KeepaliveOptions {
+  /** A client that was silent for this long, or up to twice as long, is pinged; 0: never. */
+  readonly intervalMs: number
+  /** Wait for the answer. */
+  readonly timeoutMs: number
 }
 
 /** Longest wait for the rest of a handshake, frame or header block. */
 const incompleteMsMax = 10_000
 /** Longest time in which a client takes nothing of an answer that is complete. */
 const stallMsMax = 120_000
-/** Streams a client resets, or sends wrongly. CVE-2023-44487 needs thousands a second. */
-const resetLimit = { burst: 2_000, perSecond: 200 }
+const timerMsMax = 0x7fff_ffff
+/**
+ * Streams a client resets, or sends wrongly. CVE-2023-44487 needs ten thousands a second; a client whose thousand calls a
+ * second all run into their deadline, as while there is no leader, is no attacker.
+ */
+const resetLimit = { burst: 5_000, perSecond: 1_500 }
 /** Frames that ask for nothing: settings, priorities, empty data. */
 const idleFrameLimit = { burst: 1_000, perSecond: 100 }
 
@@ -37,6 +51,7 @@ export class ConnectionGuard {
   private frameCount = 0
   private progressTimer: Timer | undefined
   private stallTimer: Timer | undefined
+  private silenceTimer: Timer | undefined
 
   constructor(clock: Clock, connection: GuardedConnection) {
     this.clock = clock
@@ -88,7 +103,27 @@ export class ConnectionGuard {
     })
   }
 
+  /** Finds out when the client is gone without having said so. */
+  watchSilence(options: KeepaliveOptions): void {
+    const { intervalMs, timeoutMs } = options
+    // Node's timers hold 31 bits; a longer interval is as good as none.
+    if (intervalMs <= 0 || intervalMs > timerMsMax) return
+    const { frameCount } = this
+    this.silenceTimer = this.clock.setTimer(intervalMs, () => {
+      if (this.frameCount !== frameCount) {
+        this.watchSilence(options)
+        return
+      }
+      this.connection.ping()
+      this.silenceTimer = this.clock.setTimer(Math.min(timeoutMs, timerMsMax), () => {
+        if (this.frameCount === frameCount) this.connection.give('no answer to a ping')
+        else this.watchSilence(options)
+      })
+    })
+  }
+
   dispose(): void {
+    this.silenceTimer?.cancel()
     this.progressTimer?.cancel()
     this.stallTimer?.cancel()
   }

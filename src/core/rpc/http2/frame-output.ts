@@ -103,6 +103,12 @@ export class FrameOutput {
     this.head(0, frameTypes.settings, { flags: frameFlags.ack, streamId: 0 })
   }
 
+  /** @param payload  eight bytes */
+  ping(payload: Uint8Array): void {
+    this.head(payload.length, frameTypes.ping, { flags: 0, streamId: 0 })
+    this.copy(payload)
+  }
+
   pingAck(payload: Uint8Array): void {
     this.head(payload.length, frameTypes.ping, { flags: frameFlags.ack, streamId: 0 })
     this.copy(payload)

@@ -15,7 +15,7 @@
  */
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../../base/clock.ts'
-import { ConnectionGuard } from './connection-guard.ts'
+import { ConnectionGuard, type KeepaliveOptions } from './connection-guard.ts'
 import { FrameOutput } from './frame-output.ts'
 import { frameFlags, FrameReader, frameTypes, readId } from './frame-reader.ts'
 import { HeaderAssembly, type HeaderFrame } from './header-assembly.ts'
@@ -33,6 +33,8 @@ export interface ServerConnectionOptions {
   readonly clock: Clock
   /** Streams at once; more are refused. */
   readonly concurrentStreamsMax: number
+  /** How a client that is silent is asked for a sign of life; it is not when absent. */
+  readonly keepalive?: KeepaliveOptions
   /** A request has arrived, perhaps without its content yet. */
   readonly onStream: (stream: ServerStream) => void
   /** The client has pinged. The text returned, if any, ends the connection. */
@@ -55,6 +57,9 @@ const unsentBytesMax = 1_048_576
 const lingerMs = 1_000
 /** Streams that were reset here; what the client had sent before it knew is passed over. */
 const resetIdsMax = 256
+
+/** Content of pings of our own. Any would do. */
+const keepalivePing = Buffer.alloc(8)
 
 /** One client's connection. It ends by {@link close}, by {@link fail}, or when the socket closes. */
 export class ServerConnection implements StreamOwner {
@@ -91,6 +96,9 @@ export class ServerConnection implements StreamOwner {
         !this.settings.haveArrived || this.reader.isInsideFrame || this.assembly.isOpen,
       isStalled: () => this.isReadPaused || this.hasWaitingAnswer(),
       sentBytes: () => this.output.sentBytes,
+      ping: () => {
+        this.output.ping(keepalivePing)
+      },
       give: (reason) => {
         this.fail(errorCodes.enhanceYourCalm, reason)
       },
@@ -171,6 +179,7 @@ export class ServerConnection implements StreamOwner {
       this.finish()
     })
     this.guard.watchProgress()
+    if (this.options.keepalive !== undefined) this.guard.watchSilence(this.options.keepalive)
   }
 
   private receive(chunk: Buffer): void {

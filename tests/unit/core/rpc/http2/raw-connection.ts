@@ -1,5 +1,6 @@
 /** A connection in memory with a client that sends frames byte by byte, right and wrong. */
 import { Duplex } from 'node:stream'
+import type { KeepaliveOptions } from '../../../../../src/core/rpc/http2/connection-guard.ts'
 import { HpackDecoder } from '../../../../../src/core/rpc/http2/hpack-decoder.ts'
 import {
   HpackEncoder,
@@ -113,6 +114,7 @@ export const requestFields: readonly OutgoingField[] = [
 export interface RawConnectionOptions {
   readonly concurrentStreamsMax?: number
   readonly onPing?: () => string | undefined
+  readonly keepalive?: KeepaliveOptions
 }
 
 export class RawConnection {
@@ -134,6 +136,7 @@ export class RawConnection {
         this.streams.push(new StreamRecord(stream))
       },
       onPing: options.onPing ?? (() => undefined),
+      ...(options.keepalive === undefined ? {} : { keepalive: options.keepalive }),
       onClose: () => this.closeCount++,
       onFailure: (reason) => this.failures.push(reason),
     })

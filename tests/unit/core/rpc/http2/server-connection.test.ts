@@ -485,7 +485,7 @@ describe('floods', () => {
     while (sentCount < 10_000 && connection.failures.length === 0) {
       await connection.send(...Array.from({ length: 50 }, () => make(connection, sentCount++)))
     }
-    expect(sentCount).toBeLessThan(5_000)
+    expect(sentCount).toBeLessThan(7_000)
     expect(connection.texts().at(-1)).toMatch(/^GOAWAY \d+ 11 /)
   })
 
@@ -555,6 +555,49 @@ describe('time', () => {
     const connection = await greeted()
     connection.clock.advance(86_400_000)
     expect(connection.failures).toEqual([])
+    expect(connection.clock.waitingCount).toBe(0)
+  })
+})
+
+describe('signs of life', () => {
+  const keepalive = { intervalMs: 60_000, timeoutMs: 20_000 }
+  const alivePing = `PING ${'\0'.repeat(8)}`
+
+  test('a client that was silent is pinged, and one that does not answer is given up', async () => {
+    const connection = await greeted({ keepalive })
+    // Its settings came within the first of the two intervals.
+    connection.clock.advance(119_999)
+    await turn()
+    expect(connection.texts()).toEqual([])
+    connection.clock.advance(1)
+    await turn()
+    expect(connection.texts()).toEqual([alivePing])
+    connection.clock.advance(19_999)
+    expect(connection.failures).toEqual([])
+    connection.clock.advance(1)
+    expect(connection.failures).toEqual(['no answer to a ping'])
+    connection.clock.advance(1_000)
+    expect(connection.clock.waitingCount).toBe(0)
+  })
+
+  test('a client that answers, or speaks by itself, stays', async () => {
+    const connection = await greeted({ keepalive })
+    for (let round = 0; round < 10; round++) {
+      connection.clock.advance(60_000)
+      await connection.send(frame(6, { flags: 1 }, Buffer.alloc(8)))
+      connection.clock.advance(20_000)
+    }
+    await connection.send(connection.request(1))
+    connection.texts()
+    connection.clock.advance(60_000)
+    await turn()
+    expect(connection.texts()).toEqual([])
+    expect(connection.failures).toEqual([])
+  })
+
+  test.each([0, 2 ** 31])('an interval of %i ms asks nobody', async (intervalMs) => {
+    const connection = await greeted({ keepalive: { intervalMs, timeoutMs: 1 } })
+    connection.clock.advance(10_000)
     expect(connection.clock.waitingCount).toBe(0)
   })
 })
