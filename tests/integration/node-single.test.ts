@@ -121,7 +121,13 @@ describe('a node alone', () => {
       [() => node.compact(CompactionRequest.fromPartial({ revision: 99n })), 'futureRevision'],
       [() => node.hashKv(99), 'futureRevision'],
       [() => node.txn(nested(41)), 'tooManyOps'],
-      [() => node.put(put('a', '2'), { signal: AbortSignal.abort() }), 'canceled'],
+      [
+        () =>
+          node.put(put('a', '2'), {
+            cancellation: { isCanceled: true, setCancelListener: () => undefined },
+          }),
+        'canceled',
+      ],
       [
         () => node.transferLeadership((node.memberId + 1n) as typeof node.memberId),
         'badLeaderTransferee',

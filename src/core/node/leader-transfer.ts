@@ -1,4 +1,5 @@
 /** Handing over leadership, asked for or before a stop. */
+import type { Cancellation } from '../base/cancellation.ts'
 import type { Clock } from '../base/clock.ts'
 import { noNode, type NodeId } from '../base/ids.ts'
 import { StoreError } from '../errors/store-error.ts'
@@ -16,13 +17,13 @@ export interface TransferParts {
 
 /**
  * Makes `target` the leader and waits until this node knows that it is.
- * @param options  `timeoutMs`: how long to wait; `signal` ends the wait, not the transfer
+ * @param options  `timeoutMs`: how long to wait; `cancellation` ends the wait, not the transfer
  * @throws StoreError `notLeader`, `badLeaderTransferee`, `leaderTransferTimeout`
  */
 export async function transferLeadership(
   parts: TransferParts,
   target: NodeId,
-  options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+  options: { readonly timeoutMs: number; readonly cancellation?: Cancellation | undefined },
 ): Promise<void> {
   const { clock, raft, loop } = parts
   if (raft.leader !== raft.id) throw new StoreError('notLeader')
@@ -32,7 +33,7 @@ export async function transferLeadership(
   loop.wake()
   const deadlineMs = clock.monotonicMs() + options.timeoutMs
   while (raft.leader !== target) {
-    if (clock.monotonicMs() >= deadlineMs || options.signal?.aborted === true) {
+    if (clock.monotonicMs() >= deadlineMs || options.cancellation?.isCanceled === true) {
       throw new StoreError('leaderTransferTimeout')
     }
     await new Promise<void>((resolve) => clock.setTimer(lookIntervalMs, resolve))

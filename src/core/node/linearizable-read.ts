@@ -9,8 +9,13 @@
  *
  * Every attempt carries a fresh id, so that an answer to an earlier attempt cannot be taken for one to a later round
  * (etcd #20418, #21375).
+ *
+ * A leader that is the only voter needs nobody's word: its own commit index is the answer, in the same turn, without
+ * waiting for whatever the driver has in hand.
  */
+import type { CancelListener, Cancellation } from '../base/cancellation.ts'
 import type { Clock } from '../base/clock.ts'
+import { settled, type Settler } from '../base/settler.ts'
 import type { StoreErrorCode } from '../errors/error-table.ts'
 import { StoreError } from '../errors/store-error.ts'
 import type { LogIndex } from '../raft/message.ts'
@@ -26,15 +31,6 @@ const askAgain = Number.NEGATIVE_INFINITY
 /** Reads that may wait; each is one small record. */
 const waitingCountMax = 100_000
 
-interface Waiter {
-  readonly startedMs: number
-  readonly resolve: () => void
-  readonly reject: (error: StoreError) => void
-  readonly signal: AbortSignal | undefined
-  onAbort: (() => void) | undefined
-  isEnded: boolean
-}
-
 interface Round {
   readonly waiters: readonly Waiter[]
   /** Ids of all attempts so far; an answer to any of them will do. */
@@ -48,6 +44,8 @@ export interface LinearizableReadOptions {
   readonly timeoutMs: number
   /** Asks Raft for a read index; the answer comes as a `ReadState` with the same context. */
   readonly ask: (context: Uint8Array) => 'accepted' | 'noLeader'
+  /** The index that this node can vouch for alone, being the only voter; undefined: others have to be asked. */
+  readonly indexAlone: () => LogIndex | undefined
   readonly appliedIndex: () => LogIndex
   /** Tells the driver that there is something to ask. */
   readonly wake: () => void
@@ -68,34 +66,41 @@ export class LinearizableReads {
     this.options = options
   }
 
+  /** Whether a read may be served from the local state at once, without being kept waiting. */
+  isConfirmed(): boolean {
+    if (this.isStopped) return false
+    const index = this.options.indexAlone()
+    return index !== undefined && index <= this.options.appliedIndex()
+  }
+
   /**
-   * Resolves when a read may be served from the local state.
-   * @throws StoreError `timeout`, `leaderChanged`, `contextCanceled`, `stopped`, `tooManyRequests`
+   * Waits until a read may be served from the local state.
+   *
+   * Fails with StoreError `timeout`, `leaderChanged`, `contextCanceled`, `stopped`, `tooManyRequests`.
    */
-  confirm(signal?: AbortSignal): Promise<void> {
-    if (this.isStopped) return Promise.reject(new StoreError('stopped'))
-    if (signal?.aborted === true) return Promise.reject(new StoreError('contextCanceled'))
-    if (this.joining.length >= waitingCountMax)
-      return Promise.reject(new StoreError('tooManyRequests'))
-    return new Promise((resolve, reject) => {
-      const startedMs = this.clock.monotonicMs()
-      const waiter: Waiter = {
-        startedMs,
-        resolve,
-        reject,
-        signal,
-        onAbort: undefined,
-        isEnded: false,
-      }
-      if (signal !== undefined) {
-        waiter.onAbort = (): void => {
-          end(waiter, 'contextCanceled')
-        }
-        signal.addEventListener('abort', waiter.onAbort, { once: true })
-      }
-      this.joining.push(waiter)
-      this.options.wake()
+  join(settler: Settler<void>, cancellation?: Cancellation): void {
+    const refusal = this.refusalOf(cancellation)
+    if (refusal !== undefined) {
+      settler.fail(new StoreError(refusal))
+      return
+    }
+    const waiter = new Waiter(this.clock.monotonicMs(), settler, cancellation)
+    cancellation?.setCancelListener(waiter)
+    this.joining.push(waiter)
+    this.options.wake()
+  }
+
+  /** As {@link join}. @throws StoreError as there */
+  confirm(cancellation?: Cancellation): Promise<void> {
+    return settled((settler) => {
+      this.join(settler, cancellation)
     })
+  }
+
+  private refusalOf(cancellation: Cancellation | undefined): StoreErrorCode | undefined {
+    if (this.isStopped) return 'stopped'
+    if (cancellation?.isCanceled === true) return 'contextCanceled'
+    return this.joining.length >= waitingCountMax ? 'tooManyRequests' : undefined
   }
 
   /** Starts the next round when none is under way, or repeats a question at once; called in each of the driver's turns. */
@@ -109,8 +114,10 @@ export class LinearizableReads {
     this.joining = []
     if (waiters.length === 0) return
     const nowMs = this.clock.monotonicMs()
-    this.round = { waiters, attempts: new Set(), sentMs: nowMs, index: undefined }
-    this.attempt(this.round)
+    const index = this.options.indexAlone()
+    this.round = { waiters, attempts: new Set(), sentMs: nowMs, index }
+    if (index === undefined) this.attempt(this.round)
+    else this.releaseApplied()
   }
 
   private attempt(round: Round): void {
@@ -137,7 +144,7 @@ export class LinearizableReads {
     const round = this.round
     if (round?.index === undefined || round.index > this.options.appliedIndex()) return
     this.round = undefined
-    for (const waiter of round.waiters) end(waiter, undefined)
+    for (const waiter of round.waiters) waiter.end(undefined)
     if (this.joining.length > 0) this.options.wake()
   }
 
@@ -182,13 +189,13 @@ export class LinearizableReads {
   stop(): void {
     this.isStopped = true
     if (this.round !== undefined) this.failRound(this.round, 'stopped')
-    for (const waiter of this.joining) end(waiter, 'stopped')
+    for (const waiter of this.joining) waiter.end('stopped')
     this.joining = []
   }
 
   private failRound(round: Round, code: StoreErrorCode): void {
     this.round = undefined
-    for (const waiter of round.waiters) end(waiter, code)
+    for (const waiter of round.waiters) waiter.end(code)
     if (this.joining.length > 0) this.options.wake()
   }
 }
@@ -197,14 +204,33 @@ export class LinearizableReads {
 function endOverdue(waiters: readonly Waiter[], latestStartMs: number): void {
   for (const waiter of waiters) {
     if (waiter.startedMs > latestStartMs) return
-    end(waiter, 'timeout')
+    waiter.end('timeout')
   }
 }
 
-function end(waiter: Waiter, code: StoreErrorCode | undefined): void {
-  if (waiter.isEnded) return
-  waiter.isEnded = true
-  if (waiter.onAbort !== undefined) waiter.signal?.removeEventListener('abort', waiter.onAbort)
-  if (code === undefined) waiter.resolve()
-  else waiter.reject(new StoreError(code))
+/** One read that waits. */
+class Waiter implements CancelListener {
+  readonly startedMs: number
+  isEnded = false
+  private readonly settler: Settler<void>
+  private readonly cancellation: Cancellation | undefined
+
+  constructor(startedMs: number, settler: Settler<void>, cancellation: Cancellation | undefined) {
+    this.startedMs = startedMs
+    this.settler = settler
+    this.cancellation = cancellation
+  }
+
+  canceled(): void {
+    this.end('contextCanceled')
+  }
+
+  /** @param code  undefined: the read may go on */
+  end(code: StoreErrorCode | undefined): void {
+    if (this.isEnded) return
+    this.isEnded = true
+    this.cancellation?.setCancelListener(undefined)
+    if (code === undefined) this.settler.succeed()
+    else this.settler.fail(new StoreError(code))
+  }
 }

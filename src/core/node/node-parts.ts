@@ -251,6 +251,7 @@ function makeQueues(
   const reads = new LinearizableReads(clock, ids, {
     timeoutMs: config.requestTimeoutMs,
     ask: (readContext) => raft.readIndex(readContext),
+    indexAlone: () => raft.readIndexAlone(),
     appliedIndex: () => machine.appliedIndex,
     wake,
   })

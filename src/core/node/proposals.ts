@@ -10,8 +10,10 @@ import { encodeEnvelope, type LoggedRequest } from '../apply/request-envelope.ts
 import type { ApplyResult } from '../apply/apply-result.ts'
 import type { EntryOutcome } from '../apply/applier.ts'
 import { assert } from '../base/assert.ts'
+import type { CancelListener, Cancellation } from '../base/cancellation.ts'
 import type { Clock } from '../base/clock.ts'
 import type { RequestId } from '../base/ids.ts'
+import { settled, type Settler } from '../base/settler.ts'
 import type { StoreErrorCode } from '../errors/error-table.ts'
 import { StoreError } from '../errors/store-error.ts'
 import type { ProposalOutcome } from '../raft/raft-node.ts'
@@ -27,17 +29,6 @@ export interface ProposalOptions {
   readonly wake: () => void
   /** The cause of a time-out of a request that was proposed at that monotonic time. */
   readonly timeoutCode: (startedMs: number) => StoreErrorCode
-}
-
-interface Waiter {
-  readonly id: RequestId
-  readonly data: Uint8Array
-  readonly startedMs: number
-  readonly resolve: (result: ApplyResult) => void
-  readonly reject: (error: StoreError) => void
-  readonly signal: AbortSignal | undefined
-  onAbort: (() => void) | undefined
-  isProposed: boolean
 }
 
 /** The waiters of one node. */
@@ -66,42 +57,38 @@ export class Proposals {
    * Proposes a request and waits for its effect.
    * @throws StoreError `requestTooLarge`, `tooManyRequests`, the kinds of time-out, `canceled`, `stopped`, and whatever applying it answers
    */
-  submit(logged: LoggedRequest, signal?: AbortSignal): Promise<ApplyResult> {
-    if (this.isStopped) return Promise.reject(new StoreError('stopped'))
-    if (signal?.aborted === true) return Promise.reject(new StoreError('canceled'))
-    if (this.queued.length >= queuedCountMax)
-      return Promise.reject(new StoreError('tooManyRequests'))
-    const id = this.ids.draw()
-    const data = encodeEnvelope({ id, logged })
-    if (data.length > this.options.requestSizeBytesMax) {
-      return Promise.reject(new StoreError('requestTooLarge', { sizeBytes: data.length }))
-    }
-    return new Promise((resolve, reject) => {
-      const startedMs = this.clock.monotonicMs()
-      this.add({
-        id,
-        data,
-        startedMs,
-        resolve,
-        reject,
-        signal,
-        onAbort: undefined,
-        isProposed: false,
-      })
+  submit(logged: LoggedRequest, cancellation?: Cancellation): Promise<ApplyResult> {
+    return settled((settler) => {
+      this.begin(logged, settler, cancellation)
     })
   }
 
-  private add(waiter: Waiter): void {
-    assert(!this.waiters.has(waiter.id), 'request ids are drawn once')
-    this.waiters.set(waiter.id, waiter)
-    this.queued.push(waiter)
-    if (waiter.signal !== undefined) {
-      waiter.onAbort = (): void => {
-        this.fail(waiter, 'canceled')
-      }
-      waiter.signal.addEventListener('abort', waiter.onAbort, { once: true })
+  /** As {@link submit}, without a promise. */
+  begin(logged: LoggedRequest, settler: Settler<ApplyResult>, cancellation?: Cancellation): void {
+    const refusal = this.refusalOf(cancellation)
+    if (refusal !== undefined) {
+      settler.fail(new StoreError(refusal))
+      return
     }
+    const id = this.ids.draw()
+    const data = encodeEnvelope({ id, logged })
+    if (data.length > this.options.requestSizeBytesMax) {
+      settler.fail(new StoreError('requestTooLarge', { sizeBytes: data.length }))
+      return
+    }
+    assert(!this.waiters.has(id), 'request ids are drawn once')
+    const waiter = new Waiter(this, { id, data, startedMs: this.clock.monotonicMs() }, settler)
+    waiter.cancellation = cancellation
+    cancellation?.setCancelListener(waiter)
+    this.waiters.set(id, waiter)
+    this.queued.push(waiter)
     this.options.wake()
+  }
+
+  private refusalOf(cancellation: Cancellation | undefined): StoreErrorCode | undefined {
+    if (this.isStopped) return 'stopped'
+    if (cancellation?.isCanceled === true) return 'canceled'
+    return this.queued.length >= queuedCountMax ? 'tooManyRequests' : undefined
   }
 
   /** Gives all queued requests to Raft at once; they stay queued when it cannot take them now. */
@@ -125,8 +112,8 @@ export class Proposals {
       const waiter = this.waiters.get(id)
       if (waiter === undefined) continue
       this.remove(waiter)
-      if (outcome instanceof StoreError) waiter.reject(outcome)
-      else waiter.resolve(outcome)
+      if (outcome instanceof StoreError) waiter.settler.fail(outcome)
+      else waiter.settler.succeed(outcome)
     }
   }
 
@@ -150,13 +137,41 @@ export class Proposals {
     this.queued = []
   }
 
-  private fail(waiter: Waiter, code: StoreErrorCode): void {
+  /** Ends one wait. For the waiters themselves too. */
+  fail(waiter: Waiter, code: StoreErrorCode): void {
     this.remove(waiter)
-    waiter.reject(new StoreError(code))
+    waiter.settler.fail(new StoreError(code))
   }
 
   private remove(waiter: Waiter): void {
     this.waiters.delete(waiter.id)
-    if (waiter.onAbort !== undefined) waiter.signal?.removeEventListener('abort', waiter.onAbort)
+    waiter.cancellation?.setCancelListener(undefined)
+  }
+}
+
+/** One request that waits for its effect. */
+class Waiter implements CancelListener {
+  readonly id: RequestId
+  readonly data: Uint8Array
+  readonly startedMs: number
+  readonly settler: Settler<ApplyResult>
+  cancellation: Cancellation | undefined
+  isProposed = false
+  private readonly owner: Proposals
+
+  constructor(
+    owner: Proposals,
+    request: { readonly id: RequestId; readonly data: Uint8Array; readonly startedMs: number },
+    settler: Settler<ApplyResult>,
+  ) {
+    this.owner = owner
+    this.id = request.id
+    this.data = request.data
+    this.startedMs = request.startedMs
+    this.settler = settler
+  }
+
+  canceled(): void {
+    this.owner.fail(this, 'canceled')
   }
 }

@@ -19,7 +19,9 @@ import { readRangeRequest } from '../apply/range-request.ts'
 import type { LoggedRequest } from '../apply/request-envelope.ts'
 import { costOfPut, costOfTxn } from '../apply/write-cost.ts'
 import { assert } from '../base/assert.ts'
+import type { Cancellation } from '../base/cancellation.ts'
 import { hexId, noNode, type ClusterId, type NodeId } from '../base/ids.ts'
+import { settled, type Settler } from '../base/settler.ts'
 import { StoreError } from '../errors/store-error.ts'
 import type { Member } from '../membership/member.ts'
 import type { MvccStore } from '../mvcc/mvcc-store.ts'
@@ -41,11 +43,13 @@ import type { NodeConfig } from './node-config.ts'
 import type { NodeEnvironment } from './node-environment.ts'
 import { buildNode, type NodeParts } from './node-parts.ts'
 import { describeNode, type NodeStatus, type StopReason } from './node-status.ts'
+import { closeParts, publishMember } from './part-lifetimes.ts'
+import { PendingRead } from './pending-read.ts'
 
 /** Options of every call that may wait. */
 export interface CallOptions {
   /** Ends the wait; a write may still happen. */
-  readonly signal?: AbortSignal
+  readonly cancellation?: Cancellation | undefined
 }
 
 /** Hash over all revisions up to `hashRevision`. */
@@ -93,7 +97,7 @@ export class StoreNode {
       this.announceStop = resolve
     })
     this.ready = Promise.race([
-      this.publish(),
+      publishMember(parts, config),
       this.stopped.then(() => Promise.reject(new StoreError('stopped'))),
     ])
     // Whoever does not wait for readiness learns of a stop through `stopped`.
@@ -149,35 +153,63 @@ export class StoreNode {
     return this.parts.raft.confState.learners.includes(this.memberId)
   }
 
-  async put(request: PutRequest, options: CallOptions = {}): Promise<PutResult> {
-    this.refuseWithoutRoom(costOfPut(request))
-    const result = await this.propose({ kind: 'put', request }, options)
-    assert(result.kind === 'put', 'a put is answered as a put')
-    return result
+  put(request: PutRequest, options: CallOptions = {}): Promise<PutResult> {
+    return settled((settler) => {
+      this.beginPut(request, settler, options.cancellation)
+    })
   }
 
-  async deleteRange(
+  /** As {@link put}, without a promise. */
+  beginPut(
+    request: PutRequest,
+    settler: Settler<PutResult>,
+    cancellation: Cancellation | undefined,
+  ): void {
+    const refusal = this.refusalFor(costOfPut(request))
+    if (refusal !== undefined) settler.fail(refusal)
+    else this.beginProposal({ kind: 'put', request }, settler, cancellation)
+  }
+
+  deleteRange(request: DeleteRangeRequest, options: CallOptions = {}): Promise<DeleteRangeResult> {
+    return settled((settler) => {
+      this.beginDeleteRange(request, settler, options.cancellation)
+    })
+  }
+
+  /** As {@link deleteRange}, without a promise. */
+  beginDeleteRange(
     request: DeleteRangeRequest,
-    options: CallOptions = {},
-  ): Promise<DeleteRangeResult> {
-    const result = await this.propose({ kind: 'deleteRange', request }, options)
-    assert(result.kind === 'deleteRange', 'a delete is answered as a delete')
-    return result
+    settler: Settler<DeleteRangeResult>,
+    cancellation: Cancellation | undefined,
+  ): void {
+    this.beginProposal({ kind: 'deleteRange', request }, settler, cancellation)
   }
 
   /** A transaction of reads alone is served like a range, without the log. */
-  async txn(request: TxnRequest, options: CallOptions = {}): Promise<TxnResult> {
-    if (txnDepth(request) > txnDepthMax) throw new StoreError('tooManyOps')
-    if (isReadOnlyTxn(request)) {
-      if (!isSerializableTxn(request)) await this.confirmReads(options)
-      this.assertRunning()
-      const { currentRevision: current, compactedRevision: compacted } = this.store
-      return readTxn(this.store, request, { current, compacted })
+  txn(request: TxnRequest, options: CallOptions = {}): Promise<TxnResult> {
+    return settled((settler) => {
+      this.beginTxn(request, settler, options.cancellation)
+    })
+  }
+
+  /** As {@link txn}, without a promise. */
+  beginTxn(
+    request: TxnRequest,
+    settler: Settler<TxnResult>,
+    cancellation: Cancellation | undefined,
+  ): void {
+    if (txnDepth(request) > txnDepthMax) {
+      settler.fail(new StoreError('tooManyOps'))
+      return
     }
-    this.refuseWithoutRoom(costOfTxn(request))
-    const result = await this.propose({ kind: 'txn', request }, options)
-    assert(result.kind === 'txn', 'a transaction is answered as a transaction')
-    return result
+    if (isReadOnlyTxn(request)) {
+      const read = new PendingRead(() => this.readTxnNow(request), settler)
+      this.beginRead(read, { isSerializable: isSerializableTxn(request), cancellation })
+      return
+    }
+    const refusal = this.refusalFor(costOfTxn(request))
+    if (refusal !== undefined) settler.fail(refusal)
+    else this.beginProposal({ kind: 'txn', request }, settler, cancellation)
   }
 
   /** `physical` waits until superseded revisions are really gone. */
@@ -191,15 +223,37 @@ export class StoreNode {
     return result
   }
 
-  async range(request: RangeRequest, options: CallOptions = {}): Promise<RangeResult> {
-    if (!request.serializable) await this.confirmReads(options)
+  range(request: RangeRequest, options: CallOptions = {}): Promise<RangeResult> {
+    return settled((settler) => {
+      const read = new PendingRead(() => this.rangeNow(request), settler)
+      this.beginRead(read, { isSerializable: request.serializable, ...options })
+    })
+  }
+
+  /** Whether a linearizable read may be served at once, as a serializable one always is. */
+  canReadNow(): boolean {
+    return this.parts.reads.isConfirmed()
+  }
+
+  /**
+   * Reads from the local state as it is, whatever the request says about that: the caller has confirmed before.
+   * @throws StoreError `emptyKey`, `compacted`, `futureRevision`, `stopped`
+   */
+  rangeNow(request: RangeRequest): RangeResult {
     this.assertRunning()
     return readRangeRequest(this.store, request)
   }
 
   /** Waits until this node has applied everything committed before the call. */
   confirmReads(options: CallOptions = {}): Promise<void> {
-    return this.parts.reads.confirm(options.signal)
+    return settled((settler) => {
+      this.beginConfirm(settler, options.cancellation)
+    })
+  }
+
+  /** As {@link confirmReads}, without a promise. */
+  beginConfirm(settler: Settler<void>, cancellation: Cancellation | undefined): void {
+    this.parts.reads.join(settler, cancellation)
   }
 
   async alarm(request: AlarmRequest, options: CallOptions = {}): Promise<AlarmResult> {
@@ -267,7 +321,7 @@ export class StoreNode {
     try {
       await transport.start(this.transportHost())
     } catch (error) {
-      await this.closeParts()
+      await closeParts(this.parts)
       throw error
     }
     loop.start()
@@ -317,44 +371,44 @@ export class StoreNode {
     if (this.phase === 'running') loop.receive(message)
   }
 
-  /** Tells the cluster this member's name and client URLs, as often as it takes. */
-  private async publish(): Promise<void> {
-    const { name, advertiseClientUrls } = this.config
-    const request = {
-      memberID: this.memberId,
-      memberAttributes: { name, clientUrls: [...advertiseClientUrls] },
-    }
-    // The constructor is still running; the queue is there, the driver is not.
-    await Promise.resolve()
-    for (;;) {
-      try {
-        await this.parts.proposals.submit({ kind: 'memberAttributes', request })
-        this.parts.logger.info('published local member to cluster through raft', {
-          member: hexId(this.memberId),
-          name,
-        })
-        return
-      } catch (error) {
-        if (!(error instanceof StoreError) || error.code === 'stopped') throw error
-        this.parts.logger.warn('publishing this member took too long; trying again', {
-          reason: error.message,
-        })
-      }
-    }
+  private propose(logged: LoggedRequest, options: CallOptions): Promise<ApplyResult> {
+    return settled((settler) => {
+      this.beginProposal(logged, settler, options.cancellation)
+    })
   }
 
-  private propose(logged: LoggedRequest, options: CallOptions): Promise<ApplyResult> {
+  /** The applier answers each kind of request with its own kind of result: that is what the settler takes. */
+  private beginProposal<Result extends ApplyResult>(
+    logged: LoggedRequest,
+    settler: Settler<Result>,
+    cancellation: Cancellation | undefined,
+  ): void {
     const { raft, machine, proposals } = this.parts
     if (raft.commit - machine.appliedIndex > this.config.applyLagEntriesMax) {
-      return Promise.reject(new StoreError('tooManyRequests'))
+      settler.fail(new StoreError('tooManyRequests'))
+      return
     }
-    return proposals.submit(logged, options.signal)
+    proposals.begin(logged, settler, cancellation)
   }
 
-  /** @throws StoreError `noSpace`, after asking the cluster to raise the alarm */
-  private refuseWithoutRoom(costBytes: number): void {
+  private beginRead(
+    read: PendingRead<unknown>,
+    options: CallOptions & { readonly isSerializable: boolean },
+  ): void {
+    if (options.isSerializable || this.canReadNow()) read.succeed()
+    else this.beginConfirm(read, options.cancellation)
+  }
+
+  private readTxnNow(request: TxnRequest): TxnResult {
+    this.assertRunning()
+    const { currentRevision: current, compactedRevision: compacted } = this.store
+    return readTxn(this.store, request, { current, compacted })
+  }
+
+  /** Why a write of this cost is refused, `noSpace`, after asking the cluster to raise the alarm; undefined: it is not. */
+  private refusalFor(costBytes: number): StoreError | undefined {
     const { quota, machine, proposals, logger } = this.parts
-    if (quota.hasRoomFor(machine.state.backend, costBytes)) return
+    if (quota.hasRoomFor(machine.state.backend, costBytes)) return undefined
     const isKnown = machine.state.alarms
       .list('noSpace')
       .some((alarm) => alarm.memberId === this.memberId)
@@ -376,7 +430,7 @@ export class StoreNode {
           this.isRaisingAlarm = false
         })
     }
-    throw new StoreError('noSpace')
+    return new StoreError('noSpace')
   }
 
   private assertRunning(): void {
@@ -419,7 +473,7 @@ export class StoreNode {
     proposals.stop()
     reads.stop()
     await loop.finish()
-    await this.closeParts()
+    await closeParts(this.parts)
     await this.releaseDirectory()
     logger.info('closed etcd server', {})
     this.announceStop(reason)
@@ -435,25 +489,6 @@ export class StoreNode {
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
       logger.warn('nobody took over leadership before the stop', { target: hexId(target) })
-    }
-  }
-
-  /** Closes in the order of dependence. One part that cannot be closed does not keep the others open. */
-  private async closeParts(): Promise<void> {
-    const { transport, machine, wal, sender, snapshots, logger } = this.parts
-    sender.halt()
-    await snapshots.finish()
-    const steps: readonly [string, () => Promise<void>][] = [
-      ['transport', () => transport.stop()],
-      ['database', () => machine.close()],
-      ['log', () => wal.close()],
-    ]
-    for (const [part, close] of steps) {
-      try {
-        await close()
-      } catch (error) {
-        logger.error('a part of the node could not be closed', { part, reason: String(error) })
-      }
     }
   }
 }

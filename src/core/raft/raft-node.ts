@@ -46,6 +46,7 @@ import type {
 } from './message.ts'
 import { checkRaftConfig } from './raft-config.ts'
 import type { RaftConfig } from './raft-config.ts'
+import { readIndexAlone } from './read-index.ts'
 import { adoptConfState, createRaftState, hardStateOf } from './raft-state.ts'
 import type { ProposalOutcome, RaftState } from './raft-state.ts'
 import type { PeerProgress, RaftRole, RaftStatus, Ready, SoftState } from './ready.ts'
@@ -217,6 +218,11 @@ export class RaftNode {
   readIndex(context: Uint8Array): 'accepted' | 'noLeader' {
     const { id, state } = this
     return requestRead(state, { kind: 'readIndex', from: id, to: id, term: 0, context })
+  }
+
+  /** What {@link readIndex} would answer, when this node can tell alone; undefined: others have to be asked. */
+  readIndexAlone(): LogIndex | undefined {
+    return readIndexAlone(this.state)
   }
 
   /** Wishes that `transferee` led. Has no effect where it cannot; watch who leads. */

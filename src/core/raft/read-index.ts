@@ -43,6 +43,20 @@ export function takeReadAtLeader(state: RaftState, request: ReadIndexMessage): v
   if (state.unconfirmedReads.length > 0) broadcastHeartbeat(state, readRoundContext(state))
 }
 
+/**
+ * The index that a read which arrives now may rely on, when this node can tell without asking anybody; undefined
+ * otherwise.
+ *
+ * It can while it leads and is the only voter: nobody else can have been elected without its vote, so nothing was
+ * acknowledged that it has not committed.
+ */
+export function readIndexAlone(state: RaftState): LogIndex | undefined {
+  if (state.role !== 'leader') return undefined
+  const { voters, votersOutgoing } = state.confState
+  if (voters.length !== 1 || voters[0] !== state.id || votersOutgoing.length > 0) return undefined
+  return hasCommittedInTerm(state) ? state.log.committed : undefined
+}
+
 /** Answers what a quorum has confirmed by now. Called after an echo, and after the quorum itself changed. */
 export function confirmReads(state: RaftState): void {
   if (state.unconfirmedReads.length === 0) return

@@ -18,8 +18,11 @@ export function clusterService(
   return new Map<string, RpcMethod>([
     [
       'MemberList',
-      unaryMethod(MemberListRequest, async (request, { signal }) => {
-        const members = await node.listMembers({ signal, isLinearizable: request.linearizable })
+      unaryMethod(MemberListRequest, async (request, cancellation) => {
+        const members = await node.listMembers({
+          cancellation,
+          isLinearizable: request.linearizable,
+        })
         return frameOf(MemberListResponse, {
           // Answers about the cluster carry no revision.
           header: headers.message(0),

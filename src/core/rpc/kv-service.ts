@@ -36,38 +36,42 @@ export function kvService(
       'Range',
       unaryMethod(
         RangeRequest,
-        async (request, { signal }) => {
+        async (request, cancellation) => {
           checkRange(request)
-          return encodeRange(headers, await node.range(request, { signal }), rangeFormOf(request))
+          return encodeRange(
+            headers,
+            await node.range(request, { cancellation }),
+            rangeFormOf(request),
+          )
         },
         (request) => request.serializable,
       ),
     ],
     [
       'Put',
-      unaryMethod(PutRequest, async (request, { signal }) => {
+      unaryMethod(PutRequest, async (request, cancellation) => {
         checkPut(request)
-        return encodePut(headers, await node.put(request, { signal }))
+        return encodePut(headers, await node.put(request, { cancellation }))
       }),
     ],
     [
       'DeleteRange',
-      unaryMethod(DeleteRangeRequest, async (request, { signal }) => {
+      unaryMethod(DeleteRangeRequest, async (request, cancellation) => {
         checkDeleteRange(request)
-        return encodeDeleteRange(headers, await node.deleteRange(request, { signal }))
+        return encodeDeleteRange(headers, await node.deleteRange(request, { cancellation }))
       }),
     ],
     [
       'Txn',
-      unaryMethod(TxnRequest, async (request, { signal }) => {
+      unaryMethod(TxnRequest, async (request, cancellation) => {
         checkTxn(request, options.txnOperationCountMax)
-        return encodeTxn(headers, await node.txn(request, { signal }), request)
+        return encodeTxn(headers, await node.txn(request, { cancellation }), request)
       }),
     ],
     [
       'Compact',
-      unaryMethod(CompactionRequest, async (request, { signal }) =>
-        encodeCompact(headers, await node.compact(request, { signal })),
+      unaryMethod(CompactionRequest, async (request, cancellation) =>
+        encodeCompact(headers, await node.compact(request, { cancellation })),
       ),
     ],
   ])

@@ -46,9 +46,9 @@ export function maintenanceService(
     ],
     [
       'Alarm',
-      unaryMethod(AlarmRequest, async (request, { signal }) => {
+      unaryMethod(AlarmRequest, async (request, cancellation) => {
         checkAlarm(request)
-        const result = await node.alarm(request, { signal })
+        const result = await node.alarm(request, { cancellation })
         return frameOf(AlarmResponse, {
           header: headers.message(result.revision),
           alarms: result.alarms.map((alarm) => ({

@@ -26,24 +26,26 @@ let client: RawGrpcClient
 let openCalls: StreamCall[]
 let fatalErrors: unknown[]
 let endedCount: number
-let abortReasons: unknown[]
+let cancelCount: number
 let waitingCount: number
 
 beforeEach(async () => {
   openCalls = []
   fatalErrors = []
   endedCount = 0
-  abortReasons = []
+  cancelCount = 0
   waitingCount = 0
-  const echo = unaryMethod(HealthCheckRequest, async (request, { signal }) => {
+  const echo = unaryMethod(HealthCheckRequest, async (request, call) => {
     if (request.service === 'compacted') throw new StoreError('compacted')
     if (request.service === 'odd') throw new Error('schräg & 100%')
     if (request.service === 'wait') {
       waitingCount++
       await new Promise((_, reject) => {
-        signal.addEventListener('abort', () => {
-          abortReasons.push(signal.reason)
-          reject(signal.reason as Error)
+        call.setCancelListener({
+          canceled: () => {
+            cancelCount++
+            reject(new StoreError('contextCanceled'))
+          },
         })
       })
     }
@@ -209,7 +211,7 @@ describe('unary calls', () => {
       'grpc-timeout': '30m',
     })
     expect(answer).toMatchObject({ code: -1, resetCode: 8 })
-    expect(abortReasons).toEqual([new StoreError('contextDeadlineExceeded')])
+    expect(cancelCount).toBe(1)
   })
 
   test('a client that goes away aborts the work', async () => {
@@ -217,7 +219,7 @@ describe('unary calls', () => {
     call.send(message('wait'))
     await expect.poll(() => waitingCount).toBe(1)
     call.cancel()
-    await expect.poll(() => abortReasons).toEqual([new StoreError('contextCanceled')])
+    await expect.poll(() => cancelCount).toBe(1)
   })
 })
 

@@ -1,4 +1,5 @@
 /** One call of a client to a node: travels, is answered or not, and is written into the history as the client saw it. */
+import { CancelSource, type Cancellation } from '../../../src/core/base/cancellation.ts'
 import { StoreError } from '../../../src/core/errors/store-error.ts'
 import type { StoreErrorCode } from '../../../src/core/errors/error-table.ts'
 import type { CompactResult, OperationResult } from '../../../src/core/apply/apply-result.ts'
@@ -69,14 +70,14 @@ export function callNode(
       timeout.isCancelled = true
       resolve(record)
     }
-    const abort = new AbortController()
+    const cancellation = new CancelSource()
     const label = (kind: string): { kind: string; describe: () => string } => ({
       kind,
       describe: () => `client ${options.client} ${node.name} ${describeRequest(request)}`,
     })
     const timeout = scheduler.schedule(options.timeoutUs, label('client timeout'), () => {
       finish({ kind: 'unknown', code: 'client timeout' })
-      abort.abort()
+      cancellation.cancel()
     })
     const travelUs = (): number => 100 + options.random.below(2_000)
     const { life } = node
@@ -97,7 +98,7 @@ export function callNode(
       life,
       request,
       record,
-      abort,
+      cancellation,
       answer,
       marker: options.marker,
       travelUs: travelUs(),
@@ -111,7 +112,7 @@ interface Serving {
   readonly life: Life
   readonly request: ClientRequest
   readonly record: OperationRecord
-  readonly abort: AbortController
+  readonly cancellation: CancelSource
   readonly answer: (outcome: ClientOutcome) => void
   readonly marker: string | undefined
   readonly travelUs: number
@@ -141,7 +142,7 @@ function serve(serving: Serving): void {
       node: node.name,
       startUs: scheduler.nowUs,
     })
-    invoke(storeNode, request, serving.abort.signal).then(
+    invoke(storeNode, request, serving.cancellation).then(
       (result) => {
         if (!life.process.isAlive) return
         const observed = context.cluster.observation.find(node.id)
@@ -177,19 +178,19 @@ function isWithoutEffect(request: ClientRequest, failure: StoreError): boolean {
 function invoke(
   node: StoreNode,
   request: ClientRequest,
-  signal: AbortSignal,
+  cancellation: Cancellation,
 ): Promise<OperationResult | CompactResult> {
   switch (request.kind) {
     case 'put':
-      return node.put(request.body, { signal })
+      return node.put(request.body, { cancellation })
     case 'deleteRange':
-      return node.deleteRange(request.body, { signal })
+      return node.deleteRange(request.body, { cancellation })
     case 'txn':
-      return node.txn(request.body, { signal })
+      return node.txn(request.body, { cancellation })
     case 'compact':
-      return node.compact(request.body, { signal })
+      return node.compact(request.body, { cancellation })
     case 'range':
-      return node.range(request.body, { signal })
+      return node.range(request.body, { cancellation })
   }
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { CancelSource, type Cancellation } from '../../../../src/core/base/cancellation.ts'
 import { nodeId } from '../../../../src/core/base/ids.ts'
 import { StoreError } from '../../../../src/core/errors/store-error.ts'
 import { LinearizableReads } from '../../../../src/core/node/linearizable-read.ts'
@@ -7,7 +8,13 @@ import { ManualClock } from './manual-clock.ts'
 
 function build() {
   const clock = new ManualClock()
-  const node = { appliedIndex: 10, hasLeader: true, asked: [] as Uint8Array[], wakes: 0 }
+  const node = {
+    appliedIndex: 10,
+    hasLeader: true,
+    asked: [] as Uint8Array[],
+    wakes: 0,
+    indexAlone: undefined as number | undefined,
+  }
   const reads = new LinearizableReads(clock, new RequestIds(nodeId(1n), 0), {
     timeoutMs: 7_000,
     ask: (context) => {
@@ -15,12 +22,13 @@ function build() {
       node.asked.push(context)
       return 'accepted'
     },
+    indexAlone: () => node.indexAlone,
     appliedIndex: () => node.appliedIndex,
     wake: () => node.wakes++,
   })
   const settled: string[] = []
-  const read = (name: string, signal?: AbortSignal): void => {
-    reads.confirm(signal).then(
+  const read = (name: string, cancellation?: Cancellation): void => {
+    reads.confirm(cancellation).then(
       () => settled.push(name),
       (error: unknown) =>
         settled.push(`${name} ${error instanceof StoreError ? error.code : 'failed'}`),
@@ -168,15 +176,33 @@ describe('LinearizableReads', () => {
 
   test('ends a wait with its caller, and all of them at a stop', async () => {
     const { reads, read, seen } = build()
-    const abort = new AbortController()
-    read('a', abort.signal)
+    const caller = new CancelSource()
+    read('a', caller)
     read('b')
     reads.pump()
     read('c')
-    abort.abort()
+    caller.cancel()
     expect(await seen()).toEqual(['a contextCanceled'])
     reads.stop()
     read('d')
     expect(await seen()).toEqual(['b stopped', 'c stopped', 'd stopped'])
+  })
+
+  test('asks nobody when the node can tell alone', async () => {
+    const { reads, node, read, seen } = build()
+    expect(reads.isConfirmed()).toBe(false)
+    node.indexAlone = 10
+    expect(reads.isConfirmed()).toBe(true)
+    node.indexAlone = 12
+    expect(reads.isConfirmed()).toBe(false)
+    read('a')
+    reads.pump()
+    expect(node.asked.length).toBe(0)
+    expect(await seen()).toEqual([])
+    node.appliedIndex = 12
+    reads.releaseApplied()
+    expect(await seen()).toEqual(['a'])
+    reads.stop()
+    expect(reads.isConfirmed()).toBe(false)
   })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { decodeEnvelope, type LoggedRequest } from '../../../../src/core/apply/request-envelope.ts'
+import { CancelSource } from '../../../../src/core/base/cancellation.ts'
 import { nodeId } from '../../../../src/core/base/ids.ts'
 import type { StoreErrorCode } from '../../../../src/core/errors/error-table.ts'
 import { StoreError } from '../../../../src/core/errors/store-error.ts'
@@ -101,13 +102,13 @@ describe('Proposals', () => {
 
   test('stops waiting when the caller does', async () => {
     const { proposals, taken, take } = build()
-    const abort = new AbortController()
-    const answer = codeOf(proposals.submit(put(), abort.signal))
-    abort.abort()
+    const caller = new CancelSource()
+    const answer = codeOf(proposals.submit(put(), caller))
+    caller.cancel()
     expect(await answer).toBe('canceled')
     take()
     expect(taken).toEqual([])
-    expect(await codeOf(proposals.submit(put(), abort.signal))).toBe('canceled')
+    expect(await codeOf(proposals.submit(put(), caller))).toBe('canceled')
   })
 
   test('refuses what is too large without proposing it', async () => {

@@ -1,0 +1,49 @@
+/** What a node does once with its parts: makes itself known at its start, and closes them at its end. */
+import { hexId } from '../base/ids.ts'
+import { StoreError } from '../errors/store-error.ts'
+import type { NodeConfig } from './node-config.ts'
+import type { NodeParts } from './node-parts.ts'
+
+/** Tells the cluster this member's name and client URLs, as often as it takes. @throws StoreError `stopped` */
+export async function publishMember(parts: NodeParts, config: NodeConfig): Promise<void> {
+  const { proposals, logger, memberId } = parts
+  const { name, advertiseClientUrls } = config
+  const request = {
+    memberID: memberId,
+    memberAttributes: { name, clientUrls: [...advertiseClientUrls] },
+  }
+  // The node is still being built; the queue is there, the driver is not.
+  await Promise.resolve()
+  for (;;) {
+    try {
+      await proposals.submit({ kind: 'memberAttributes', request })
+      logger.info('published local member to cluster through raft', {
+        member: hexId(memberId),
+        name,
+      })
+      return
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.code === 'stopped') throw error
+      logger.warn('publishing this member took too long; trying again', { reason: error.message })
+    }
+  }
+}
+
+/** Closes in the order of dependence. One part that cannot be closed does not keep the others open. */
+export async function closeParts(parts: NodeParts): Promise<void> {
+  const { transport, machine, wal, sender, snapshots, logger } = parts
+  sender.halt()
+  await snapshots.finish()
+  const steps: readonly [string, () => Promise<void>][] = [
+    ['transport', () => transport.stop()],
+    ['database', () => machine.close()],
+    ['log', () => wal.close()],
+  ]
+  for (const [part, close] of steps) {
+    try {
+      await close()
+    } catch (error) {
+      logger.error('a part of the node could not be closed', { part, reason: String(error) })
+    }
+  }
+}
