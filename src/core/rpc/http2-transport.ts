@@ -6,10 +6,14 @@
  * and texts for refused calls are its own and cannot be changed, and clients of etcd compare them.
  */
 import type { Socket } from 'node:net'
+import { assertNever } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import { StoreError } from '../errors/store-error.ts'
-import { Http2Call, statusTrailers } from './http2-call.ts'
+import type { CallHost } from './call-host.ts'
+import { CallRoutes, type CallForm } from './call-route.ts'
+import { responseFields, statusTrailers } from './grpc-response.ts'
+import { Http2Call } from './http2-call.ts'
 import type { KeepaliveOptions } from './http2/connection-guard.ts'
 import { ServerConnection } from './http2/server-connection.ts'
 import type { ServerStream } from './http2/server-stream.ts'
@@ -18,11 +22,11 @@ import {
   plainClient,
   type CallContext,
   type ClientIdentity,
-  type RpcMethod,
   type ServiceTable,
   type StreamCall,
-  type UnaryMethod,
+  type StreamMethod,
 } from './rpc-call.ts'
+import { UnaryCall } from './unary-call.ts'
 import { isFatal, statusOfError, WireError, type RpcStatus } from './status-mapping.ts'
 
 export interface Http2TransportOptions {
@@ -47,23 +51,18 @@ export interface Http2TransportOptions {
   readonly onFatal: (error: unknown) => void
 }
 
-/** One client's connection. */
-interface Client {
-  readonly identity: ClientIdentity
-  readonly pings: PingLimit
-  openCallCount: number
-}
-
 /** Serves calls on the sockets it is given. */
 export class Http2Transport {
   private readonly options: Http2TransportOptions
   /** Open connections; who waits for the end of one is told by its function. */
   private readonly connections = new Map<ServerConnection, () => void>()
   private readonly streamCalls = new Set<Http2Call>()
+  private readonly routes: CallRoutes
   private isStopping = false
 
   constructor(options: Http2TransportOptions) {
     this.options = options
+    this.routes = new CallRoutes(options.services)
   }
 
   /** Takes over a socket on which an HTTP/2 preface is waiting. */
@@ -73,11 +72,7 @@ export class Http2Transport {
       socket.destroy()
       return
     }
-    const client: Client = {
-      identity,
-      pings: new PingLimit(clock, keepaliveMinTimeMs),
-      openCallCount: 0,
-    }
+    const client = new Client(this.options, identity, new PingLimit(clock, keepaliveMinTimeMs))
     const connection = new ServerConnection(socket, {
       clock,
       concurrentStreamsMax,
@@ -120,126 +115,89 @@ export class Http2Transport {
   }
 
   private serveStream(stream: ServerStream, client: Client): void {
-    const contentType = stream.head.fields.get('content-type') ?? ''
-    if (!isGrpcContentType(contentType)) {
-      if (this.options.onHttp?.(stream, client.identity) === true) return
-      refuse(stream, { httpStatus: 415, status: contentTypeStatus(contentType) })
-      return
-    }
-    try {
-      this.openCall(stream, client)
-    } catch (error) {
-      if (!(error instanceof WireError)) throw error
-      refuse(stream, { httpStatus: 400, status: error.status })
+    const route = this.routes.routeOf(stream.head)
+    switch (route.kind) {
+      case 'unary':
+        client.openCallCount++
+        // The stream holds it.
+        new UnaryCall(stream, client, route)
+        return
+      case 'stream':
+        this.openStreamCall(stream, client, route)
+        return
+      case 'unserved':
+        client.noteFrameSent()
+        refuse(stream, { httpStatus: 200, status: route.error.status })
+        return
+      case 'notGrpc':
+        if (this.options.onHttp?.(stream, client.identity) === true) return
+        refuse(stream, route)
+        return
+      case 'malformed':
+        refuse(stream, route)
+        return
+      default:
+        assertNever(route, 'route')
     }
   }
 
-  private openCall(stream: ServerStream, client: Client): void {
-    const call = new Http2Call(stream, {
-      clock: this.options.clock,
-      client: client.identity,
-      messageSizeBytesMax: this.options.messageSizeBytesMax,
-      onFrameSent: () => {
-        client.pings.noteFrameSent()
-      },
-      onClosed: () => {
-        client.openCallCount--
-        this.streamCalls.delete(call)
-      },
-    })
+  private openStreamCall(
+    stream: ServerStream,
+    client: Client,
+    { form, method }: { readonly form: CallForm; readonly method: StreamMethod },
+  ): void {
     client.openCallCount++
+    const call = new Http2Call(stream, client, form)
     try {
-      this.dispatch(call, stream.head.path)
+      client.admit(call, () => method.isServedByLearner)
+      this.streamCalls.add(call)
+      call.onEnd(() => this.streamCalls.delete(call))
+      this.options.onStreamAdmitted(call)
+      method.handle(call)
     } catch (error) {
-      this.fail(call, error)
+      client.reportFailure(error)
+      call.end(statusOfError(error))
     }
   }
+}
 
-  private dispatch(call: Http2Call, path: string): void {
-    const method = findMethod(this.options.services, path)
-    const encoding = call.findMetadata('grpc-encoding') ?? 'identity'
-    if (encoding !== 'identity' && encoding !== 'gzip') {
-      throw new WireError(
-        'unimplemented',
-        `grpc: Decompressor is not installed for grpc-encoding "${encoding}"`,
-      )
-    }
-    if (method.kind === 'unary') {
-      this.runUnary(call, method)
-      return
-    }
-    this.options.admit(call, () => method.isServedByLearner)
-    this.streamCalls.add(call)
-    this.options.onStreamAdmitted(call)
-    method.handle(call)
+/** One client's connection, as its calls see it. */
+class Client implements CallHost {
+  readonly clock: Clock
+  readonly identity: ClientIdentity
+  readonly messageSizeBytesMax: number
+  readonly pings: PingLimit
+  openCallCount = 0
+  private readonly options: Http2TransportOptions
+
+  constructor(options: Http2TransportOptions, identity: ClientIdentity, pings: PingLimit) {
+    this.options = options
+    this.clock = options.clock
+    this.messageSizeBytesMax = options.messageSizeBytesMax
+    this.identity = identity
+    this.pings = pings
   }
 
-  private runUnary(call: Http2Call, method: UnaryMethod): void {
-    let hasStarted = false
-    const start = async (message: Uint8Array): Promise<void> => {
-      try {
-        this.options.admit(call, () => method.isServedByLearner(message))
-        call.answer(await method.handle(message, call))
-      } catch (error) {
-        this.fail(call, error)
-      }
-    }
-    call.read(
-      (message) => {
-        // A second message is ignored, as grpc-go does.
-        if (hasStarted) return
-        hasStarted = true
-        void start(message)
-      },
-      () => {
-        if (!hasStarted) this.fail(call, new WireError('unknown', 'EOF'))
-      },
-    )
+  admit(call: CallContext, isServedByLearner: () => boolean): void {
+    this.options.admit(call, isServedByLearner)
   }
 
-  private fail(call: Http2Call, error: unknown): void {
+  noteFrameSent(): void {
+    this.pings.noteFrameSent()
+  }
+
+  noteClosed(): void {
+    this.openCallCount--
+  }
+
+  reportFailure(error: unknown): void {
     if (isFatal(error)) this.options.onFatal(error)
     else if (!(error instanceof StoreError) && !(error instanceof WireError)) {
       this.options.logger.error('call failed unexpectedly', {
         error: error instanceof Error ? (error.stack ?? error.message) : String(error),
       })
     }
-    call.end(statusOfError(error))
   }
-}
-
-/**
- * The method behind `/package.Service/Method`.
- * @throws WireError  with grpc-go's texts
- */
-function findMethod(services: ServiceTable, path: string): RpcMethod {
-  const separator = path.lastIndexOf('/')
-  if (!path.startsWith('/') || separator === 0) {
-    throw new WireError('unimplemented', `malformed method name: "${path}"`)
-  }
-  const serviceName = path.slice(1, separator)
-  const methodName = path.slice(separator + 1)
-  const service = services.get(serviceName)
-  if (service === undefined) {
-    throw new WireError('unimplemented', `unknown service ${serviceName}`)
-  }
-  const method = service.get(methodName)
-  if (method === undefined) {
-    throw new WireError('unimplemented', `unknown method ${methodName} for service ${serviceName}`)
-  }
-  return method
-}
-
-function isGrpcContentType(contentType: string): boolean {
-  if (!contentType.startsWith('application/grpc')) return false
-  const rest = contentType.charAt('application/grpc'.length)
-  return rest === '' || rest === '+' || rest === ';'
-}
-
-function contentTypeStatus(contentType: string): RpcStatus {
-  return statusOfError(
-    new WireError('invalidArgument', `invalid gRPC request content-type "${contentType}"`),
-  )
 }
 
 /** Answers a stream that never became a call. */
@@ -247,6 +205,10 @@ function refuse(
   stream: ServerStream,
   answer: { readonly httpStatus: number; readonly status: RpcStatus },
 ): void {
+  if (answer.httpStatus === 200) {
+    stream.respondAndEnd([...responseFields, ...statusTrailers(answer.status)])
+    return
+  }
   stream.respondAndEnd([
     { name: ':status', value: String(answer.httpStatus) },
     { name: 'content-type', value: 'application/grpc' },

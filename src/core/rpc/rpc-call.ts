@@ -5,6 +5,7 @@
  * can be exchanged without touching them.
  */
 import type { Cancellation } from '../base/cancellation.ts'
+import type { Settler } from '../base/settler.ts'
 import type { RpcStatus } from './status-mapping.ts'
 
 /** What is known of a client by its connection. */
@@ -51,12 +52,15 @@ export interface StreamCall extends CallContext {
   readonly hasEnded: boolean
 }
 
-/** One request, one answer. The answer is framed already. */
+/** A call of one request and one answer: it takes the answer itself, framed already, or the error to answer with. */
+export interface UnaryExchange extends CallContext, Settler<Uint8Array> {}
+
 export interface UnaryMethod {
   readonly kind: 'unary'
   /** Whether a learner answers it; with the request's bytes, since one method depends on them. */
   isServedByLearner(message: Uint8Array): boolean
-  handle(message: Uint8Array, context: CallContext): Promise<Uint8Array>
+  /** Sees to it that the call is answered, now or later; what it throws is the answer too. */
+  handle(message: Uint8Array, call: UnaryExchange): void
 }
 
 export interface StreamMethod {

@@ -22,6 +22,20 @@ export class RequestDecoder {
   private readonly hpack = new HpackDecoder(headerListSizeBytesMax)
   private readonly kept = new Map<string, RequestHead>()
   private keptGeneration = 0
+  /** One of those kept, which most requests repeat. */
+  private latestBlock: Buffer | undefined
+  private latestHead: RequestHead | undefined
+
+  /** What the block in `buffer[start, end)` means, if it is the same as the latest one. */
+  findLatest(buffer: Buffer, start: number, end: number): RequestHead | undefined {
+    const { latestBlock } = this
+    if (latestBlock?.length !== end - start) return undefined
+    if (this.hpack.generation !== this.keptGeneration) return undefined
+    for (let position = 0; position < latestBlock.length; position++) {
+      if (latestBlock[position] !== buffer[start + position]) return undefined
+    }
+    return this.latestHead
+  }
 
   /** @throws ConnectionError  the block cannot be decoded */
   decodeRequest(block: Buffer): RequestOutcome {
@@ -30,10 +44,15 @@ export class RequestDecoder {
     const generation = this.hpack.generation
     if (generation !== this.keptGeneration) {
       this.kept.clear()
+      this.latestBlock = undefined
       this.keptGeneration = generation
     }
     const known = this.kept.get(key)
-    if (known !== undefined) return known
+    if (known !== undefined) {
+      this.latestBlock = Buffer.from(block)
+      this.latestHead = known
+      return known
+    }
     const outcome = this.parse(block)
     const isRepeatable = this.hpack.generation === generation
     if (isRepeatable && typeof outcome === 'object') {

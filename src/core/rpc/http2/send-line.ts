@@ -32,6 +32,15 @@ export class SendLine {
     this.frameBytesMax = Math.min(sizeBytes, sentFrameBytesMax)
   }
 
+  /** Takes room for a whole answer, past the line when nobody stands in it. @returns false: it must wait in line */
+  takeTurn(sizeBytes: number): boolean {
+    if (this.line.length > 0 || this.isPumping) return false
+    if (sizeBytes > this.frameBytesMax || sizeBytes > this.windowBytes) return false
+    if (!this.output.hasRoom()) return false
+    this.windowBytes -= sizeBytes
+    return true
+  }
+
   /** A stream has data, or its window has opened. */
   offer(stream: ServerStream): void {
     if (stream.isInLine || stream.isClosed) return

@@ -27,7 +27,7 @@ import { RecentIds } from './recent-ids.ts'
 import { headerListSizeBytesMax, RequestDecoder } from './request-decoder.ts'
 import type { RequestHead } from './request-head.ts'
 import { SendLine } from './send-line.ts'
-import { ServerStream, type StreamOwner } from './server-stream.ts'
+import { ServerStream, type StreamOwner, type WholeAnswer } from './server-stream.ts'
 
 export interface ServerConnectionOptions {
   readonly clock: Clock
@@ -135,6 +135,15 @@ export class ServerConnection implements StreamOwner {
     this.finish()
   }
 
+  sendAnswer(stream: ServerStream, { fields, content, trailers }: WholeAnswer): boolean {
+    if (this.hasEnded || !this.line.takeTurn(content.length)) return false
+    // In this order: a block may change the table that the next one refers to.
+    const block = this.encoder.encode(fields)
+    const trailerBlock = this.encoder.encode(trailers)
+    this.output.answer(stream.id, block, { content, trailerBlock })
+    return true
+  }
+
   sendHeaders(stream: ServerStream, fields: HeaderBlock, isEnd: boolean): void {
     if (!this.hasEnded) this.output.headers(stream.id, this.encoder.encode(fields), isEnd)
   }
@@ -220,6 +229,7 @@ export class ServerConnection implements StreamOwner {
         return
       case frameTypes.headers:
         if (reader.streamId === 0) throw protocolError('HEADERS without a stream')
+        if (this.receiveKnownHeaders()) return
         this.receiveHeaders(this.assembly.begin(reader))
         return
       case frameTypes.continuation:
@@ -246,6 +256,23 @@ export class ServerConnection implements StreamOwner {
       default:
         this.receiveIgnored()
     }
+  }
+
+  /**
+   * Opens a stream for a header block that has come before and means the same. Nearly all requests do.
+   * @returns false: it must be looked at more closely, and nothing was done
+   */
+  private receiveKnownHeaders(): boolean {
+    const { reader } = this
+    const { streamId, flags } = reader
+    if ((flags & ~frameFlags.endStream) !== frameFlags.endHeaders) return false
+    if (streamId <= this.lastStreamId || streamId % 2 === 0 || this.isClosing) return false
+    if (this.streams.size >= this.options.concurrentStreamsMax) return false
+    const head = this.requests.findLatest(reader.buffer, reader.start, reader.end)
+    if (head === undefined) return false
+    this.lastStreamId = streamId
+    this.openStream(streamId, head, (flags & frameFlags.endStream) !== 0)
+    return true
   }
 
   private receiveHeaders(frame: HeaderFrame | undefined): void {

@@ -8,7 +8,6 @@
  */
 import type { HeaderBlock } from './hpack-encoder.ts'
 import { errorCodes } from './http2-error.ts'
-import { ReceiveWindow } from './receive-window.ts'
 import type { RequestHead } from './request-head.ts'
 
 /** What a stream tells whoever serves it. Calls come in the turn in which something happens. */
@@ -23,8 +22,17 @@ export interface StreamHandler {
   closed(): void
 }
 
+/** An answer that is known from its beginning to its end. */
+export interface WholeAnswer {
+  readonly fields: HeaderBlock
+  readonly content: Uint8Array
+  readonly trailers: HeaderBlock
+}
+
 /** What a stream needs of its connection. */
 export interface StreamOwner {
+  /** Sends an answer in one go. @returns false: there is no room for it now, and nothing was sent */
+  sendAnswer(stream: ServerStream, answer: WholeAnswer): boolean
   sendHeaders(stream: ServerStream, fields: HeaderBlock, isEnd: boolean): void
   sendReset(stream: ServerStream, code: number): void
   sendWindowUpdate(stream: ServerStream, incrementBytes: number): void
@@ -55,13 +63,17 @@ export class ServerStream {
   /** Waits in line for the connection's window. */
   isInLine = false
   private readonly owner: StreamOwner
-  private readonly receiveWindow: ReceiveWindow
+  /** Room in the window the client was given, and what was read and not given back yet; see `ReceiveWindow`. */
+  private openBytes: number
+  private consumedBytes = 0
+  private readonly receiveWindowBytes: number
   private handler: StreamHandler | undefined
-  private queue: Uint8Array[] = []
+  /** Made for the streams that need it: few do. */
+  private queue: Uint8Array[] | undefined
   private waitingBytes = 0
   private hasWaited = false
   private trailers: HeaderBlock | undefined
-  private held: Buffer[] = []
+  private held: Buffer[] | undefined
   private isPaused = false
   private hasRemoteEnded = false
   private hasToldEnd = false
@@ -74,7 +86,8 @@ export class ServerStream {
     this.id = options.id
     this.head = options.head
     this.sendWindowBytes = options.sendWindowBytes
-    this.receiveWindow = new ReceiveWindow(options.receiveWindowBytes)
+    this.receiveWindowBytes = options.receiveWindowBytes
+    this.openBytes = options.receiveWindowBytes
     this.remainingBytes = options.head.contentLengthBytes
   }
 
@@ -110,6 +123,7 @@ export class ServerStream {
   /** Adds content. The bytes must not change afterwards. */
   write(bytes: Uint8Array): void {
     if (this.hasClosed || this.trailers !== undefined || bytes.length === 0) return
+    this.queue ??= []
     this.queue.push(bytes)
     this.waitingBytes += bytes.length
     this.owner.noteQueued(bytes.length)
@@ -123,6 +137,19 @@ export class ServerStream {
     this.trailers = trailers
     if (this.waitingBytes === 0) this.end(trailers)
     else this.owner.offer(this)
+  }
+
+  /** Answers at once and whole where there is room, which is nearly always. The content must not change afterwards. */
+  answer(fields: HeaderBlock, content: Uint8Array, trailers: HeaderBlock): void {
+    if (this.hasClosed) return
+    const isWithinWindow = content.length <= this.sendWindowBytes
+    if (isWithinWindow && this.owner.sendAnswer(this, { fields, content, trailers })) {
+      this.endSent()
+      return
+    }
+    this.respond(fields)
+    this.write(content)
+    this.finish(trailers)
   }
 
   /** Answers without content. */
@@ -145,7 +172,7 @@ export class ServerStream {
     if (!this.isPaused) return
     this.isPaused = false
     while (!this.isStopped()) {
-      const chunk = this.held.shift()
+      const chunk = this.held?.shift()
       if (chunk === undefined) break
       this.deliver(chunk)
     }
@@ -154,17 +181,18 @@ export class ServerStream {
 
   /** For the connection: the next piece that may be sent, taken out of the queue; empty when there is none. */
   takePiece(sizeBytesMax: number): Uint8Array {
-    const first = this.queue[0]
+    const { queue } = this
+    const first = queue?.[0]
     const sizeBytes = Math.min(first?.length ?? 0, sizeBytesMax, this.sendWindowBytes)
-    if (first === undefined || sizeBytes <= 0) return noBytes
+    if (queue === undefined || first === undefined || sizeBytes <= 0) return noBytes
     this.sendWindowBytes -= sizeBytes
     this.waitingBytes -= sizeBytes
     this.owner.noteQueued(-sizeBytes)
     if (sizeBytes === first.length) {
-      this.queue.shift()
+      queue.shift()
       return first
     }
-    this.queue[0] = first.subarray(sizeBytes)
+    queue[0] = first.subarray(sizeBytes)
     return first.subarray(0, sizeBytes)
   }
 
@@ -185,7 +213,8 @@ export class ServerStream {
    * @returns the error code that the stream must be reset with, or undefined
    */
   receive(content: Buffer, sizeBytes: number): number | undefined {
-    if (!this.receiveWindow.take(sizeBytes)) return errorCodes.flowControlError
+    this.openBytes -= sizeBytes
+    if (this.openBytes < 0) return errorCodes.flowControlError
     // Padding is read as soon as it arrives.
     this.credit(sizeBytes - content.length)
     if (this.remainingBytes >= 0) {
@@ -193,8 +222,12 @@ export class ServerStream {
       if (this.remainingBytes < 0) return errorCodes.protocolError
     }
     if (content.length === 0) return undefined
-    if (this.isPaused) this.held.push(content)
-    else this.deliver(content)
+    if (!this.isPaused) {
+      this.deliver(content)
+      return undefined
+    }
+    this.held ??= []
+    this.held.push(content)
     return undefined
   }
 
@@ -213,16 +246,20 @@ export class ServerStream {
   close(): void {
     if (this.hasClosed) return
     this.hasClosed = true
-    this.owner.noteQueued(-this.waitingBytes)
+    if (this.waitingBytes > 0) this.owner.noteQueued(-this.waitingBytes)
     this.waitingBytes = 0
-    this.queue = []
-    this.held = []
+    this.queue = undefined
+    this.held = undefined
     this.owner.forget(this)
     this.handler?.closed()
   }
 
   private end(lastFields: HeaderBlock): void {
     this.owner.sendHeaders(this, lastFields, true)
+    this.endSent()
+  }
+
+  private endSent(): void {
     if (!this.hasRemoteEnded) this.owner.sendReset(this, errorCodes.noError)
     this.close()
   }
@@ -234,13 +271,17 @@ export class ServerStream {
 
   /** Gives the client back what was consumed, in large steps. */
   private credit(sizeBytes: number): void {
-    const incrementBytes = this.receiveWindow.consume(sizeBytes)
-    if (incrementBytes === 0 || this.hasRemoteEnded) return
+    this.consumedBytes += sizeBytes
+    const incrementBytes = this.consumedBytes
+    if (incrementBytes * 2 < this.receiveWindowBytes || this.hasRemoteEnded) return
+    this.openBytes += incrementBytes
+    this.consumedBytes = 0
     this.owner.sendWindowUpdate(this, incrementBytes)
   }
 
   private tellEnd(): void {
-    if (!this.hasRemoteEnded || this.hasToldEnd || this.isStopped() || this.held.length > 0) return
+    if (!this.hasRemoteEnded || this.hasToldEnd || this.isStopped()) return
+    if (this.held !== undefined && this.held.length > 0) return
     this.hasToldEnd = true
     this.handler?.endReceived()
   }
