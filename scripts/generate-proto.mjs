@@ -5,7 +5,7 @@
  * generated files are thrown away first: a message that was taken out of a .proto file leaves nothing behind.
  */
 import { execFileSync } from 'node:child_process'
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -47,4 +47,25 @@ execFileSync(
   join(projectFolder, 'node_modules/.bin/buf'),
   ['generate', '--template', JSON.stringify(template), protoFolder],
   { stdio: 'inherit' },
+)
+
+// Messages described as data, for the JSON gateway: it translates any of them without code of its own for each.
+const describedFile = join(outputFolder, 'descriptors.binpb')
+execFileSync(
+  join(projectFolder, 'node_modules/.bin/buf'),
+  ['build', protoFolder, '--as-file-descriptor-set', '--exclude-source-info', '-o', describedFile],
+  { stdio: 'inherit' },
+)
+const described = readFileSync(describedFile).toString('base64')
+rmSync(describedFile)
+writeFileSync(
+  join(outputFolder, 'descriptors.ts'),
+  [
+    '/** google.protobuf.FileDescriptorSet of all .proto files beside this folder, in base64. Generated. */',
+    'export const fileDescriptorSetBase64 =',
+    ...(described.match(/.{1,96}/g) ?? []).map(
+      (line, at, all) => `  '${line}'${at + 1 < all.length ? ' +' : ''}`,
+    ),
+    '',
+  ].join('\n'),
 )
