@@ -9,12 +9,15 @@ import type { Logger } from '../base/logger.ts'
 import type { Random } from '../base/random.ts'
 import { StoreError } from '../errors/store-error.ts'
 import type { StoreNode } from '../node/store-node.ts'
-import { ClientPort } from './client-port.ts'
-import { HttpEndpoints } from './http-endpoints.ts'
+import { ClientPort, groupByAddress, type SecurerFactory } from './client-port.ts'
+import { Http1Server } from './http1-server.ts'
+import { Http2Exchange } from './http2-exchange.ts'
+import { HttpRouter } from './http-router.ts'
 import { Http2Transport } from './http2-transport.ts'
 import { admitCall, requiresLeader } from './interceptors.ts'
 import { LeaderLossMonitor } from './leader-loss-monitor.ts'
 import type { ListenUrl } from './listen-url.ts'
+import { probeRoutes } from './probe-routes.ts'
 import { ResponseHeaders } from './response-header.ts'
 import { serviceTable } from './service-table.ts'
 import { statusOfError } from './status-mapping.ts'
@@ -24,6 +27,8 @@ export interface RpcEnvironment {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  /** Makes the TLS of ports that want it. */
+  readonly createSecurer?: SecurerFactory | undefined
   /** Called with a bug or a storage fault that surfaced while serving. The process must not go on. */
   readonly onFatal: (error: unknown) => void
 }
@@ -37,6 +42,14 @@ export interface RpcServerOptions {
   readonly concurrentStreamsMax: number
   /** Shortest time between two pings of a client. */
   readonly keepaliveMinTimeMs: number
+  /** Silence after which a client is pinged; 0: never. */
+  readonly keepaliveIntervalMs: number
+  /** Wait for the answer to such a ping. */
+  readonly keepaliveTimeoutMs: number
+  /** Origins of pages that may use HTTP; `*` stands for all. */
+  readonly allowedOrigins: readonly string[]
+  /** Host names that HTTP requests without TLS may ask for; `*` stands for all. */
+  readonly allowedHosts: readonly string[]
   /** Time between two notifications of progress to a watcher that asked for them. */
   readonly watchProgressIntervalMs: number
   readonly electionMs: number
@@ -48,6 +61,10 @@ export const rpcServerDefaults: RpcServerOptions = {
   txnOperationCountMax: 128,
   concurrentStreamsMax: 4_294_967_295,
   keepaliveMinTimeMs: 5_000,
+  keepaliveIntervalMs: 7_200_000,
+  keepaliveTimeoutMs: 20_000,
+  allowedOrigins: ['*'],
+  allowedHosts: ['*'],
   watchProgressIntervalMs: 600_000,
   electionMs: 1_000,
 }
@@ -60,7 +77,7 @@ export class RpcServer {
   private readonly environment: RpcEnvironment
   private readonly ports: readonly ClientPort[]
   private transport: Http2Transport | undefined
-  private endpoints: HttpEndpoints | undefined
+  private http1: Http1Server | undefined
   private leaderLoss: LeaderLossMonitor | undefined
 
   private constructor(environment: RpcEnvironment, ports: readonly ClientPort[]) {
@@ -75,7 +92,9 @@ export class RpcServer {
   ): Promise<RpcServer> {
     const ports: ClientPort[] = []
     try {
-      for (const url of listenUrls) ports.push(await ClientPort.bind(url, environment.clock))
+      for (const urls of groupByAddress(listenUrls)) {
+        ports.push(await ClientPort.bind(urls, environment))
+      }
     } catch (error) {
       for (const port of ports) port.close()
       throw error
@@ -85,13 +104,20 @@ export class RpcServer {
 
   /** Where it listens, with the ports that were chosen for 0. */
   get urls(): readonly string[] {
-    return this.ports.map((port) => port.url)
+    return this.ports.flatMap((port) => port.urls)
   }
 
   /** Begins to answer, connections that waited first. */
   serve(node: StoreNode, options: RpcServerOptions): void {
     const { clock, random, logger, onFatal } = this.environment
     const headers = new ResponseHeaders(node)
+    const { allowedOrigins, allowedHosts } = options
+    const router = new HttpRouter(probeRoutes(node), {
+      logger,
+      allowedOrigins,
+      allowedHosts,
+      onFatal,
+    })
     const messageSizeBytesMax = options.requestSizeBytesMax + messageOverheadBytes
     const leaderLoss = new LeaderLossMonitor(clock, node, options.electionMs)
     const transport = new Http2Transport({
@@ -116,19 +142,27 @@ export class RpcServer {
       messageSizeBytesMax,
       concurrentStreamsMax: options.concurrentStreamsMax,
       keepaliveMinTimeMs: options.keepaliveMinTimeMs,
+      keepalive: { intervalMs: options.keepaliveIntervalMs, timeoutMs: options.keepaliveTimeoutMs },
+      onHttp: (stream, client) => {
+        // Without TLS etcd takes all of HTTP/2 for gRPC, and refuses what is not with a text that clients know.
+        if (!client.isSecure && router.find(stream.head.path.split('?', 1)[0] ?? '') === undefined)
+          return false
+        void router.serve(new Http2Exchange(stream, client))
+        return true
+      },
       onFatal,
     })
-    const endpoints = new HttpEndpoints(node, { logger, onFatal })
+    const http1 = new Http1Server(router)
     this.transport = transport
-    this.endpoints = endpoints
+    this.http1 = http1
     this.leaderLoss = leaderLoss
     for (const port of this.ports) {
       port.serve({
-        onHttp2: (socket) => {
-          transport.accept(socket)
+        onHttp2: (socket, client) => {
+          transport.accept(socket, client)
         },
-        onHttp1: (socket) => {
-          endpoints.accept(socket)
+        onHttp1: (socket, client) => {
+          http1.accept(socket, client)
         },
       })
     }
@@ -141,7 +175,7 @@ export class RpcServer {
   async stop(graceMs: number): Promise<void> {
     for (const port of this.ports) port.close()
     this.leaderLoss?.dispose()
-    this.endpoints?.close()
+    this.http1?.close()
     await this.transport?.stop(statusOfError(new StoreError('stopped')), graceMs)
   }
 }

@@ -53,7 +53,7 @@ beforeEach(async () => {
       throw error
     },
   })
-  port = await ClientPort.bind(parseListenUrl('http://localhost:0'), systemClock)
+  port = await ClientPort.bind([parseListenUrl('http://localhost:0')], { clock: systemClock })
   portNumber = Number(new URL(port.url).port)
   port.serve({
     onHttp2: (socket) => {

@@ -86,7 +86,7 @@ beforeEach(async () => {
     keepaliveMinTimeMs: 5_000,
     onFatal: (error) => fatalErrors.push(error),
   })
-  port = await ClientPort.bind(parseListenUrl('http://localhost:0'), systemClock)
+  port = await ClientPort.bind([parseListenUrl('http://localhost:0')], { clock: systemClock })
   port.serve({
     onHttp2: (socket) => {
       transport.accept(socket)

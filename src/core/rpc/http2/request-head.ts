@@ -11,6 +11,8 @@ import type { HeaderField } from './hpack-tables.ts'
 export interface RequestHead {
   readonly method: string
   readonly path: string
+  /** The host asked for, as the client wrote it; may be empty. */
+  readonly authority: string
   /** Fields by name in lower case, without the pseudo ones. Of repeated fields the first counts. */
   readonly fields: ReadonlyMap<string, string>
   /** `content-length`, in bytes; -1 when it is not told. */
@@ -49,7 +51,8 @@ export function parseRequestHead(list: readonly HeaderField[]): RequestHead | un
   if (!pseudo.has(':scheme')) return undefined
   const contentLengthBytes = parseContentLength(fields.get('content-length'))
   if (contentLengthBytes === undefined) return undefined
-  return { method, path, fields, contentLengthBytes }
+  const authority = pseudo.get(':authority') ?? ''
+  return { method, path, authority, fields, contentLengthBytes }
 }
 
 /** Whether these may stand after a request's content. */

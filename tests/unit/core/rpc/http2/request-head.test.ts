@@ -24,6 +24,7 @@ describe('parseRequestHead', () => {
     expect(head).toEqual({
       method: 'POST',
       path: '/a',
+      authority: 'http://127.0.0.1:2379',
       fields: new Map([['te', 'trailers']]),
       contentLengthBytes: -1,
     })

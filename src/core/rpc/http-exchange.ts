@@ -1,0 +1,77 @@
+/**
+ * One HTTP request and its answer, whichever version of HTTP it came by.
+ *
+ * Routes see this and nothing of HTTP/1 or HTTP/2, so that each of them is written once.
+ */
+import type { ClientIdentity } from './rpc-call.ts'
+
+export interface HttpExchange {
+  readonly method: string
+  /** Path without the query, as it was sent. */
+  readonly path: string
+  readonly query: URLSearchParams
+  /** The host asked for, with its port if it has one; empty when the request names none. */
+  readonly host: string
+  readonly client: ClientIdentity
+  /** Value of a header by its name in lower case. */
+  findHeader(name: string): string | undefined
+  /** What the client sends, as it arrives. No faster than it is taken. Read at most once. */
+  readonly body: AsyncIterable<Uint8Array>
+  /** Aborted when the client goes away before the answer is complete. */
+  readonly signal: AbortSignal
+  /** Begins the answer. Header names are in lower case. */
+  begin(status: number, headers: Readonly<Record<string, string>>): void
+  /** Adds to the answer. @returns false when it is better to wait for {@link drained} */
+  write(bytes: Uint8Array): boolean
+  /** Resolves when what was written has left, or nobody waits for it any more. */
+  drained(): Promise<void>
+  /** Completes the answer. What the client has not yet sent is not read any more. */
+  end(): void
+}
+
+/** An answer that is complete. */
+export interface HttpAnswer {
+  readonly status: number
+  readonly body: string | Uint8Array
+  /** Plain text when absent. */
+  readonly contentType?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** What Go's servers call text. */
+export const plainText = 'text/plain; charset=utf-8'
+/** For whatever there is not. */
+export const notFoundAnswer: HttpAnswer = { status: 404, body: '404 page not found\n' }
+
+/** The request's content is larger than its reader allows. */
+export class BodyTooLarge extends Error {
+  override readonly name = 'BodyTooLarge'
+}
+
+/** Sends a whole answer. To HEAD without its content. */
+export function sendAnswer(exchange: HttpExchange, answer: HttpAnswer): void {
+  const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body
+  exchange.begin(answer.status, {
+    ...answer.headers,
+    'content-type': answer.contentType ?? plainText,
+    'content-length': String(body.length),
+  })
+  if (exchange.method !== 'HEAD' && body.length > 0) exchange.write(body)
+  exchange.end()
+}
+
+/**
+ * All that the client sends.
+ * @throws BodyTooLarge  it is more than `sizeBytesMax`
+ * @throws Error  the client went away
+ */
+export async function readBody(exchange: HttpExchange, sizeBytesMax: number): Promise<Buffer> {
+  const pieces: Uint8Array[] = []
+  let sizeBytes = 0
+  for await (const piece of exchange.body) {
+    sizeBytes += piece.length
+    if (sizeBytes > sizeBytesMax) throw new BodyTooLarge('http: request body too large')
+    pieces.push(piece)
+  }
+  return Buffer.concat(pieces)
+}

@@ -1,0 +1,136 @@
+/** HTTP/1 on sockets that somebody else accepted. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { HttpExchange } from './http-exchange.ts'
+import type { HttpRouter } from './http-router.ts'
+import { plainClient, type ClientIdentity } from './rpc-call.ts'
+
+const keepAliveMs = 60_000
+/** A client has this long for the head of a request. */
+const headersMsMax = 30_000
+/** As HTTP/2 allows it. */
+const headersSizeBytesMax = 65_536
+/** Requests that come on one connection at once: each waits for those before it. */
+const connectionRequestsMax = 0
+
+/** Answers requests of HTTP/1. */
+export class Http1Server {
+  private readonly server: Server
+  private readonly clients = new WeakMap<object, ClientIdentity>()
+
+  constructor(router: HttpRouter) {
+    this.server = createServer({
+      keepAliveTimeout: keepAliveMs,
+      headersTimeout: headersMsMax,
+      maxHeaderSize: headersSizeBytesMax,
+      // A watch through the gateway is one request, and may last for days.
+      requestTimeout: 0,
+    })
+    this.server.maxRequestsPerSocket = connectionRequestsMax
+    this.server.on('request', (request, response) => {
+      const client = this.clients.get(request.socket) ?? plainClient
+      void router.serve(new Http1Exchange(request, response, client))
+    })
+  }
+
+  /** Takes over a socket on which a request is waiting. */
+  accept(socket: Socket, client: ClientIdentity): void {
+    this.clients.set(socket, client)
+    this.server.emit('connection', socket)
+  }
+
+  /** Ends idle connections at once; a request that is being answered is the last of its connection. */
+  close(): void {
+    this.server.close()
+    this.server.closeAllConnections()
+  }
+}
+
+class Http1Exchange implements HttpExchange {
+  readonly method: string
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly client: ClientIdentity
+  private readonly request: IncomingMessage
+  private readonly response: ServerResponse
+  private abortController: AbortController | undefined
+
+  constructor(request: IncomingMessage, response: ServerResponse, client: ClientIdentity) {
+    this.request = request
+    this.response = response
+    this.client = client
+    this.method = request.method ?? ''
+    const [path, query] = splitTarget(request.url ?? '/')
+    this.path = path
+    this.query = query
+    // The close tells the same.
+    request.on('error', () => undefined)
+    response.on('error', () => undefined)
+  }
+
+  get host(): string {
+    return this.request.headers.host ?? ''
+  }
+
+  get body(): AsyncIterable<Uint8Array> {
+    return this.request as AsyncIterable<Uint8Array>
+  }
+
+  get signal(): AbortSignal {
+    if (this.abortController === undefined) {
+      const controller = new AbortController()
+      this.abortController = controller
+      const abort = (): void => {
+        if (!this.response.writableFinished) controller.abort()
+      }
+      if (this.response.destroyed) abort()
+      else this.response.once('close', abort)
+    }
+    return this.abortController.signal
+  }
+
+  findHeader(name: string): string | undefined {
+    const value = this.request.headers[name]
+    return typeof value === 'string' ? value : value?.join(', ')
+  }
+
+  begin(status: number, headers: Readonly<Record<string, string>>): void {
+    if (this.response.destroyed || this.response.headersSent) return
+    this.response.writeHead(status, headers)
+    // A stream's first message may be far away.
+    if (headers['content-length'] === undefined) this.response.flushHeaders()
+  }
+
+  write(bytes: Uint8Array): boolean {
+    return this.response.destroyed || this.response.write(bytes)
+  }
+
+  drained(): Promise<void> {
+    const { response } = this
+    if (response.destroyed || !response.writableNeedDrain) return Promise.resolve()
+    return new Promise((resolve) => {
+      const tell = (): void => {
+        response.off('drain', tell)
+        response.off('close', tell)
+        resolve()
+      }
+      response.on('drain', tell)
+      response.on('close', tell)
+    })
+  }
+
+  end(): void {
+    // What is still to come cannot be told from the next request: the connection is of no more use.
+    if (!this.request.complete && !this.response.headersSent) this.response.shouldKeepAlive = false
+    if (!this.response.destroyed) this.response.end()
+  }
+}
+
+/** Path and query of a request target, which may name the host too. */
+export function splitTarget(target: string): readonly [path: string, query: URLSearchParams] {
+  const withoutHost = target.replace(/^https?:\/\/[^/?#]*/i, '')
+  const mark = withoutHost.indexOf('?')
+  const path = mark < 0 ? withoutHost : withoutHost.slice(0, mark)
+  const query = mark < 0 ? '' : withoutHost.slice(mark + 1)
+  return [path === '' ? '/' : path, new URLSearchParams(query)]
+}

@@ -1,0 +1,153 @@
+/**
+ * Health, readiness and version over HTTP, as probes and load balancers ask for them.
+ *
+ * @see etcd v3 API, "Health, version, vars"
+ */
+import { noNode } from '../base/ids.ts'
+import type { Alarm } from '../node/node-surface.ts'
+import type { StoreNode } from '../node/store-node.ts'
+import { RangeRequest } from '../proto/gen/rpc.ts'
+import { notFoundAnswer, plainText, sendAnswer, type HttpAnswer } from './http-exchange.ts'
+import type { HttpRoute } from './http-router.ts'
+import { isFatal } from './status-mapping.ts'
+
+/** A check of `/livez` or `/readyz`; rejects with the reason when it fails. */
+type Check = () => Promise<void>
+
+const alarmNames = { noSpace: 'NOSPACE', corrupt: 'CORRUPT' } as const
+
+/** The routes of one node. */
+export function probeRoutes(node: StoreNode): readonly HttpRoute[] {
+  const probes = new Probes(node)
+  const get = (
+    path: string,
+    answer: (path: string, query: URLSearchParams) => HttpAnswer | Promise<HttpAnswer>,
+  ): HttpRoute => ({
+    path,
+    methods: ['GET'],
+    handle: async (exchange) => {
+      sendAnswer(exchange, await answer(exchange.path, exchange.query))
+    },
+  })
+  const live = (path: string, query: URLSearchParams): Promise<HttpAnswer> =>
+    probes.probe(probes.liveChecks(), path, query)
+  const ready = (path: string, query: URLSearchParams): Promise<HttpAnswer> =>
+    probes.probe(probes.readyChecks(), path, query)
+  return [
+    get('/health', (_path, query) => probes.health(query)),
+    get('/version', () => probes.version()),
+    get('/livez', live),
+    get('/livez/', live),
+    get('/readyz', ready),
+    get('/readyz/', ready),
+  ]
+}
+
+class Probes {
+  private readonly node: StoreNode
+
+  constructor(node: StoreNode) {
+    this.node = node
+  }
+
+  version(): HttpAnswer {
+    const { version, storageVersion } = this.node.status()
+    const [major = '', minor = ''] = version.split('.')
+    return {
+      status: 200,
+      body: JSON.stringify({
+        etcdserver: version,
+        etcdcluster: `${major}.${minor}.0`,
+        storage: storageVersion,
+      }),
+      contentType: 'application/json',
+    }
+  }
+
+  async health(query: URLSearchParams): Promise<HttpAnswer> {
+    const isSerializable = query.get('serializable') === 'true'
+    const excluded = query.getAll('exclude')
+    const alarm = this.node.status().alarms.find((each) => !excluded.includes(nameOf(each)))
+    if (alarm !== undefined) return unhealthy(`ALARM ${nameOf(alarm)}`)
+    if (!isSerializable && this.node.leaderId === noNode) return unhealthy('RAFT NO LEADER')
+    try {
+      await (isSerializable ? this.readLocally() : this.node.confirmReads())
+    } catch (error) {
+      if (isFatal(error)) throw error
+      return unhealthy(`RANGE ERROR:${reasonOf(error)}`)
+    }
+    return { status: 200, body: '{"health":"true","reason":""}' }
+  }
+
+  liveChecks(): ReadonlyMap<string, Check> {
+    return new Map<string, Check>([['serializable_read', () => this.readLocally()]])
+  }
+
+  readyChecks(): ReadonlyMap<string, Check> {
+    return new Map<string, Check>([
+      ['data_corruption', () => this.refuseCorruption()],
+      ['serializable_read', () => this.readLocally()],
+      ['linearizable_read', () => this.node.confirmReads()],
+      ['non_learner', () => this.refuseLearner()],
+    ])
+  }
+
+  /** Runs the check that the path names, or all of them, and lists what came of each. */
+  async probe(
+    checks: ReadonlyMap<string, Check>,
+    path: string,
+    query: URLSearchParams,
+  ): Promise<HttpAnswer> {
+    const only = /^\/[^/]*\/(.*)$/.exec(path)?.[1]
+    const excluded = query.getAll('exclude')
+    const names =
+      only === undefined ? [...checks.keys()].filter((name) => !excluded.includes(name)) : [only]
+    const lines: string[] = []
+    let hasFailed = false
+    for (const name of names) {
+      const check = checks.get(name)
+      if (check === undefined) return notFoundAnswer
+      try {
+        await check()
+        lines.push(`[+]${name} ok\n`)
+      } catch (error) {
+        if (isFatal(error)) throw error
+        hasFailed = true
+        lines.push(`[-]${name} failed: ${reasonOf(error)}\n`)
+      }
+    }
+    if (hasFailed) return { status: 503, body: `${lines.join('')}\n`, contentType: plainText }
+    const details = query.has('verbose') ? lines.join('') : ''
+    return { status: 200, body: `${details}ok\n`, contentType: plainText }
+  }
+
+  /** A read of this member's own state. */
+  private async readLocally(): Promise<void> {
+    await this.node.range(
+      RangeRequest.create({ key: Buffer.from('health'), serializable: true, countOnly: true }),
+    )
+  }
+
+  private refuseCorruption(): Promise<void> {
+    const isCorrupt = this.node.status().alarms.some(({ alarm }) => alarm === 'corrupt')
+    return isCorrupt ? Promise.reject(new Error('alarm activated: CORRUPT')) : Promise.resolve()
+  }
+
+  private refuseLearner(): Promise<void> {
+    return this.node.isLearner
+      ? Promise.reject(new Error('not supported for learner'))
+      : Promise.resolve()
+  }
+}
+
+function unhealthy(reason: string): HttpAnswer {
+  return { status: 503, body: `${JSON.stringify({ health: 'false', reason })}\n` }
+}
+
+function nameOf({ alarm }: Alarm): string {
+  return alarmNames[alarm]
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
