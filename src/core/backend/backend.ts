@@ -13,7 +13,6 @@
 export type BucketName =
   | 'key'
   | 'head'
-  | 'history'
   | 'count'
   | 'longkey'
   | 'meta'
@@ -40,11 +39,28 @@ export interface BackendRecord {
   readonly value: Uint8Array
 }
 
+/**
+ * A record where it lies in memory that is used again for the next one: to be looked at, copied from, and forgotten. The
+ * value begins at the start of its bytes.
+ */
+export interface RawRecord {
+  readonly keyBytes: Uint8Array
+  readonly keyStart: number
+  readonly keyEnd: number
+  readonly valueBytes: Uint8Array
+  readonly valueSizeBytes: number
+}
+
+/** Sees one record of a walk, and reads nothing from the same store meanwhile. Returns whether to go on. */
+export type RecordVisitor = (record: RawRecord) => boolean
+
 /** Reads that see every committed batch, and within a batch the batch's own changes. All are synchronous. */
 export interface BackendReader {
   get(bucket: BucketName, key: Uint8Array): Uint8Array | undefined
   /** Lazy and in order. Must be consumed, or returned from, within the same turn. */
   scan(bucket: BucketName, options: ScanOptions): Iterable<BackendRecord>
+  /** As `scan`, without making anything for each record. */
+  visit(bucket: BucketName, options: ScanOptions, visitor: RecordVisitor): void
 }
 
 /** Changes that become visible and durable together. Used within one turn, by the single writer. */

@@ -3,10 +3,9 @@
  *
  * | bucket | key | value |
  * | --- | --- | --- |
- * | key | revision: main 8 B BE, `_`, sub 8 B BE; a tombstone appends `t` | mvccpb.KeyValue, then its CRC-32C (4 B LE) |
- * | head | etcd key, or the first part of a long one | newest revision of the key, see `mvcc/head-record.ts` |
+ * | key | revision: main 8 B BE, `_`, sub 8 B BE; a tombstone appends `t` | a change, see `mvcc/key-record.ts` |
+ * | head | etcd key, or the first part of a long one | newest version of the key, see `mvcc/key-index.ts` |
  * | longkey | node of the tree of long keys, part of a key | as `head`, see `mvcc/index-store.ts` |
- * | history | etcd key, revision | each superseded revision of the key, see `mvcc/head-record.ts` |
  * | count | first key of a block | how many keys of the block are alive, see `mvcc/count-index.ts` |
  * | meta | names below | see below |
  * | lease | lease id 8 B BE | leasepb.Lease |
@@ -24,7 +23,6 @@ import type { BucketName } from './backend.ts'
 export const bucketNames = [
   'key',
   'head',
-  'history',
   'count',
   'longkey',
   'meta',
@@ -57,6 +55,8 @@ export const metaKeys = {
   /** Revision (17 B) up to which history was removed; behind the scheduled one while a compaction is running. */
   finishedCompactRevision: ascii('finishedCompactRev'),
   storageVersion: ascii('storageVersion'),
+  /** Version of the layout of all buckets that are not etcd's own, 1 B. */
+  layoutVersion: ascii('layoutVersion'),
   /** Last number given to a node of the tree of long keys, 8 B BE. */
   longKeyNodeNumber: ascii('longKeyNode'),
 } as const

@@ -4,10 +4,11 @@ import type {
   BackendReader,
   BackendRecord,
   BucketName,
+  RecordVisitor,
   ScanOptions,
 } from './backend.ts'
 import { bucketKeySizeBytesMax } from './buckets.ts'
-import { nameOfKey, OverlayLayer, scanMerged } from './overlay.ts'
+import { nameOfKey, OverlayLayer, scanMerged, visitRecords } from './overlay.ts'
 
 /** A reader that takes the name of a key from whoever has made it already. */
 export interface NamedReader extends BackendReader {
@@ -37,6 +38,11 @@ export class OverlayBatch implements BackendBatch {
 
   scan(bucket: BucketName, options: ScanOptions): Iterable<BackendRecord> {
     return scanMerged([this.layer], bucket, options, this.below.scan(bucket, options))
+  }
+
+  visit(bucket: BucketName, options: ScanOptions, visitor: RecordVisitor): void {
+    if (this.layer.has(bucket)) visitRecords(this.scan(bucket, options), visitor)
+    else this.below.visit(bucket, options, visitor)
   }
 
   put(bucket: BucketName, key: Uint8Array, value: Uint8Array): void {

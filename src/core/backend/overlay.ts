@@ -9,7 +9,7 @@
  * their order is byte order.
  */
 
-import type { BackendRecord, BucketName, ScanOptions } from './backend.ts'
+import type { BackendRecord, BucketName, RecordVisitor, ScanOptions } from './backend.ts'
 import { sortedTree, type SortedTree } from './sorted-tree.ts'
 
 /** A change of one record; no value means that it is removed. */
@@ -148,6 +148,20 @@ export function scanMerged(
     merged = merged === undefined ? entries : mergeEntries(merged, entries, isReverse)
   }
   return merged === undefined ? below : mergeRecords(merged, below, isReverse)
+}
+
+/** Shows records that exist already to a visitor. */
+export function visitRecords(records: Iterable<BackendRecord>, visitor: RecordVisitor): void {
+  for (const { key, value } of records) {
+    const isWanted = visitor({
+      keyBytes: key,
+      keyStart: 0,
+      keyEnd: key.length,
+      valueBytes: value,
+      valueSizeBytes: value.length,
+    })
+    if (!isWanted) return
+  }
 }
 
 function* mergeEntries(

@@ -4,9 +4,9 @@
  * A compaction at C keeps, of each key, the newest version not after C and everything later; of tombstones only those
  * exactly at C, so that a watcher starting there still sees the delete (etcd #18089, #19179).
  *
- * Each change in (last compaction, C] makes the versions before it in its key superfluous, and these are all that can be
- * superfluous. So a step looks at the next changes of that stretch of the `key` bucket, and removes what came before them;
- * the cost follows what was written since the last compaction and not the size of the store. Tombstones are removed when
+ * Each change in (last compaction, C] makes the version before it in its key superfluous, and these are all that can be
+ * superfluous. So a step looks at the next changes of that stretch of the `key` bucket, and removes what each names as its
+ * previous version; the cost follows what was written since the last compaction and not the size of the store. Tombstones are removed when
  * the walk meets them, also the ones that lie exactly at the last compaction's revision and were kept for watchers.
  *
  * Two markers make it resumable: `scheduledCompactRev` is written with the request, `finishedCompactRev` with the last
@@ -14,22 +14,21 @@
  */
 
 import { assert } from '../base/assert.ts'
-import { concatBytes } from '../base/bytes.ts'
+import { compareBytes, concatBytes, copyBytes } from '../base/bytes.ts'
 import { StoreError } from '../errors/store-error.ts'
-import type { BackendBatch, BackendRecord } from '../backend/backend.ts'
+import type { BackendBatch, RawRecord } from '../backend/backend.ts'
 import { metaKeys } from '../backend/buckets.ts'
 import { findHead, removeHead } from './index-store.ts'
-import { removeFromHistory, versionsBefore } from './key-index.ts'
+import { ancestryOfRecord, keyOfRecord } from './key-record.ts'
 import {
   compareRevisions,
   encodeRevisionKey,
   isTombstoneKey,
   mainOfRevisionKey,
   subOfRevisionKey,
-  type Revision,
+  type KeyVersion,
 } from './revision.ts'
 import type { StoreState } from './store-state.ts'
-import { keyOfEncoded } from './stored-key-value.ts'
 
 /**
  * Makes history up to the revision unreadable from now on, and writes the marker that the removal starts from.
@@ -43,9 +42,15 @@ export function scheduleCompaction(state: StoreState, batch: BackendBatch, revis
   if (revision > state.newestRevision) {
     throw new StoreError('futureRevision', { requested: revision, current: state.newestRevision })
   }
+  // A compaction that is running goes on to the new end: what it removed so far is superfluous for this one too. Only the
+  // tombstones at its own end, which it may have passed, must be met again.
+  const passed = encodeRevisionKey(Math.max(state.compactedRevision, 0), 0)
+  const { compactionCursor } = state
+  if (compactionCursor !== undefined && compareBytes(compactionCursor, passed) > 0) {
+    state.compactionCursor = passed
+  }
   state.compactedRevision = revision
   batch.put('meta', metaKeys.scheduledCompactRevision, encodeRevisionKey(revision, 0))
-  // A compaction that is running goes on to the new end: what it removed so far is superfluous for this one too.
 }
 
 /** Whether something scheduled is not finished. */
@@ -63,15 +68,15 @@ export function runCompactionStep(
   const target = state.compactedRevision
   const start = state.compactionCursor ?? encodeRevisionKey(Math.max(state.finishedRevision, 0), 0)
   const end = encodeRevisionKey(target + 1, 0)
-  const records: BackendRecord[] = []
-  for (const record of batch.scan('key', { start, end })) {
-    records.push(record)
-    if (records.length === revisionCountMax) break
-  }
+  const records: SeenRecord[] = []
+  batch.visit('key', { start, end }, (raw) => {
+    records.push(seenRecordOf(raw))
+    return records.length < revisionCountMax
+  })
   for (const record of records) removeSuperfluous(state, batch, record)
   const last = records.at(-1)
   if (last !== undefined && records.length === revisionCountMax) {
-    state.compactionCursor = concatBytes([last.key, Uint8Array.of(0)])
+    state.compactionCursor = concatBytes([last.recordKey, Uint8Array.of(0)])
     return 'more'
   }
   batch.put('meta', metaKeys.finishedCompactRevision, encodeRevisionKey(target, 0))
@@ -80,23 +85,35 @@ export function runCompactionStep(
   return 'done'
 }
 
-function removeSuperfluous(state: StoreState, batch: BackendBatch, record: BackendRecord): void {
-  const revision: Revision = {
-    main: mainOfRevisionKey(record.key),
-    sub: subOfRevisionKey(record.key),
+/** What is remembered of a record. Nothing is removed while records are walked. */
+interface SeenRecord {
+  readonly recordKey: Uint8Array
+  readonly previous: KeyVersion | undefined
+  /** Of tombstones only. */
+  readonly deletedKey: Uint8Array | undefined
+}
+
+function seenRecordOf(raw: RawRecord): SeenRecord {
+  const recordKey = raw.keyBytes.slice(raw.keyStart, raw.keyEnd)
+  const value = raw.valueBytes.subarray(0, raw.valueSizeBytes)
+  return {
+    recordKey,
+    previous: ancestryOfRecord(value).previous,
+    deletedKey: isTombstoneKey(recordKey) ? copyBytes(keyOfRecord(value)) : undefined,
   }
-  const key = keyOfEncoded(record.value)
-  const head = findHead(batch, key)
-  assert(head !== undefined, 'a key with a record has a head')
-  const indexed = { key, head }
-  for (const version of versionsBefore(batch, indexed, revision)) {
-    batch.remove('key', encodeRevisionKey(version.main, version.sub, version.isTombstone))
-    removeFromHistory(batch, indexed, version)
+}
+
+function removeSuperfluous(state: StoreState, batch: BackendBatch, record: SeenRecord): void {
+  const { recordKey, previous, deletedKey } = record
+  if (previous !== undefined) {
+    batch.remove('key', encodeRevisionKey(previous.main, previous.sub, previous.isTombstone))
   }
-  if (!isTombstoneKey(record.key) || revision.main >= state.compactedRevision) return
-  batch.remove('key', record.key)
-  if (compareRevisions(head, revision) === 0) {
-    removeHead(batch, key)
-    state.counts.noteHead(batch, key, { alive: 0, heads: -1 })
-  } else removeFromHistory(batch, indexed, revision)
+  const revision = { main: mainOfRevisionKey(recordKey), sub: subOfRevisionKey(recordKey) }
+  if (deletedKey === undefined || revision.main >= state.compactedRevision) return
+  batch.remove('key', recordKey)
+  const head = findHead(batch, deletedKey)
+  assert(head !== undefined, 'a key with a tombstone has a head')
+  if (compareRevisions(head, revision) !== 0) return
+  removeHead(batch, deletedKey)
+  state.counts.noteHead(batch, deletedKey, { alive: 0, heads: -1 })
 }

@@ -100,6 +100,7 @@ export class CountIndex {
     key: Uint8Array,
     change: { readonly alive: -1 | 0 | 1; readonly heads: -1 | 0 | 1 },
   ): void {
+    if (change.alive === 0 && change.heads === 0) return
     const position = this.positionOf(key)
     const block = this.block(position)
     block.aliveCount += change.alive

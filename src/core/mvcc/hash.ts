@@ -13,7 +13,7 @@ import { concatBytes } from '../base/bytes.ts'
 import type { BackendReader, BackendRecord } from '../backend/backend.ts'
 import { findHead } from './index-store.ts'
 import { findVersionAt } from './key-index.ts'
-import { encodedOfRecord } from './key-record.ts'
+import { encodedOfRecord, keyOfRecord } from './key-record.ts'
 import { countAliveAt, resolveRevision, type ReadContext } from './read-view.ts'
 import {
   compareRevisions,
@@ -23,7 +23,6 @@ import {
   subOfRevisionKey,
 } from './revision.ts'
 import type { StoreState } from './store-state.ts'
-import { keyOfEncoded } from './stored-key-value.ts'
 
 /** Hashes may be compared only between members with the same compacted revision, at the same hash revision. */
 export interface HashResult {
@@ -105,11 +104,11 @@ function isHashed(reader: BackendReader, rules: HashRules, record: BackendRecord
   const main = mainOfRevisionKey(record.key)
   if (main > rules.compactedRevision) return true
   if (isTombstoneKey(record.key)) return false
-  const key = keyOfEncoded(record.value)
+  const key = keyOfRecord(record.value)
   const head = findHead(reader, key)
   if (head === undefined) return false
   const atRevision = rules.isNothingAlive ? rules.compactedRevision : rules.hashRevision
-  const version = findVersionAt(reader, { key, head }, atRevision)
+  const version = findVersionAt(reader, head, atRevision)
   const revision = { main, sub: subOfRevisionKey(record.key) }
   return version !== undefined && compareRevisions(version, revision) === 0
 }

@@ -19,9 +19,9 @@ import { compareBytes, concatBytes, emptyBytes, equalBytes } from '../base/bytes
 import type { BackendBatch, BackendReader, ScanOptions } from '../backend/backend.ts'
 import { encodeUint64, metaKeys, readUint64 } from '../backend/buckets.ts'
 import type { ByteArena } from './byte-arena.ts'
-import { decodeHead, encodeHead, type IndexedKey, type KeyHead } from './key-index.ts'
+import { decodeHead, encodeHead, type KeyHead } from './key-index.ts'
 
-/** The longest key that is kept whole. A history key must hold it too, with a size and a revision around it. */
+/** The longest key that is kept whole. */
 export const partSizeBytesMax = 1_024
 
 const rootNode = 0
@@ -41,6 +41,10 @@ export interface KeyBounds {
 }
 
 export function findHead(reader: BackendReader, key: Uint8Array): KeyHead | undefined {
+  if (key.length <= partSizeBytesMax) {
+    const short = reader.get('head', key)
+    return short === undefined ? undefined : decodeHead(short)
+  }
   let node = rootNode
   let offset = 0
   while (key.length - offset > partSizeBytesMax) {
@@ -53,8 +57,17 @@ export function findHead(reader: BackendReader, key: Uint8Array): KeyHead | unde
   return encoded === undefined ? undefined : decodeHead(encoded)
 }
 
+/** A key and its newest version. */
+export interface IndexedKey {
+  readonly key: Uint8Array
+  readonly head: KeyHead
+}
+
 export function putHead(batch: BackendBatch, { key, head }: IndexedKey, arena: ByteArena): void {
-  assert(key.length <= partSizeBytesMax === (head.historyNumber === 0), 'long keys are numbered')
+  if (key.length <= partSizeBytesMax) {
+    batch.put('head', key, encodeHead(head, arena))
+    return
+  }
   let node = rootNode
   let offset = 0
   while (key.length - offset > partSizeBytesMax) {
@@ -92,8 +105,8 @@ export function removeHead(batch: BackendBatch, key: Uint8Array): void {
   }
 }
 
-/** A number never given before, for a node or for a long key's history. */
-export function takeLongKeyNumber(batch: BackendBatch): number {
+/** A number never given before. */
+function takeLongKeyNumber(batch: BackendBatch): number {
   const stored = batch.get('meta', metaKeys.longKeyNodeNumber)
   const number = (stored === undefined ? rootNode : readUint64(stored, 0)) + 1
   batch.put('meta', metaKeys.longKeyNodeNumber, encodeUint64(number))

@@ -2,78 +2,86 @@
  * The versions of one key, as the index knows them.
  *
  * The problem: answer "what was this key at revision r?" and "which versions may a compaction drop?" without holding
- * every key in memory and without rewriting a key's whole history at each put.
+ * every key in memory, without rewriting a key's whole history at each put, and without a second index to maintain.
  *
- * The plain idea: the newest version of each key lives in its *head* record, all older ones in one *history* record
- * each. A put moves the head's old content into history and overwrites the head. Reading at the current revision needs
- * the head alone; reading at an older one looks at the head, and if that is too new, seeks the newest history record not
- * after the revision. A key written at 2, 4, deleted at 6 and written again at 8 is
+ * The plain idea: the newest version of each key lives in its *head*, and the record of each version names the one before
+ * it. Reading at the current revision needs the head alone; reading at an older one goes back from record to record. So
+ * that this takes a few steps and not one for each version, a record also names one further back, such that any version
+ * is found in a number of steps that grows with the logarithm of the distance. A key written at 2, 4, deleted at 6 and
+ * written again at 8 is
  *
- *     head     k    → put at 8, created 8, version 1
- *     history  k 2  → put, created 2, version 1
- *     history  k 4  → put, created 2, version 2
- *     history  k 6  → tombstone
+ *     head    k → put at 8, created 8, version 1; trail: 6 of rank 2
+ *     record  8 → before 6, further back 6
+ *     record  6 → before 4, further back none (6 stands for 6, 4 and 2)
+ *     record  4 → before 2, further back 2
+ *     record  2 → none
  *
- * so at 5 the newest version not after it is 4 (version 2), at 6 and 7 it is the tombstone: not found.
+ * so at 5 the newest version not after it is 4: from 8 to 6 and from there, its jump leading too far, one back.
+ *
+ * The versions of a key form a list of trees, as the digits of a number form in skew binary: a version either joins the
+ * two newest trees, when they are of the same size, or is a tree of its own. A tree of rank r holds 2^r - 1 versions, and
+ * its root is the newest of them. A version's jump leads to the root of the next tree. The head keeps the roots, which is
+ * all that the next put has to know.
+ *
+ * Versions that a compaction removed may still be named by later ones. Nobody who reads at a revision that is not
+ * compacted needs them, except to learn that the key did not exist: a removed version is either older than one that was
+ * kept and is not after the revision, or a tombstone.
  *
  * What etcd keeps as generations is in these records: a life of the key starts where `created` is its own revision and
  * ends at a tombstone. What is left out: the list of generations itself, which nothing asks for.
  *
- *     head value    = flags (1 B: 1 deleted, 2 long key)  modified main (8 B BE)  modified sub (4 B BE)  created (8 B BE)
- *                     version (8 B BE)  [history number (8 B BE), long keys only]
- *     history key   = key size (2 B BE)  key  main (8 B BE)  sub (4 B BE)
- *                     for long keys: 0xffff  history number (8 B BE)  main  sub
- *     history value = flags (1 B: 1 tombstone)  [created (8 B BE)  version (8 B BE), puts only]
+ *     head value = flags (1 B: 1 deleted)  main (8 B BE)  sub (4 B BE)  created (8 B BE)  version (8 B BE)  rank (1 B)
+ *                  trail: { main (8 B BE)  sub (4 B BE)  rank, and 128 for a tombstone (1 B) }, newest first
  *
- * Order between keys does not matter in history, so a size in front is enough to keep one key's records apart from those
- * of another.
+ * @see E. W. Myers, An applicative random-access stack, Information Processing Letters 17 (1983)
  */
 
 import { assert } from '../base/assert.ts'
-import type { BackendBatch, BackendReader } from '../backend/backend.ts'
+import { emptyBytes } from '../base/bytes.ts'
+import type { BackendReader } from '../backend/backend.ts'
 import { readUint32, readUint64, writeUint32, writeUint64 } from '../backend/buckets.ts'
 import type { ByteArena } from './byte-arena.ts'
-import type { Revision } from './revision.ts'
+import { getAncestry, type Ancestry } from './key-record.ts'
+import type { KeyVersion } from './revision.ts'
 
-/** One version: a put with the revision that created this life of the key and its number in it, or a tombstone (0, 0). */
-export interface KeyVersion extends Revision {
-  readonly isTombstone: boolean
+/** The newest version of a key: a put with the revision that created this life of it and its number in it; or (0, 0). */
+export interface KeyHead extends KeyVersion {
   readonly created: number
   readonly version: number
-}
-
-/** The newest version of a key. `historyNumber` stands for the key in history where the key itself is too long; or 0. */
-export interface KeyHead extends KeyVersion {
-  readonly historyNumber: number
+  /** Of the tree whose root this version is. */
+  readonly rank: number
+  /** The roots of the other trees, encoded. */
+  readonly trail: Uint8Array
 }
 
 const tombstoneFlag = 1
-const longKeyFlag = 2
-const headSizeBytes = 29
-const revisionSizeBytes = 12
-const longKeyMark = 0xffff
+const headSizeBytes = 30
+const trailEntrySizeBytes = 13
+const tombstoneInRank = 0x80
 
 export function encodeHead(head: KeyHead, arena: ByteArena): Uint8Array {
-  const isLong = head.historyNumber !== 0
-  const bytes = arena.allocate(headSizeBytes + (isLong ? 8 : 0))
-  bytes[0] = (head.isTombstone ? tombstoneFlag : 0) | (isLong ? longKeyFlag : 0)
+  const bytes = arena.allocate(headSizeBytes + head.trail.length)
+  bytes[0] = head.isTombstone ? tombstoneFlag : 0
   writeUint64(bytes, 1, head.main)
   writeUint32(bytes, 9, head.sub)
   writeUint64(bytes, 13, head.created)
   writeUint64(bytes, 21, head.version)
-  if (isLong) writeUint64(bytes, headSizeBytes, head.historyNumber)
+  bytes[29] = head.rank
+  if (head.trail.length > 0) bytes.set(head.trail, headSizeBytes)
   return bytes
 }
 
+/** The bytes of the trail are shared with the result. */
 export function decodeHead(bytes: Uint8Array): KeyHead {
-  const flags = bytes[0] ?? 0
+  assert(bytes.length >= headSizeBytes, 'a head is whole')
   return {
     main: readUint64(bytes, 1),
     sub: readUint32(bytes, 9),
-    isTombstone: (flags & tombstoneFlag) !== 0,
+    isTombstone: isDeletedHead(bytes),
     created: readUint64(bytes, 13),
     version: readUint64(bytes, 21),
-    historyNumber: (flags & longKeyFlag) === 0 ? 0 : readUint64(bytes, headSizeBytes),
+    rank: bytes[29] ?? 0,
+    trail: bytes.length === headSizeBytes ? emptyBytes : bytes.subarray(headSizeBytes),
   }
 }
 
@@ -82,94 +90,71 @@ export function isDeletedHead(bytes: Uint8Array): boolean {
   return ((bytes[0] ?? 0) & tombstoneFlag) !== 0
 }
 
-/** Moves the head's version into history, before the head is overwritten. */
-export function keepInHistory(batch: BackendBatch, indexed: IndexedKey, arena: ByteArena): void {
-  const { head } = indexed
-  batch.put('history', historyKey(indexed, head.main, head.sub), encodeVersion(head, arena))
+/** What a version adds to the index of its key: its place in the trees, and the versions that its record names. */
+export interface Succession {
+  readonly rank: number
+  readonly trail: Uint8Array
+  readonly ancestry: Ancestry
 }
 
-/** Which key's history is meant: the head knows how long keys are named there. */
-export interface IndexedKey {
-  readonly key: Uint8Array
-  readonly head: KeyHead
+const firstOfAll: Succession = {
+  rank: 1,
+  trail: emptyBytes,
+  ancestry: { previous: undefined, jump: undefined },
 }
 
-/** The newest version not after the revision; tombstones count as versions. */
+/** How a new version follows the newest one so far. */
+export function succeed(head: KeyHead | undefined, arena: ByteArena): Succession {
+  if (head === undefined) return firstOfAll
+  const { trail } = head
+  if (trail.length > 0 && rankAt(trail, 0) === head.rank) {
+    const rest =
+      trail.length === trailEntrySizeBytes ? emptyBytes : trail.subarray(trailEntrySizeBytes)
+    const jump = rest.length === 0 ? undefined : versionAt(rest, 0)
+    return { rank: head.rank + 1, trail: rest, ancestry: { previous: head, jump } }
+  }
+  const longer = arena.allocate(trailEntrySizeBytes + trail.length)
+  writeUint64(longer, 0, head.main)
+  writeUint32(longer, 8, head.sub)
+  longer[12] = head.rank | (head.isTombstone ? tombstoneInRank : 0)
+  if (trail.length > 0) longer.set(trail, trailEntrySizeBytes)
+  return { rank: 1, trail: longer, ancestry: { previous: head, jump: head } }
+}
+
+/** The newest version not after the revision, which is not compacted; a tombstone counts as one, though it may be gone. */
 export function findVersionAt(
   reader: BackendReader,
-  indexed: IndexedKey,
+  head: KeyHead,
   revision: number,
 ): KeyVersion | undefined {
-  if (indexed.head.main <= revision) return indexed.head
-  const bounds = {
-    start: historyKey(indexed, 0, 0),
-    end: historyKey(indexed, revision + 1, 0),
-    isReverse: true,
+  if (head.main <= revision) return head
+  let version = oldestRootAfter(head, revision)
+  for (;;) {
+    const { previous, jump } = getAncestry(reader, version)
+    if (previous === undefined || previous.main <= revision) return previous
+    version = jump !== undefined && jump.main > revision ? jump : previous
   }
-  for (const record of reader.scan('history', bounds)) {
-    return decodeVersion(record.key, record.value)
+}
+
+/** The root of the tree where versions not after the revision begin. */
+function oldestRootAfter(head: KeyHead, revision: number): KeyVersion {
+  let root: KeyVersion = head
+  for (let offset = 0; offset < head.trail.length; offset += trailEntrySizeBytes) {
+    const next = versionAt(head.trail, offset)
+    if (next.main <= revision) break
+    root = next
   }
-  return undefined
+  return root
 }
 
-/** All versions in history that are older than the given one, the newest of them first. */
-export function versionsBefore(
-  reader: BackendReader,
-  indexed: IndexedKey,
-  revision: Revision,
-): KeyVersion[] {
-  const versions: KeyVersion[] = []
-  const bounds = {
-    start: historyKey(indexed, 0, 0),
-    end: historyKey(indexed, revision.main, revision.sub),
-    isReverse: true,
-  }
-  for (const record of reader.scan('history', bounds)) {
-    versions.push(decodeVersion(record.key, record.value))
-  }
-  return versions
-}
-
-/** Forgets one version of a key's history. */
-export function removeFromHistory(
-  batch: BackendBatch,
-  indexed: IndexedKey,
-  revision: Revision,
-): void {
-  batch.remove('history', historyKey(indexed, revision.main, revision.sub))
-}
-
-function historyKey({ key, head }: IndexedKey, main: number, sub: number): Uint8Array {
-  const isLong = head.historyNumber !== 0
-  const nameSizeBytes = isLong ? 8 : key.length
-  const bytes = new Uint8Array(2 + nameSizeBytes + revisionSizeBytes)
-  const sizeOrMark = isLong ? longKeyMark : nameSizeBytes
-  bytes[0] = sizeOrMark >>> 8
-  bytes[1] = sizeOrMark
-  if (isLong) writeUint64(bytes, 2, head.historyNumber)
-  else bytes.set(key, 2)
-  writeUint64(bytes, 2 + nameSizeBytes, main)
-  writeUint32(bytes, 10 + nameSizeBytes, sub)
-  return bytes
-}
-
-function encodeVersion(version: KeyVersion, arena: ByteArena): Uint8Array {
-  if (version.isTombstone) return Uint8Array.of(tombstoneFlag)
-  const bytes = arena.allocate(17)
-  writeUint64(bytes, 1, version.created)
-  writeUint64(bytes, 9, version.version)
-  return bytes
-}
-
-function decodeVersion(key: Uint8Array, value: Uint8Array): KeyVersion {
-  const offset = key.length - revisionSizeBytes
-  assert(offset > 0, 'a history key ends with a revision')
-  const isTombstone = ((value[0] ?? 0) & tombstoneFlag) !== 0
+function versionAt(trail: Uint8Array, offset: number): KeyVersion {
   return {
-    main: readUint64(key, offset),
-    sub: readUint32(key, offset + 8),
-    isTombstone,
-    created: isTombstone ? 0 : readUint64(value, 1),
-    version: isTombstone ? 0 : readUint64(value, 9),
+    main: readUint64(trail, offset),
+    sub: readUint32(trail, offset + 8),
+    isTombstone: ((trail[offset + 12] ?? 0) & tombstoneInRank) !== 0,
   }
+}
+
+function rankAt(trail: Uint8Array, offset: number): number {
+  return (trail[offset + 12] ?? 0) & (tombstoneInRank - 1)
 }

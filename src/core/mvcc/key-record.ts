@@ -1,18 +1,23 @@
 /**
  * Records of the `key` bucket: one per change, never overwritten.
  *
- *     value = mvccpb.KeyValue  CRC-32C of it (4 B LE)
+ *     value    = ancestry  mvccpb.KeyValue  CRC-32C of both (4 B LE)
+ *     ancestry = flags (1 B: 1 has a previous version, 2 which is a tombstone, 4 and another one further back, 8 which is a
+ *                tombstone)  [main (8 B BE)  sub (4 B BE) of the previous one]  [the same of the other]
  *
- * The checksum is there because LMDB has none: a flipped bit must become an error and never an answer.
+ * `key-index.ts` says what the ancestry is good for. The checksum is there because LMDB has none: a flipped bit must become
+ * an error and never an answer.
  */
 
 import { crc32c } from '@node-rs/crc32'
 import { StorageFault } from '../errors/storage-fault.ts'
 import type { BackendBatch, BackendReader } from '../backend/backend.ts'
+import { readUint32, readUint64, writeUint32, writeUint64 } from '../backend/buckets.ts'
 import type { ByteArena } from './byte-arena.ts'
-import { encodeRevisionKey, type Revision } from './revision.ts'
+import { encodeRevisionKey, type KeyVersion, type Revision } from './revision.ts'
 import {
   encodedSizeBytes,
+  keyOfEncoded,
   storedKeyValueFrom,
   storedKeyValueOf,
   writeKeyValue,
@@ -20,25 +25,40 @@ import {
   type StoredKeyValue,
 } from './stored-key-value.ts'
 
-const checksumSizeBytes = 4
+/** Which versions a record names: the one before it, and one further back, or the same. */
+export interface Ancestry {
+  readonly previous: KeyVersion | undefined
+  readonly jump: KeyVersion | undefined
+}
 
-/** Writes the record of a change and returns it; the returned bytes are the store's own copy. */
+const checksumSizeBytes = 4
+const referenceSizeBytes = 12
+
+const hasPreviousFlag = 1
+const previousIsTombstoneFlag = 2
+const hasJumpFlag = 4
+const jumpIsTombstoneFlag = 8
+
+/** Writes the record of a change and returns its pair; the returned bytes are the store's own copy. */
 export function putKeyRecord(
   batch: BackendBatch,
-  revision: Revision,
+  version: KeyVersion,
   options: {
     readonly fields: KeyValueFields
-    readonly isTombstone: boolean
+    readonly ancestry: Ancestry
     readonly arena: ByteArena
   },
 ): StoredKeyValue {
-  const { fields, arena } = options
-  const record = arena.allocate(encodedSizeBytes(fields) + checksumSizeBytes)
-  writeKeyValue(record, fields)
-  const encoded = record.subarray(0, record.length - checksumSizeBytes)
-  writeChecksum(record, crc32c(encoded))
-  batch.put('key', encodeRevisionKey(revision.main, revision.sub, options.isTombstone), record)
-  return storedKeyValueFrom(encoded, fields)
+  const { fields, ancestry, arena } = options
+  const start = sizeOfAncestry(ancestry)
+  const sizeBytes = start + encodedSizeBytes(fields) + checksumSizeBytes
+  const record = arena.allocate(sizeBytes)
+  writeAncestry(record, ancestry)
+  writeKeyValue(record, start, fields)
+  const end = sizeBytes - checksumSizeBytes
+  writeChecksum(record, crc32c(record.subarray(0, end)))
+  batch.put('key', encodeRevisionKey(version.main, version.sub, version.isTombstone), record)
+  return storedKeyValueFrom(record.subarray(start, end), fields)
 }
 
 /**
@@ -47,14 +67,31 @@ export function putKeyRecord(
  * @throws StorageFault when the record is missing or damaged: the index named it
  */
 export function getKeyRecord(reader: BackendReader, revision: Revision): StoredKeyValue {
-  const record = reader.get('key', encodeRevisionKey(revision.main, revision.sub))
-  if (record === undefined) {
-    throw new StorageFault(
-      `the record of revision ${revision.main}.${revision.sub} is missing although the index names it`,
-      { path: 'key' },
-    )
-  }
-  return storedKeyValueOf(encodedOfRecord(record))
+  return storedKeyValueOf(encodedOfRecord(getRecord(reader, revision, false)))
+}
+
+/**
+ * The versions that the record of a version names.
+ *
+ * @throws StorageFault when it is missing or damaged
+ */
+export function getAncestry(reader: BackendReader, version: KeyVersion): Ancestry {
+  const record = getRecord(reader, version, version.isTombstone)
+  verifyRecord(record)
+  return ancestryOfRecord(record)
+}
+
+function getRecord(
+  reader: BackendReader,
+  { main, sub }: Revision,
+  isTombstone: boolean,
+): Uint8Array {
+  const record = reader.get('key', encodeRevisionKey(main, sub, isTombstone))
+  if (record !== undefined) return record
+  throw new StorageFault(
+    `the record of revision ${main}.${sub} is missing although the index names it`,
+    { path: 'key' },
+  )
 }
 
 /**
@@ -63,12 +100,69 @@ export function getKeyRecord(reader: BackendReader, revision: Revision): StoredK
  * @throws StorageFault when the checksum is wrong
  */
 export function encodedOfRecord(record: Uint8Array): Uint8Array {
-  const size = record.length - checksumSizeBytes
-  const encoded = record.subarray(0, Math.max(size, 0))
-  if (size < 0 || readChecksum(record) !== crc32c(encoded)) {
+  verifyRecord(record)
+  return record.subarray(startOfMessage(record), record.length - checksumSizeBytes)
+}
+
+/** The key inside a record, for scans that need nothing else and check nothing. */
+export function keyOfRecord(record: Uint8Array): Uint8Array {
+  return keyOfEncoded(record, startOfMessage(record))
+}
+
+/** The versions that a record names; not checked. */
+export function ancestryOfRecord(record: Uint8Array): Ancestry {
+  const flags = record[0] ?? 0
+  if ((flags & hasPreviousFlag) === 0) return { previous: undefined, jump: undefined }
+  const previous = {
+    main: readUint64(record, 1),
+    sub: readUint32(record, 9),
+    isTombstone: (flags & previousIsTombstoneFlag) !== 0,
+  }
+  if ((flags & hasJumpFlag) === 0) return { previous, jump: undefined }
+  const jump = {
+    main: readUint64(record, 1 + referenceSizeBytes),
+    sub: readUint32(record, 9 + referenceSizeBytes),
+    isTombstone: (flags & jumpIsTombstoneFlag) !== 0,
+  }
+  return { previous, jump }
+}
+
+/** A jump to the previous version is not written, because going there is what is done without one. */
+function jumpOf({ previous, jump }: Ancestry): KeyVersion | undefined {
+  return jump === previous ? undefined : jump
+}
+
+function sizeOfAncestry(ancestry: Ancestry): number {
+  if (ancestry.previous === undefined) return 1
+  return 1 + referenceSizeBytes * (jumpOf(ancestry) === undefined ? 1 : 2)
+}
+
+function startOfMessage(record: Uint8Array): number {
+  const flags = record[0] ?? 0
+  if ((flags & hasPreviousFlag) === 0) return 1
+  return 1 + referenceSizeBytes * ((flags & hasJumpFlag) === 0 ? 1 : 2)
+}
+
+function writeAncestry(record: Uint8Array, ancestry: Ancestry): void {
+  const { previous } = ancestry
+  if (previous === undefined) return
+  const jump = jumpOf(ancestry)
+  record[0] =
+    hasPreviousFlag |
+    (previous.isTombstone ? previousIsTombstoneFlag : 0) |
+    (jump === undefined ? 0 : hasJumpFlag | (jump.isTombstone ? jumpIsTombstoneFlag : 0))
+  writeUint64(record, 1, previous.main)
+  writeUint32(record, 9, previous.sub)
+  if (jump === undefined) return
+  writeUint64(record, 1 + referenceSizeBytes, jump.main)
+  writeUint32(record, 9 + referenceSizeBytes, jump.sub)
+}
+
+function verifyRecord(record: Uint8Array): void {
+  const end = record.length - checksumSizeBytes
+  if (end < startOfMessage(record) || readChecksum(record) !== crc32c(record.subarray(0, end))) {
     throw new StorageFault('a stored record does not match its checksum', { path: 'key' })
   }
-  return encoded
 }
 
 function writeChecksum(record: Uint8Array, checksum: number): void {

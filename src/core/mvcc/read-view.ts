@@ -6,11 +6,11 @@ import { StoreError } from '../errors/store-error.ts'
 import type { BackendReader } from '../backend/backend.ts'
 import type { CountIndex } from './count-index.ts'
 import { findHead, scanHeads, type KeyBounds } from './index-store.ts'
-import { decodeHead, findVersionAt, type KeyVersion } from './key-index.ts'
-import { getKeyRecord } from './key-record.ts'
+import { decodeHead, findVersionAt, type KeyHead } from './key-index.ts'
+import { getKeyRecord, keyOfRecord } from './key-record.ts'
 import { isEmptyRange, isInRange, type KeyRange } from './key-range.ts'
-import { encodeRevisionKey } from './revision.ts'
-import { keyOfEncoded, storeKeyValue, type StoredKeyValue } from './stored-key-value.ts'
+import { encodeRevisionKey, type KeyVersion } from './revision.ts'
+import { storeKeyValue, type StoredKeyValue } from './stored-key-value.ts'
 
 export interface ReadRangeOptions {
   /** 0 or less: the current one. */
@@ -100,13 +100,14 @@ export function findAliveAt(
 ): KeyVersion | undefined {
   const head = findHead(reader, key)
   if (head === undefined) return undefined
-  const version = findVersionAt(reader, { key, head }, revision)
+  const version = findVersionAt(reader, head, revision)
   return version?.isTombstone === false ? version : undefined
 }
 
 interface AliveKey {
   readonly key: Uint8Array
-  readonly version: KeyVersion
+  /** With its place in the life of the key where the index knew that without reading the record. */
+  readonly version: KeyVersion | KeyHead
 }
 
 /** The keys of the bounds that are alive at the revision, in key order. Nothing may be written meanwhile. */
@@ -121,7 +122,7 @@ export function* aliveAt(
       if (!head.isTombstone) yield { key, version: head }
       continue
     }
-    const version = findVersionAt(reader, { key, head }, revision)
+    const version = findVersionAt(reader, head, revision)
     if (version?.isTombstone === false) yield { key, version }
   }
 }
@@ -161,14 +162,14 @@ function netGrowthSince(reader: BackendReader, bounds: KeyBounds, revision: numb
   const seen = new Set<string>()
   let growth = 0
   for (const record of reader.scan('key', { start: encodeRevisionKey(revision + 1, 0) })) {
-    const key = keyOfEncoded(record.value)
+    const key = keyOfRecord(record.value)
     if (!isInRange(range, key)) continue
     const name = latin1Of(key)
     if (seen.has(name)) continue
     seen.add(name)
     const head = findHead(reader, key)
     if (head === undefined) continue
-    const before = findVersionAt(reader, { key, head }, revision)
+    const before = findVersionAt(reader, head, revision)
     growth += (head.isTombstone ? 0 : 1) - (before?.isTombstone === false ? 1 : 0)
   }
   return growth
@@ -179,17 +180,22 @@ function pairOf(
   { key, version }: AliveKey,
   options: ReadRangeOptions,
 ): StoredKeyValue {
-  return options.isKeysOnly === true ? keyOnlyPair(key, version) : getKeyRecord(reader, version)
+  if (options.isKeysOnly === true && 'created' in version) return keyOnlyPair(key, version)
+  const pair = getKeyRecord(reader, version)
+  if (options.isKeysOnly !== true) return pair
+  const { createRevision, modRevision } = pair
+  const fields = { key, createRevision, modRevision, version: pair.version }
+  return storeKeyValue({ ...fields, value: emptyBytes, lease: noLease })
 }
 
 /** A pair without value and lease. */
-export function keyOnlyPair(key: Uint8Array, version: KeyVersion): StoredKeyValue {
+export function keyOnlyPair(key: Uint8Array, head: KeyHead): StoredKeyValue {
   return storeKeyValue({
     key,
     value: emptyBytes,
-    createRevision: version.created,
-    modRevision: version.main,
-    version: version.version,
+    createRevision: head.created,
+    modRevision: head.main,
+    version: head.version,
     lease: noLease,
   })
 }

@@ -1,7 +1,8 @@
 /** What the store must know when it starts; none of it depends on the number of keys but the blocks of the count index. */
 
 import { assert } from '../base/assert.ts'
-import type { Backend } from '../backend/backend.ts'
+import { StorageFault } from '../errors/storage-fault.ts'
+import type { Backend, BackendBatch } from '../backend/backend.ts'
 import { metaKeys } from '../backend/buckets.ts'
 import { ByteArena } from './byte-arena.ts'
 import { CountIndex } from './count-index.ts'
@@ -9,9 +10,12 @@ import { mainOfRevisionKey } from './revision.ts'
 import type { StoreState } from './store-state.ts'
 
 /** Revision of a store that nobody wrote to yet; the first write is the next one. */
-const firstRevision = 1
+export const firstRevision = 1
 /** So that no revision is below it. */
 const neverCompacted = -1
+
+/** What the records look like: see `key-index.ts`, `key-record.ts` and `count-index.ts`. */
+const layoutVersion = 2
 
 /**
  * Reads the state back.
@@ -21,6 +25,7 @@ const neverCompacted = -1
  * back, and the next write would take a number that was given before.
  */
 export function restoreState(backend: Backend): StoreState {
+  checkLayout(backend)
   const finishedRevision = findMarker(backend, metaKeys.finishedCompactRevision)
   const scheduledRevision = findMarker(backend, metaKeys.scheduledCompactRevision)
   const compactedRevision = Math.max(finishedRevision, scheduledRevision)
@@ -36,6 +41,22 @@ export function restoreState(backend: Backend): StoreState {
     finishedRevision,
     compactionCursor: undefined,
   }
+}
+
+/** @throws StorageFault when the records are laid out in another way */
+function checkLayout(backend: Backend): void {
+  const marker = backend.get('meta', metaKeys.layoutVersion)
+  if (marker?.[0] === layoutVersion) return
+  if (marker !== undefined || lastRecordRevision(backend) !== 0) {
+    throw new StorageFault('the database has a layout that this version does not know', {
+      path: 'key',
+    })
+  }
+}
+
+/** Marks the store with the version of its layout; goes into the batch of the first change. */
+export function markLayout(batch: BackendBatch): void {
+  batch.put('meta', metaKeys.layoutVersion, Uint8Array.of(layoutVersion))
 }
 
 function lastRecordRevision(backend: Backend): number {

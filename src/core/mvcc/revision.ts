@@ -9,6 +9,11 @@ export interface Revision {
   readonly sub: number
 }
 
+/** One version of a key, and whether it is a tombstone. */
+export interface KeyVersion extends Revision {
+  readonly isTombstone: boolean
+}
+
 /** Size of a revision key in bytes; a tombstone's is one longer. */
 export const revisionKeySizeBytes = 17
 

@@ -38,17 +38,17 @@ const leaseTag = 0x30
 /** The message of these fields. */
 export function encodeKeyValue(fields: KeyValueFields): Uint8Array {
   const encoded = new Uint8Array(encodedSizeBytes(fields))
-  writeKeyValue(encoded, fields)
+  writeKeyValue(encoded, 0, fields)
   return encoded
 }
 
-/** Writes the message at the start of `target`, which has room for {@link encodedSizeBytes}. */
-export function writeKeyValue(target: Uint8Array, fields: KeyValueFields): void {
-  let offset = writeBytesField(target, 0, { tag: keyTag, bytes: fields.key })
+/** Writes the message into `target`, which has room for {@link encodedSizeBytes} behind `start`. */
+export function writeKeyValue(target: Uint8Array, start: number, fields: KeyValueFields): void {
+  let offset = writeBytesField(target, start, keyTag, fields.key)
   offset = writeNumberField(target, offset, createRevisionTag, fields.createRevision)
   offset = writeNumberField(target, offset, modRevisionTag, fields.modRevision)
   offset = writeNumberField(target, offset, versionTag, fields.version)
-  offset = writeBytesField(target, offset, { tag: valueTag, bytes: fields.value })
+  offset = writeBytesField(target, offset, valueTag, fields.value)
   if (fields.lease === noLease) return
   target[offset] = leaseTag
   writeBigVarint(target, offset + 1, fields.lease)
@@ -68,7 +68,8 @@ export function storedKeyValueFrom(encoded: Uint8Array, fields: KeyValueFields):
   const valueEnd =
     encoded.length - (fields.lease === noLease ? 0 : 1 + bigVarintSizeBytes(fields.lease))
   const value = encoded.subarray(valueEnd - fields.value.length, valueEnd)
-  return new EncodedKeyValue(encoded, { ...fields, key, value })
+  const { createRevision, modRevision, version, lease } = fields
+  return new EncodedKeyValue(encoded, { key, value, createRevision, modRevision, version, lease })
 }
 
 /** Encodes fields and wraps the result, without decoding it again. */
@@ -88,10 +89,10 @@ export function deletedKeyValue(key: Uint8Array, modRevision: number): StoredKey
   })
 }
 
-/** Only the key of an encoded message, for scans that need nothing else. */
-export function keyOfEncoded(encoded: Uint8Array): Uint8Array {
-  assert(encoded[0] === keyTag, 'a stored record begins with its key')
-  const position = { offset: 1 }
+/** Only the key of the encoded message that begins at `start`, for scans that need nothing else. */
+export function keyOfEncoded(encoded: Uint8Array, start = 0): Uint8Array {
+  assert(encoded[start] === keyTag, 'a stored message begins with its key')
+  const position = { offset: start + 1 }
   const length = readVarint(encoded, position)
   assert(position.offset + length <= encoded.length, 'a stored key ends inside its record')
   return encoded.subarray(position.offset, position.offset + length)
@@ -188,9 +189,9 @@ function bigVarintSizeBytes(value: bigint): number {
 function writeBytesField(
   target: Uint8Array,
   offset: number,
-  field: { readonly tag: number; readonly bytes: Uint8Array },
+  tag: number,
+  bytes: Uint8Array,
 ): number {
-  const { tag, bytes } = field
   if (bytes.length === 0) return offset
   target[offset] = tag
   const start = writeVarint(target, offset + 1, bytes.length)

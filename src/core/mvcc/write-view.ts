@@ -3,8 +3,8 @@ import { emptyBytes } from '../base/bytes.ts'
 import { noLease, type LeaseId } from '../base/ids.ts'
 import type { BackendBatch } from '../backend/backend.ts'
 import type { Change, RevisionChanges } from './change.ts'
-import { findHead, partSizeBytesMax, putHead, scanHeads, takeLongKeyNumber } from './index-store.ts'
-import { decodeHead, isDeletedHead, keepInHistory, type KeyHead } from './key-index.ts'
+import { findHead, putHead, scanHeads } from './index-store.ts'
+import { decodeHead, isDeletedHead, succeed, type KeyHead } from './key-index.ts'
 import { getKeyRecord, putKeyRecord } from './key-record.ts'
 import { isEmptyRange, type KeyRange } from './key-range.ts'
 import {
@@ -15,6 +15,7 @@ import {
   type ReadRangeOptions,
   type ReadRangeResult,
 } from './read-view.ts'
+import { firstRevision, markLayout } from './restore.ts'
 import type { Revision } from './revision.ts'
 import type { StoreState } from './store-state.ts'
 import { deletedKeyValue, type StoredKeyValue } from './stored-key-value.ts'
@@ -68,17 +69,27 @@ export class WriteView {
     const isAlive = previous?.isTombstone === false
     const created = isAlive ? previous.created : revision.main
     const version = isAlive ? previous.version + 1 : 1
-    const current = putKeyRecord(this.batch, revision, {
-      fields: { key, value, createRevision: created, modRevision: revision.main, version, lease },
-      isTombstone: false,
-      arena: this.state.arena,
-    })
-    this.putHead(current.key, previous, { ...revision, isTombstone: false, created, version })
-    this.state.counts.noteHead(this.batch, current.key, {
-      alive: isAlive ? 0 : 1,
-      heads: previous === undefined ? 1 : 0,
-    })
-    this.changes.push({ kind: 'put', keyValue: current, sub: revision.sub })
+    const { main, sub } = revision
+    const { batch, state } = this
+    if (main === firstRevision + 1) markLayout(batch)
+    const { rank, trail, ancestry } = succeed(previous, state.arena)
+    const current = putKeyRecord(
+      batch,
+      { main, sub, isTombstone: false },
+      {
+        fields: { key, value, createRevision: created, modRevision: main, version, lease },
+        ancestry,
+        arena: state.arena,
+      },
+    )
+    // The store's own copy of the key goes into the index, because the caller's is often a part of a large buffer.
+    const ownKey = current.key
+    const head = { main, sub, isTombstone: false, created, version, rank, trail }
+    putHead(batch, { key: ownKey, head }, state.arena)
+    if (!isAlive) {
+      state.counts.noteHead(batch, ownKey, { alive: 1, heads: previous === undefined ? 1 : 0 })
+    }
+    this.changes.push({ kind: 'put', keyValue: current, sub })
     return new PutOutcomeInBatch(this.batch, current, isAlive ? previous : undefined)
   }
 
@@ -99,16 +110,7 @@ export class WriteView {
       previous.push(
         options.isKeysOnly === true ? keyOnlyPair(key, head) : getKeyRecord(this.batch, head),
       )
-      const revision = this.nextRevision()
-      const record = putKeyRecord(this.batch, revision, {
-        fields: { ...tombstoneFields, key },
-        isTombstone: true,
-        arena: this.state.arena,
-      })
-      this.putHead(record.key, head, { ...revision, isTombstone: true, created: 0, version: 0 })
-      this.state.counts.noteHead(this.batch, record.key, { alive: -1, heads: 0 })
-      const keyValue = deletedKeyValue(record.key, revision.main)
-      this.changes.push({ kind: 'delete', keyValue, sub: revision.sub })
+      this.putTombstone(key, head)
     }
     return previous
   }
@@ -128,6 +130,21 @@ export class WriteView {
     return { main: this.beginRevision + 1, sub: this.changes.length }
   }
 
+  private putTombstone(key: Uint8Array, previous: KeyHead): void {
+    const { main, sub } = this.nextRevision()
+    const { batch, state } = this
+    const { rank, trail, ancestry } = succeed(previous, state.arena)
+    const { key: ownKey } = putKeyRecord(
+      batch,
+      { main, sub, isTombstone: true },
+      { fields: { ...tombstoneFields, key }, ancestry, arena: state.arena },
+    )
+    const head = { main, sub, isTombstone: true, created: 0, version: 0, rank, trail }
+    putHead(batch, { key: ownKey, head }, state.arena)
+    state.counts.noteHead(batch, ownKey, { alive: -1, heads: 0 })
+    this.changes.push({ kind: 'delete', keyValue: deletedKeyValue(ownKey, main), sub })
+  }
+
   private headsOf(range: KeyRange): { readonly key: Uint8Array; readonly head: KeyHead }[] {
     if (isEmptyRange(range)) return []
     if (range.end === undefined) {
@@ -139,18 +156,6 @@ export class WriteView {
       if (!isDeletedHead(encodedHead)) found.push({ key, head: decodeHead(encodedHead) })
     }
     return found
-  }
-
-  private putHead(
-    key: Uint8Array,
-    previous: KeyHead | undefined,
-    version: Omit<KeyHead, 'historyNumber'>,
-  ): void {
-    const { batch, state } = this
-    if (previous !== undefined) keepInHistory(batch, { key, head: previous }, state.arena)
-    const historyNumber =
-      previous?.historyNumber ?? (key.length > partSizeBytesMax ? takeLongKeyNumber(batch) : 0)
-    putHead(batch, { key, head: { ...version, historyNumber } }, state.arena)
   }
 }
 

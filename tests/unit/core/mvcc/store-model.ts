@@ -212,7 +212,7 @@ export class StoreUnderTest {
     })
   }
 
-  sizeOf(bucket: 'head' | 'history' | 'longkey' | 'count'): number {
+  sizeOf(bucket: 'key' | 'head' | 'longkey' | 'count'): number {
     return [...this.backend.scan(bucket, {})].length
   }
 }
