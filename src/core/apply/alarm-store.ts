@@ -29,6 +29,10 @@ export class AlarmStore {
       .sort(compareAlarms)
   }
 
+  get isAnyRaised(): boolean {
+    return this.alarms.size > 0
+  }
+
   isRaised(kind: AlarmKind): boolean {
     for (const alarm of this.alarms.values()) if (alarm.alarm === kind) return true
     return false

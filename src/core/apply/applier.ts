@@ -211,6 +211,7 @@ export class Applier {
   /** @throws StoreError `corrupt`, `noSpace` */
   private refuseByAlarm(logged: LoggedRequest): void {
     const { alarms } = this.state
+    if (!alarms.isAnyRaised) return
     const changesKeys = ['put', 'deleteRange', 'txn', 'compact'].includes(logged.kind)
     if (changesKeys && alarms.isRaised('corrupt')) throw new StoreError('corrupt')
     const grows = logged.kind === 'put' || (logged.kind === 'txn' && costOfTxn(logged.request) > 0)
@@ -224,7 +225,7 @@ export class Applier {
     const { turn, view } = context
     switch (logged.kind) {
       case 'put':
-        checkPut(this.putContext(view), logged.request)
+        checkPut(putContext(view), logged.request)
         return applyPut(view, logged.request)
       case 'deleteRange':
         checkDeleteRange(logged.request)
@@ -260,7 +261,7 @@ export class Applier {
   }
 
   private applyTxn(view: WriteView, request: TxnRequest, isAwaited: boolean): ApplyResult {
-    const context = this.putContext(view)
+    const context = putContext(view)
     const path = choosePath(view, request)
     checkPath(context, path, {
       current: view.revision,
@@ -268,9 +269,13 @@ export class Applier {
     })
     return applyPath(context, path, isAwaited)
   }
+}
 
-  /** No lease can be granted yet, so every lease named is an unknown one. */
-  private putContext(view: WriteView): PutContext {
-    return { view, isLeaseKnown: () => false }
-  }
+/** No lease can be granted yet, so every lease named is an unknown one. */
+function putContext(view: WriteView): PutContext {
+  return { view, isLeaseKnown: knowsNoLease }
+}
+
+function knowsNoLease(): boolean {
+  return false
 }

@@ -4,19 +4,22 @@
  * The form is etcd's `InternalRaftRequest`, so that its members and tools read our log: the request in the field of its
  * kind, the id in the header (field 100).
  */
-import { BinaryWriter } from '@bufbuild/protobuf/wire'
 import { assertNever, InvariantViolation } from '../base/assert.ts'
 import { requestId, type RequestId } from '../base/ids.ts'
+import { ByteReader } from '../proto/byte-reader.ts'
+import { ByteWriter, varint64Size } from '../proto/byte-writer.ts'
 import { ClusterMemberAttrSetRequest, ClusterVersionSetRequest } from '../proto/gen/membership.ts'
-import { InternalRaftRequest, RequestHeader } from '../proto/gen/raft_internal.ts'
+import { InternalRaftRequest } from '../proto/gen/raft_internal.ts'
 import {
   AlarmRequest,
   CompactionRequest,
   DeleteRangeRequest,
-  PutRequest,
+  type PutRequest,
   RangeRequest,
   TxnRequest,
 } from '../proto/gen/rpc.ts'
+import { kvRequestCodecs } from '../proto/kv-request-codec.ts'
+import { putRequestSize, writePutRequest } from '../proto/put-codec.ts'
 
 /** A request as it enters the log. */
 export type LoggedRequest =
@@ -48,60 +51,86 @@ const tags = {
   memberAttributes: (1301 << 3) | 2,
 } as const
 
-/** The payload of a log entry. */
-export function encodeEnvelope(envelope: RequestEnvelope): Uint8Array {
-  const writer = new BinaryWriter()
-  const { logged } = envelope
-  // Small field numbers first, as etcd's encoder does; membership requests come behind the header.
-  if (logged.kind === 'memberAttributes' || logged.kind === 'clusterVersion') {
-    writeHeader(writer, envelope.id)
-    writeRequest(writer, logged)
-  } else {
-    writeRequest(writer, logged)
-    writeHeader(writer, envelope.id)
+/** The payloads of log entries, one after the other in memory that they share. */
+export class EnvelopeEncoder {
+  private writer = new ByteWriter(slabSizeBytes)
+
+  /** The payload of a log entry. Nobody else writes to its bytes. */
+  encode(envelope: RequestEnvelope): Uint8Array {
+    const { id, logged } = envelope
+    if (logged.kind === 'put') {
+      const requestSize = putRequestSize(logged.request)
+      const start = this.begin(requestSize)
+      writeLengthTag(this.writer, tags.put, requestSize)
+      writePutRequest(this.writer, logged.request)
+      writeHeader(this.writer, id)
+      return this.writer.written(start)
+    }
+    const request = encodeRequest(logged)
+    const start = this.begin(request.length)
+    // Small field numbers first, as etcd's encoder does; membership requests come behind the header.
+    const isBehind = tags[logged.kind] > tags.header
+    if (isBehind) writeHeader(this.writer, id)
+    writeLengthTag(this.writer, tags[logged.kind], request.length)
+    this.writer.bytes(request)
+    if (!isBehind) writeHeader(this.writer, id)
+    return this.writer.written(start)
   }
-  return writer.finish()
+
+  /** Where the next payload begins; a large one gets memory of its own. */
+  private begin(requestSizeBytes: number): number {
+    const sizeBytesMax = requestSizeBytes + envelopeSizeBytesMax
+    if (this.writer.length + sizeBytesMax > slabSizeBytes) {
+      this.writer = new ByteWriter(Math.max(slabSizeBytes, sizeBytesMax))
+    }
+    return this.writer.length
+  }
 }
 
-function writeHeader(writer: BinaryWriter, id: RequestId): void {
-  writer.uint32(tags.header).fork()
-  RequestHeader.encode(
-    { ID: id, username: '', authRevision: 0n, requesterMemberId: 0n },
-    writer,
-  ).join()
+/** The payload of a log entry, in memory of its own. */
+export function encodeEnvelope(envelope: RequestEnvelope): Uint8Array {
+  return new EnvelopeEncoder().encode(envelope).slice()
 }
 
-function writeRequest(writer: BinaryWriter, logged: LoggedRequest): void {
-  writer.uint32(tags[logged.kind]).fork()
+const headerIdTag = 0x08
+
+/** Payloads of one slab live about equally long; a larger one would keep more memory for its longest-lived one. */
+const slabSizeBytes = 65_536
+
+/** Tag and size of the request, and the header with its id. */
+const envelopeSizeBytesMax = 32
+
+function writeHeader(writer: ByteWriter, id: RequestId): void {
+  writeLengthTag(writer, tags.header, id === 0n ? 0 : 1 + varint64Size(id))
+  if (id === 0n) return
+  writer.byte(headerIdTag)
+  writer.varint64(id)
+}
+
+function writeLengthTag(writer: ByteWriter, tag: number, sizeBytes: number): void {
+  writer.varint(tag)
+  writer.varint(sizeBytes)
+}
+
+function encodeRequest(logged: Exclude<LoggedRequest, { readonly kind: 'put' }>): Uint8Array {
   switch (logged.kind) {
     case 'range':
-      RangeRequest.encode(logged.request, writer)
-      break
-    case 'put':
-      PutRequest.encode(logged.request, writer)
-      break
+      return RangeRequest.encode(logged.request).finish()
     case 'deleteRange':
-      DeleteRangeRequest.encode(logged.request, writer)
-      break
+      return DeleteRangeRequest.encode(logged.request).finish()
     case 'txn':
-      TxnRequest.encode(logged.request, writer)
-      break
+      return TxnRequest.encode(logged.request).finish()
     case 'compact':
-      CompactionRequest.encode(logged.request, writer)
-      break
+      return CompactionRequest.encode(logged.request).finish()
     case 'alarm':
-      AlarmRequest.encode(logged.request, writer)
-      break
+      return AlarmRequest.encode(logged.request).finish()
     case 'memberAttributes':
-      ClusterMemberAttrSetRequest.encode(logged.request, writer)
-      break
+      return ClusterMemberAttrSetRequest.encode(logged.request).finish()
     case 'clusterVersion':
-      ClusterVersionSetRequest.encode(logged.request, writer)
-      break
+      return ClusterVersionSetRequest.encode(logged.request).finish()
     default:
-      assertNever(logged, 'request')
+      return assertNever(logged, 'request')
   }
-  writer.join()
 }
 
 /**
@@ -109,6 +138,8 @@ function writeRequest(writer: BinaryWriter, logged: LoggedRequest): void {
  * @throws InvariantViolation for a request that this version cannot apply: to pass over it would let members diverge
  */
 export function decodeEnvelope(data: Uint8Array): RequestEnvelope {
+  const plain = readPlainEnvelope(new ByteReader(data))
+  if (plain !== undefined) return plain
   const message = InternalRaftRequest.decode(data)
   const id = requestId(message.header?.ID ?? message.ID)
   const logged = loggedOf(message)
@@ -116,6 +147,28 @@ export function decodeEnvelope(data: Uint8Array): RequestEnvelope {
     throw new InvariantViolation('the log holds a request that this version cannot apply')
   }
   return { id, logged }
+}
+
+/** One of the common writes and the id in its header; undefined when there is anything else. */
+function readPlainEnvelope(reader: ByteReader): RequestEnvelope | undefined {
+  const tag = reader.tag()
+  if (tag !== tags.put && tag !== tags.txn && tag !== tags.deleteRange) return undefined
+  const request = reader.bytes()
+  if (reader.isAtEnd() || reader.tag() !== tags.header) return undefined
+  const header = reader.message()
+  if (!reader.isAtEnd() || header.isAtEnd() || header.tag() !== headerIdTag) return undefined
+  const id = requestId(header.bits64())
+  if (!header.isAtEnd()) return undefined
+  if (tag === tags.put) {
+    return { id, logged: { kind: 'put', request: kvRequestCodecs.put.decode(request) } }
+  }
+  if (tag === tags.txn) {
+    return { id, logged: { kind: 'txn', request: kvRequestCodecs.txn.decode(request) } }
+  }
+  return {
+    id,
+    logged: { kind: 'deleteRange', request: kvRequestCodecs.deleteRange.decode(request) },
+  }
 }
 
 function loggedOf(message: InternalRaftRequest): LoggedRequest | undefined {

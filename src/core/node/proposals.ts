@@ -6,7 +6,7 @@
  * that all that arrive together share one write; without a leader they stay queued until their time is up. A time-out or an
  * abort ends the wait, not the request: it may still be applied, and the error texts leave that open.
  */
-import { encodeEnvelope, type LoggedRequest } from '../apply/request-envelope.ts'
+import { EnvelopeEncoder, type LoggedRequest } from '../apply/request-envelope.ts'
 import type { ApplyResult } from '../apply/apply-result.ts'
 import type { EntryOutcome } from '../apply/applier.ts'
 import { assert } from '../base/assert.ts'
@@ -36,6 +36,7 @@ export class Proposals {
   private readonly clock: Clock
   private readonly ids: RequestIds
   private readonly options: ProposalOptions
+  private readonly envelopes = new EnvelopeEncoder()
   /** In the order of their start, therefore also of their time-outs. */
   private readonly waiters = new Map<RequestId, Waiter>()
   /** Not yet given to Raft, in order; may hold some that have ended meanwhile. */
@@ -71,7 +72,7 @@ export class Proposals {
       return
     }
     const id = this.ids.draw()
-    const data = encodeEnvelope({ id, logged })
+    const data = this.envelopes.encode({ id, logged })
     if (data.length > this.options.requestSizeBytesMax) {
       settler.fail(new StoreError('requestTooLarge', { sizeBytes: data.length }))
       return

@@ -4,11 +4,16 @@ import {
   encodeMembershipEntry,
 } from '../../../../src/core/apply/apply-membership.ts'
 import { decodeConfState, encodeConfState } from '../../../../src/core/apply/applied-index.ts'
-import { decodeEnvelope, encodeEnvelope } from '../../../../src/core/apply/request-envelope.ts'
+import {
+  decodeEnvelope,
+  encodeEnvelope,
+  EnvelopeEncoder,
+} from '../../../../src/core/apply/request-envelope.ts'
 import { hexOf } from '../../../../src/core/base/bytes.ts'
 import { nodeId, requestId } from '../../../../src/core/base/ids.ts'
 import { StorageFault } from '../../../../src/core/errors/storage-fault.ts'
 import type { Member } from '../../../../src/core/membership/member.ts'
+import { InternalRaftRequest } from '../../../../src/core/proto/gen/raft_internal.ts'
 import { PutRequest } from '../../../../src/core/proto/gen/rpc.ts'
 
 const member: Member = {
@@ -26,6 +31,31 @@ describe('the payload of an entry', () => {
     // put = 4: {key = 1 "k", value = 2 "v"}; header = 100: {ID = 1}
     expect(hexOf(data)).toBe('22060a016b120176' + 'a2060308a507')
     expect(decodeEnvelope(data)).toEqual({ id: 0x3a5n, logged: { kind: 'put', request } })
+  })
+
+  test('keeps its bytes when many more follow in the same memory, and a large one among them', () => {
+    const encoder = new EnvelopeEncoder()
+    const sizes = Array.from({ length: 600 }, (_, position) =>
+      position === 300 ? 200_000 : position,
+    )
+    const payloads = sizes.map((size, position) => {
+      const request = PutRequest.fromPartial({ key: Uint8Array.of(7), value: new Uint8Array(size) })
+      return encoder.encode({ id: requestId(BigInt(position)), logged: { kind: 'put', request } })
+    })
+    payloads.forEach((data, position) => {
+      const { id, logged } = decodeEnvelope(data)
+      expect(id).toBe(BigInt(position))
+      expect(logged.kind === 'put' && logged.request.value.length).toBe(sizes[position])
+    })
+  })
+
+  test('of a put with more in its header than an id is read too', () => {
+    const put = PutRequest.fromPartial({ key: Uint8Array.of(0x6b) })
+    const header = { ID: 9n, username: 'root', authRevision: 3n }
+    const data = InternalRaftRequest.encode(
+      InternalRaftRequest.fromPartial({ put, header }),
+    ).finish()
+    expect(decodeEnvelope(data)).toEqual({ id: 9n, logged: { kind: 'put', request: put } })
   })
 
   test('of a configuration change is a raftpb.ConfChange as etcd writes it', () => {
