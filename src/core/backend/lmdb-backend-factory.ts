@@ -1,10 +1,12 @@
-import { mkdir, open as openFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { silentLogger, type Logger } from '../base/logger.ts'
 import type { Backend, BackendFactory, BackendView } from './backend.ts'
 import { exportChunks, importChunks } from './export-format.ts'
-import { lmdbDataFileName, openLmdbBackend } from './lmdb-backend.ts'
+import { openLmdbBackend } from './lmdb-backend.ts'
+import { syncPath } from './lmdb-copy.ts'
+import { lmdbDataFileName } from './lmdb-environment.ts'
 
 /** An import is written in transactions of about this size. */
 const importBatchSizeBytes = 4 * 1_024 * 1_024
@@ -23,8 +25,8 @@ export class LmdbBackendFactory implements BackendFactory {
     await mkdir(directory, { recursive: true })
     const backend = openLmdbBackend(directory, this.clock)
     // The log is cut on the word of this database: its names must be as durable as its content.
-    await syncDirectory(directory)
-    await syncDirectory(dirname(directory))
+    await syncPath(directory)
+    await syncPath(dirname(directory))
     this.logger.info('database opened', { directory, ...backend.size() })
     return backend
   }
@@ -63,7 +65,7 @@ export class LmdbBackendFactory implements BackendFactory {
       })
       await commit()
       await backend.close()
-      await syncDirectory(directory)
+      await syncPath(directory)
     } catch (error) {
       await backend.close()
       await rm(directory, { recursive: true, force: true })
@@ -78,15 +80,15 @@ export class LmdbBackendFactory implements BackendFactory {
     const { sourceDirectory, targetDirectory } = directories
     await mkdir(targetDirectory, { recursive: true })
     await rename(join(sourceDirectory, lmdbDataFileName), join(targetDirectory, lmdbDataFileName))
-    await syncDirectory(targetDirectory)
+    await syncPath(targetDirectory)
     await rm(sourceDirectory, { recursive: true, force: true })
-    await syncDirectory(dirname(sourceDirectory))
+    await syncPath(dirname(sourceDirectory))
   }
 
   async remove(directory: string): Promise<void> {
     await rm(directory, { recursive: true, force: true })
     const parent = dirname(directory)
-    if (await isDirectory(parent)) await syncDirectory(parent)
+    if (await isDirectory(parent)) await syncPath(parent)
   }
 }
 
@@ -96,14 +98,5 @@ async function isDirectory(path: string): Promise<boolean> {
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
     throw error
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const handle = await openFile(path, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Backend on LMDB. The only file that knows LMDB.
+ * Backend on LMDB, which only the files named `lmdb-*` know.
  *
  * Committed batches are kept in memory, as layers above LMDB, until LMDB has made them durable:
  *
@@ -14,7 +14,6 @@
  * release of the log, snapshots and the end of the process.
  */
 
-import { open, type Database, type DatabaseOptions, type RootDatabase } from 'lmdb'
 import { assert } from '../base/assert.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import { StorageFault } from '../errors/storage-fault.ts'
@@ -24,15 +23,17 @@ import type {
   BackendRecord,
   BackendView,
   BucketName,
+  RecordVisitor,
+  Defragmented,
+  DefragmentTarget,
   ScanOptions,
 } from './backend.ts'
-import { bucketNames } from './buckets.ts'
-import { nameOfKey, scanMerged, type OverlayLayer } from './overlay.ts'
+import { beginFreeList, copyEnvironment, CopyBacklog } from './lmdb-copy.ts'
+import { openEnvironment, type BucketChange, type LmdbEnvironment } from './lmdb-environment.ts'
+import type { NativeDatabase } from './lmdb-native.ts'
+import type { LmdbSnapshot } from './lmdb-snapshot.ts'
+import { nameOfKey, scanMerged, visitRecords, type OverlayLayer } from './overlay.ts'
 import { OverlayBatch } from './overlay-batch.ts'
-
-type Bucket = Database<Uint8Array, Uint8Array>
-type Root = RootDatabase<Uint8Array, Uint8Array>
-type ReadTransaction = ReturnType<Root['useReadTransaction']>
 
 /**
  * How long changes gather before they are written. Each transaction rewrites the path from leaf to root in every bucket it
@@ -44,14 +45,14 @@ const gatheredChangeCountMax = 4_000
 /** Beyond these the applier waits, so that a slow disk shows as slow writes and not as memory. */
 const unflushedSizeBytesMax = 64 * 1_024 * 1_024
 const unflushedChangeCountMax = 50_000
-/** Address space, not disk: large enough that the map of an ordinary store is never moved. */
-const mapSizeBytes = 1_024 * 1_024 * 1_024
-const databaseCountMax = 32
+/** Rounds in which a copy catches up while writes go on; then they are held, so that a busy store comes to an end. */
+const catchUpRoundsMax = 8
+/** A backlog of this size is written within a few milliseconds. */
+const smallBacklogSizeBytes = 512 * 1_024
 
 /** See the head of this file. */
 export class LmdbBackend implements Backend {
-  private readonly root: Root
-  private readonly buckets: ReadonlyMap<BucketName, Bucket>
+  private environment: LmdbEnvironment
   private readonly clock: Clock
   private readonly path: string
   private openBatch: OverlayBatch | undefined
@@ -61,7 +62,17 @@ export class LmdbBackend implements Backend {
   private isNewestSealed = true
   private isWriting = false
   private gatherTimer: Timer | undefined
-  private readonly openViews = new Set<LmdbView>()
+  /** With the environment each of them reads. */
+  private readonly openViews = new Map<LmdbView, LmdbEnvironment>()
+  /** Environments that were replaced and are still read, with what to call when they are closed. */
+  private readonly retired = new Map<LmdbEnvironment, () => void>()
+  /** While a copy is made: what it may lack. */
+  private backlog: CopyBacklog | undefined
+  /** Settles with the copy that is being made. */
+  private copying: Promise<unknown> | undefined
+  /** No write is begun: what is in force is being changed. */
+  private isHeld = false
+  private isClosing = false
   private committedCount = 0
   private durableCount = 0
   private waiters: Waiter[] = []
@@ -69,18 +80,15 @@ export class LmdbBackend implements Backend {
   private faultListener: ((fault: Error) => void) | undefined
   private isClosed = false
 
-  constructor(root: Root, dependencies: { clock: Clock; path: string }) {
-    this.root = root
+  constructor(environment: LmdbEnvironment, dependencies: { clock: Clock; path: string }) {
+    this.environment = environment
     this.clock = dependencies.clock
     this.path = dependencies.path
-    this.buckets = new Map(
-      bucketNames.map((name) => [name, root.openDB<Uint8Array, Uint8Array>(name, bucketOptions)]),
-    )
   }
 
   get(bucket: BucketName, key: Uint8Array): Uint8Array | undefined {
     return this.layers.length === 0
-      ? this.bucket(bucket).get(key)
+      ? this.getStored(bucket, key)
       : this.getNamed(bucket, key, nameOfKey(key))
   }
 
@@ -89,11 +97,24 @@ export class LmdbBackend implements Backend {
       const entry = layer.find(bucket, name)
       if (entry !== undefined) return entry.value
     }
-    return this.bucket(bucket).get(key)
+    return this.getStored(bucket, key)
   }
 
   scan(bucket: BucketName, options: ScanOptions): Iterable<BackendRecord> {
-    return scanMerged(this.layers, bucket, options, scanStored(this.bucket(bucket), options))
+    assert(!this.isClosed, 'a closed backend is not read')
+    const { environment } = this
+    const stored = environment.newest.scan(environment.database(bucket), options)
+    return scanMerged(this.layers, bucket, options, stored)
+  }
+
+  visit(bucket: BucketName, options: ScanOptions, visitor: RecordVisitor): void {
+    if (this.layers.some((layer) => layer.has(bucket))) {
+      visitRecords(this.scan(bucket, options), visitor)
+      return
+    }
+    assert(!this.isClosed, 'a closed backend is not read')
+    const { environment } = this
+    environment.newest.visit(environment.database(bucket), options, visitor)
   }
 
   beginBatch(): BackendBatch {
@@ -121,13 +142,17 @@ export class LmdbBackend implements Backend {
   openView(): BackendView {
     assert(!this.isClosed, 'a closed backend is not read')
     this.isNewestSealed = true
+    const { environment } = this
     const view = new LmdbView({
       layers: this.layers,
-      buckets: this.buckets,
-      transaction: this.root.useReadTransaction(),
-      onClose: () => this.openViews.delete(view),
+      environment,
+      snapshot: environment.openSnapshot(),
+      onClose: () => {
+        this.openViews.delete(view)
+        this.closeRetired(environment)
+      },
     })
-    this.openViews.add(view)
+    this.openViews.set(view, environment)
     return view
   }
 
@@ -147,34 +172,100 @@ export class LmdbBackend implements Backend {
   }
 
   size(): { readonly allocatedSizeBytes: number; readonly usedSizeBytes: number } {
-    const stats = this.root.getStats() as LmdbStats
-    // LMDB does not say how many pages are free; what its trees occupy is in use.
-    let usedPageCount = metaPageCount + pageCountOf(stats.root) + pageCountOf(stats.free)
-    for (const bucket of this.buckets.values()) {
-      usedPageCount += pageCountOf(bucket.getStats() as LmdbStats)
+    return this.environment.size()
+  }
+
+  async defragment(target: DefragmentTarget): Promise<Defragmented | undefined> {
+    assert(this.copying === undefined, 'one copy is made at a time')
+    const move = this.moveTo(target)
+    this.copying = move.catch(() => undefined)
+    try {
+      return await move
+    } finally {
+      this.copying = undefined
+      this.backlog = undefined
+      this.isHeld = false
+      this.settleWaiters()
     }
-    const { pageSize } = stats.root
-    return {
-      allocatedSizeBytes: (stats.lastPageNumber + 1) * pageSize,
-      usedSizeBytes: usedPageCount * pageSize,
+  }
+
+  /** See `lmdb-copy.ts`. The changes that LMDB does not have yet stay above it, so the switch itself takes no time. */
+  private async moveTo(target: DefragmentTarget): Promise<Defragmented | undefined> {
+    const backlog = new CopyBacklog()
+    this.backlog = backlog
+    await copyEnvironment(this.environment, target.directory)
+    const copy = openEnvironment(target.directory)
+    await beginFreeList(copy)
+    await this.bringUpToDate(copy, backlog)
+    if (this.isClosing || !(await this.publishCopy(target))) {
+      await copy.close()
+      return undefined
     }
+    return { oldClosed: this.moveInto(copy) }
+  }
+
+  /** When this resolves the copy has all that is durable, and nothing more becomes durable. */
+  private async bringUpToDate(copy: LmdbEnvironment, backlog: CopyBacklog): Promise<void> {
+    for (let round = 0; round < catchUpRoundsMax; round++) {
+      if (this.isClosing || backlog.sizeBytes < smallBacklogSizeBytes) break
+      await this.catchUp(copy, backlog)
+    }
+    this.isHeld = true
+    await this.waitUntil(() => !this.isWriting)
+    await this.catchUp(copy, backlog)
+  }
+
+  private async catchUp(copy: LmdbEnvironment, backlog: CopyBacklog): Promise<void> {
+    for (const piece of backlog.take()) await copy.write(piece)
+    this.settleWaiters()
+  }
+
+  private async publishCopy(target: DefragmentTarget): Promise<boolean> {
+    try {
+      return await target.publish()
+    } catch (error) {
+      // Nothing is written to either place any more.
+      this.failWith(error)
+      throw error
+    }
+  }
+
+  /** @returns when the environment that was read and written until now is closed */
+  private moveInto(copy: LmdbEnvironment): Promise<void> {
+    const old = this.environment
+    copy.newest.renew()
+    this.environment = copy
+    return new Promise((resolve) => {
+      this.retired.set(old, resolve)
+      this.closeRetired(old)
+    })
+  }
+
+  private closeRetired(environment: LmdbEnvironment): void {
+    const announce = this.retired.get(environment)
+    if (announce === undefined) return
+    for (const read of this.openViews.values()) if (read === environment) return
+    this.retired.delete(environment)
+    // Nothing was written to it for a while, so nothing can fail but the closing itself, which loses nothing.
+    void environment.close().then(announce, announce)
   }
 
   async close(): Promise<void> {
     if (this.isClosed) return
+    this.isClosing = true
     if (this.fault === undefined) await this.flush()
+    await this.copying
     this.isClosed = true
     this.gatherTimer?.cancel()
-    for (const view of this.openViews) view.close()
+    for (const view of this.openViews.keys()) view.close()
     // After a failed write LMDB's own closing waits for that write for ever; the process is about to end anyway.
-    if (this.fault === undefined) await this.root.close()
+    if (this.fault === undefined) await this.environment.close()
   }
 
-  private bucket(name: BucketName): Bucket {
+  private getStored(bucket: BucketName, key: Uint8Array): Uint8Array | undefined {
     assert(!this.isClosed, 'a closed backend is not read')
-    const bucket = this.buckets.get(name)
-    assert(bucket !== undefined, 'every bucket is opened with the store')
-    return bucket
+    const { environment } = this
+    return environment.newest.get(environment.database(bucket), key)
   }
 
   private hasRoom(): boolean {
@@ -184,6 +275,7 @@ export class LmdbBackend implements Backend {
       sizeBytes += layer.sizeBytes
       changeCount += layer.changeCount
     }
+    if (this.backlog?.hasRoom === false) return false
     return sizeBytes < unflushedSizeBytesMax && changeCount < unflushedChangeCountMax
   }
 
@@ -199,45 +291,37 @@ export class LmdbBackend implements Backend {
   private startWrite(): void {
     this.gatherTimer?.cancel()
     this.gatherTimer = undefined
-    if (this.isWriting || this.fault !== undefined || this.layers.length === 0) return
+    if (this.isWriting || this.isHeld) return
+    if (this.fault !== undefined || this.layers.length === 0) return
     this.isWriting = true
     this.isNewestSealed = true
     const layers = this.layers
     const committedCount = this.committedCount
-    this.write(layers).then(
+    this.environment.write(changesOf(layers)).then(
       () => {
         this.onDurable(layers, committedCount)
       },
       (error: unknown) => {
-        void this.onWriteFailed(error)
+        this.failWith(error)
       },
     )
-  }
-
-  /** One transaction with these layers, oldest first, committed and synced: a failed sync rejects as a failed commit does. */
-  private async write(layers: readonly OverlayLayer[]): Promise<void> {
-    const isCommitted = await this.root.batch(() => {
-      for (const layer of layers.toReversed()) {
-        for (const { bucket, entry } of layer.changes()) {
-          // The promise of the batch covers its operations.
-          if (entry.value === undefined) void this.bucket(bucket).remove(entry.key)
-          else void this.bucket(bucket).put(entry.key, entry.value)
-        }
-      }
-    })
-    if (!isCommitted) throw new Error('the transaction was not committed')
-    await this.root.flushed
   }
 
   private onDurable(layers: readonly OverlayLayer[], committedCount: number): void {
     this.isWriting = false
     this.durableCount = committedCount
     // A read transaction from before the commit would miss what the dropped layers held.
-    this.root.resetReadTxn()
+    this.environment.newest.renew()
     const written = new Set(layers)
     this.layers = this.layers.filter((layer) => !written.has(layer))
+    this.backlog?.add(layers)
+    this.settleWaiters()
+  }
+
+  /** Lets go on whoever has what they waited for, and writes what is left. */
+  private settleWaiters(): void {
     const met = this.waiters.filter((waiter) => waiter.isMet())
-    this.waiters = this.waiters.filter((waiter) => !waiter.isMet())
+    this.waiters = this.waiters.filter((waiter) => !met.includes(waiter))
     for (const waiter of met) waiter.resolve()
     if (this.layers.length === 0) return
     // Whoever still waits for durability or room asked for it: the next write starts at once.
@@ -245,8 +329,7 @@ export class LmdbBackend implements Backend {
     else this.scheduleWrite()
   }
 
-  private async onWriteFailed(error: unknown): Promise<void> {
-    const cause = await causeOfFailedCommit(error, this.clock)
+  private failWith(cause: unknown): void {
     const reason = cause instanceof Error ? cause.message : String(cause)
     this.fault = new StorageFault(`the database could not be written: ${reason}`, {
       path: this.path,
@@ -265,6 +348,14 @@ export class LmdbBackend implements Backend {
   }
 }
 
+/** Oldest first. @param layers  newest first */
+function* changesOf(layers: readonly OverlayLayer[]): Iterable<BucketChange> {
+  for (let position = layers.length - 1; position >= 0; position--) {
+    const layer = layers[position]
+    if (layer !== undefined) yield* layer.changes()
+  }
+}
+
 interface Waiter {
   readonly isMet: () => boolean
   readonly resolve: () => void
@@ -275,8 +366,8 @@ interface Waiter {
 class LmdbView implements BackendView {
   private readonly source: {
     readonly layers: readonly OverlayLayer[]
-    readonly buckets: ReadonlyMap<BucketName, Bucket>
-    readonly transaction: ReadTransaction
+    readonly environment: LmdbEnvironment
+    readonly snapshot: LmdbSnapshot
     readonly onClose: () => void
   }
   private isOpen = true
@@ -291,50 +382,31 @@ class LmdbView implements BackendView {
       const entry = layer.find(bucket, name)
       if (entry !== undefined) return entry.value
     }
-    return this.bucket(bucket).get(key, { transaction: this.source.transaction })
+    return this.source.snapshot.get(this.database(bucket), key)
   }
 
   scan(bucket: BucketName, options: ScanOptions): Iterable<BackendRecord> {
-    const stored = scanStored(this.bucket(bucket), options, this.source.transaction)
+    const stored = this.source.snapshot.scan(this.database(bucket), options)
     return scanMerged(this.source.layers, bucket, options, stored)
+  }
+
+  visit(bucket: BucketName, options: ScanOptions, visitor: RecordVisitor): void {
+    if (this.source.layers.some((layer) => layer.has(bucket))) {
+      visitRecords(this.scan(bucket, options), visitor)
+    } else this.source.snapshot.visit(this.database(bucket), options, visitor)
   }
 
   close(): void {
     if (!this.isOpen) return
     this.isOpen = false
-    this.source.transaction.done()
+    this.source.snapshot.close()
     this.source.onClose()
   }
 
-  private bucket(name: BucketName): Bucket {
+  private database(bucket: BucketName): NativeDatabase {
     assert(this.isOpen, 'a closed view is not read')
-    const bucket = this.source.buckets.get(name)
-    assert(bucket !== undefined, 'every bucket is opened with the store')
-    return bucket
+    return this.source.environment.database(bucket)
   }
-}
-
-/**
- * Bytes in, a copy of the bytes out. LMDB's own binary encodings return Buffers sliced from a shared one, which costs as
- * much as the lookup itself.
- */
-const bucketOptions: DatabaseOptions = {
-  ...({
-    encoder: { encode: (value: Uint8Array) => value, decode: copyOfShared },
-    keyEncoder: {
-      writeKey: (key: Uint8Array, target: Uint8Array, start: number) => {
-        target.set(key, start)
-        return start + key.length
-      },
-      readKey: (source: Uint8Array, start: number, end: number) =>
-        new Uint8Array(source.buffer, source.byteOffset + start, end - start).slice(),
-    },
-  } as object),
-}
-
-/** `length` and not `byteLength`: the shared buffer is larger than the value in it. */
-function copyOfShared(shared: Uint8Array): Uint8Array {
-  return new Uint8Array(shared.buffer, shared.byteOffset, shared.length).slice()
 }
 
 /**
@@ -343,88 +415,5 @@ function copyOfShared(shared: Uint8Array): Uint8Array {
  * @throws StorageFault when LMDB cannot open it
  */
 export function openLmdbBackend(directory: string, clock: Clock): LmdbBackend {
-  return new LmdbBackend(openRoot(directory), { clock, path: directory })
-}
-
-/** The file in the directory that holds everything; the lock file beside it carries no state between processes. */
-export const lmdbDataFileName = 'data.mdb'
-
-function openRoot(directory: string): Root {
-  try {
-    return open<Uint8Array, Uint8Array>({
-      path: directory,
-      noSubdir: false,
-      maxDbs: databaseCountMax,
-      mapSize: mapSizeBytes,
-      // Batches are made here. LMDB's own would add a promise that nobody can catch the failure of.
-      eventTurnBatching: false,
-    })
-  } catch (cause) {
-    throw new StorageFault('the database cannot be opened', { path: directory, cause })
-  }
-}
-
-/** A scan of what LMDB holds; its bounds are ours, whatever the direction. */
-function scanStored(
-  bucket: Bucket,
-  options: ScanOptions,
-  transaction?: ReadTransaction,
-): Iterable<BackendRecord> {
-  const { start, end, isReverse } = options
-  const shared = transaction === undefined ? {} : { transaction }
-  if (isReverse !== true) {
-    if (end?.length === 0) return []
-    const bounds = { start: nonEmpty(start ?? smallestKey), ...(end && { end }) }
-    return bucket.getRange({ ...bounds, ...shared })
-  }
-  if (end?.length === 0) return []
-  return bucket.getRange({
-    reverse: true,
-    ...(end && { start: end, exclusiveStart: true }),
-    end: nonEmpty(start ?? smallestKey),
-    inclusiveEnd: true,
-    ...shared,
-  })
-}
-
-/** LMDB has no empty key; the smallest one there can be sorts the same. */
-const smallestKey = Uint8Array.of(0)
-
-function nonEmpty(bound: Uint8Array): Uint8Array {
-  return bound.length === 0 ? smallestKey : bound
-}
-
-/** A failed commit carries a second promise with what went wrong, which nobody else would catch. */
-async function causeOfFailedCommit(error: unknown, clock: Clock): Promise<unknown> {
-  if (!(error instanceof Error) || !('commitError' in error)) return error
-  const { commitError } = error
-  if (!(commitError instanceof Promise)) return error
-  // It is rejected in the same turn, or never.
-  const nothingMore = new Promise((resolve) => {
-    clock.nextTurn(() => {
-      resolve(error)
-    })
-  })
-  return Promise.race([commitError.catch((cause: unknown) => cause), nothingMore])
-}
-
-/** LMDB keeps two copies of its root record, one page each. */
-const metaPageCount = 2
-
-interface TreeStats {
-  readonly pageSize: number
-  readonly treeBranchPageCount: number
-  readonly treeLeafPageCount: number
-  readonly overflowPages: number
-}
-
-/** What `getStats` returns; its declared type is empty. */
-interface LmdbStats extends TreeStats {
-  readonly lastPageNumber: number
-  readonly root: TreeStats
-  readonly free: TreeStats
-}
-
-function pageCountOf(tree: TreeStats): number {
-  return tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages
+  return new LmdbBackend(openEnvironment(directory), { clock, path: directory })
 }

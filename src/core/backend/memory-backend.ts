@@ -15,10 +15,13 @@ import type {
   BackendRecord,
   BackendView,
   BucketName,
+  RecordVisitor,
+  Defragmented,
+  DefragmentTarget,
   ScanOptions,
 } from './backend.ts'
 import { exportChunks, importChunks } from './export-format.ts'
-import { nameOfKey, valuesWithin, type OverlayLayer } from './overlay.ts'
+import { nameOfKey, valuesWithin, visitRecords, type OverlayLayer } from './overlay.ts'
 import { OverlayBatch } from './overlay-batch.ts'
 import { sortedTree, type SortedTree } from './sorted-tree.ts'
 
@@ -48,7 +51,8 @@ const pageSizeBytes = 4_096
 
 /** See the head of this file. */
 export class MemoryBackend implements Backend {
-  private readonly disk: MemoryDisk
+  private disk: MemoryDisk
+  private readonly openDisk: (directory: string) => MemoryDisk
   private readonly options: MemoryBackendOptions
   private readonly tables: Tables
   private openBatch: OverlayBatch | undefined
@@ -58,6 +62,8 @@ export class MemoryBackend implements Backend {
   private committedCount = 0
   private flushedCount = 0
   private isFlushScheduled = false
+  /** Nothing is flushed while another directory is put in force. */
+  private isHeld = false
   private isClosed = false
   private usedSizeBytes = 0
   private allocatedSizeBytes = pageSizeBytes
@@ -69,8 +75,14 @@ export class MemoryBackend implements Backend {
     reject: (e: Error) => void
   }[] = []
 
-  constructor(disk: MemoryDisk, options: MemoryBackendOptions) {
+  /** @param openDisk  gives the disk of another directory, a new one where there is none */
+  constructor(
+    disk: MemoryDisk,
+    options: MemoryBackendOptions,
+    openDisk: (directory: string) => MemoryDisk,
+  ) {
     this.disk = disk
+    this.openDisk = openDisk
     this.options = options
     this.tables = new Map()
     for (const [bucket, table] of disk.tables) {
@@ -92,6 +104,10 @@ export class MemoryBackend implements Backend {
     assert(!this.isClosed, 'a closed backend is not read')
     const table = this.tables.get(bucket)
     return table === undefined ? [] : valuesWithin(table, options)
+  }
+
+  visit(bucket: BucketName, options: ScanOptions, visitor: RecordVisitor): void {
+    visitRecords(this.scan(bucket, options), visitor)
   }
 
   beginBatch(): BackendBatch {
@@ -124,15 +140,19 @@ export class MemoryBackend implements Backend {
     for (const [bucket, table] of this.tables) frozen.set(bucket, table.clone())
     let isOpen = true
     this.openViewCount++
+    const scan = (bucket: BucketName, options: ScanOptions): Iterable<BackendRecord> => {
+      assert(isOpen, 'a closed view is not read')
+      const table = frozen.get(bucket)
+      return table === undefined ? [] : valuesWithin(table, options)
+    }
     return {
       get: (bucket, key) => {
         assert(isOpen, 'a closed view is not read')
         return frozen.get(bucket)?.get(nameOfKey(key))?.value
       },
-      scan: (bucket, options) => {
-        assert(isOpen, 'a closed view is not read')
-        const table = frozen.get(bucket)
-        return table === undefined ? [] : valuesWithin(table, options)
+      scan,
+      visit: (bucket, options, visitor) => {
+        visitRecords(scan(bucket, options), visitor)
       },
       close: () => {
         if (isOpen) this.openViewCount--
@@ -160,6 +180,29 @@ export class MemoryBackend implements Backend {
       allocatedSizeBytes: this.allocatedSizeBytes,
       usedSizeBytes: wholePages(this.usedSizeBytes),
     }
+  }
+
+  /** What is durable moves as it is at the moment of the switch; open views are copies and stay with nobody. */
+  async defragment(target: DefragmentTarget): Promise<Defragmented | undefined> {
+    const disk = this.openDisk(target.directory)
+    this.isHeld = true
+    try {
+      for (const [bucket, table] of this.disk.tables) disk.tables.set(bucket, table.clone())
+      if (this.isClosed || !(await target.publish()) || this.hasEnded()) return undefined
+      this.disk.openBackend = undefined
+      this.disk = disk
+      disk.openBackend = this
+      this.allocatedSizeBytes = Math.max(pageSizeBytes, wholePages(this.usedSizeBytes))
+      return { oldClosed: Promise.resolve() }
+    } finally {
+      this.isHeld = false
+      if (this.unflushed.length > 0) this.scheduleFlush()
+    }
+  }
+
+  /** Read after an await, when the compiler still believes what was true before it. */
+  private hasEnded(): boolean {
+    return this.isClosed
   }
 
   async close(): Promise<void> {
@@ -209,7 +252,7 @@ export class MemoryBackend implements Backend {
   }
 
   private scheduleFlush(): void {
-    if (this.isFlushScheduled || this.fault !== undefined) return
+    if (this.isFlushScheduled || this.isHeld || this.fault !== undefined) return
     this.isFlushScheduled = true
     const target = this.committedCount
     const schedule =
@@ -222,6 +265,7 @@ export class MemoryBackend implements Backend {
   private flushThrough(target: number): void {
     if (this.isClosed || this.fault !== undefined) return
     this.isFlushScheduled = false
+    if (this.isHeld) return
     while (this.flushedCount < target) {
       const layer = this.unflushed.shift()
       assert(layer !== undefined, 'every batch between flushed and committed is kept')
@@ -259,14 +303,19 @@ export class MemoryBackendFactory implements BackendFactory {
   }
 
   open(directory: string): Promise<MemoryBackend> {
+    const disk = this.diskOf(directory)
+    assert(disk.openBackend === undefined, 'a directory is opened once at a time')
+    disk.openBackend = new MemoryBackend(disk, this.options, (other) => this.diskOf(other))
+    return Promise.resolve(disk.openBackend)
+  }
+
+  private diskOf(directory: string): MemoryDisk {
     let disk = this.disks.get(directory)
     if (disk === undefined) {
       disk = new MemoryDisk()
       this.disks.set(directory, disk)
     }
-    assert(disk.openBackend === undefined, 'a directory is opened once at a time')
-    disk.openBackend = new MemoryBackend(disk, this.options)
-    return Promise.resolve(disk.openBackend)
+    return disk
   }
 
   /** The backend that is open in the directory: the simulation crashes it or lets it fail. */

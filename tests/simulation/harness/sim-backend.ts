@@ -13,6 +13,9 @@ import type {
   BackendRecord,
   BackendView,
   BucketName,
+  Defragmented,
+  DefragmentTarget,
+  RecordVisitor,
   ScanOptions,
 } from '../../../src/core/backend/backend.ts'
 import { metaKeys, readUint64 } from '../../../src/core/backend/buckets.ts'
@@ -170,13 +173,15 @@ function parentPath(path: string): string {
 
 /** {@link Backend} of one life of a node. */
 export class SimBackend implements Backend {
-  readonly store: SimBackendStore
+  store: SimBackendStore
   onClosed: (() => void) | undefined
   private readonly inner: Backend
   private readonly parts: SimBackendParts
   private batch: RecordingBatch | undefined
   private flushWaiters: { readonly batchCount: number; readonly resolve: () => void }[] = []
   private isFlushScheduled = false
+  /** Nothing becomes durable while another place is put in force. */
+  private isHeld = false
   private flushedBatchCount = 0
   private committedBatchCount = 0
   /** Frozen views that were opened and not closed. */
@@ -208,6 +213,10 @@ export class SimBackend implements Backend {
     return this.inner.scan(bucket, options)
   }
 
+  visit(bucket: BucketName, options: ScanOptions, visitor: RecordVisitor): void {
+    this.inner.visit(bucket, options, visitor)
+  }
+
   beginBatch(): BackendBatch {
     this.batch = new RecordingBatch(this.inner.beginBatch())
     return this.batch
@@ -234,6 +243,9 @@ export class SimBackend implements Backend {
     return {
       get: (bucket, key) => view.get(bucket, key),
       scan: (bucket, options) => view.scan(bucket, options),
+      visit: (bucket, options, visitor) => {
+        view.visit(bucket, options, visitor)
+      },
       close: () => {
         if (isOpen) this.openViewCount -= 1
         isOpen = false
@@ -261,6 +273,28 @@ export class SimBackend implements Backend {
     return this.inner.size()
   }
 
+  async defragment(target: DefragmentTarget): Promise<Defragmented | undefined> {
+    const { fileSystem } = this.parts
+    const { directory } = target
+    const copy = new SimBackendStore()
+    await fileSystem.makeDirectory(directory)
+    await fileSystem.perform('sync', directory, () => {
+      this.isHeld = true
+      for (const [bucket, records] of this.store.durable) copy.durable.set(bucket, new Map(records))
+      fileSystem.directoryAt(directory).attachment = copy
+    })
+    await fileSystem.syncDirectory(directory)
+    await fileSystem.syncDirectory(parentPath(directory))
+    const isWanted = await target.publish()
+    if (isWanted) {
+      copy.pending.push(...this.store.pending.splice(0))
+      this.store = copy
+    }
+    this.isHeld = false
+    this.scheduleFlush(this.parts.random.below(this.parts.flushDelayUsMax) + 1)
+    return isWanted ? { oldClosed: Promise.resolve() } : undefined
+  }
+
   async close(): Promise<void> {
     await this.flush()
     await this.inner.close()
@@ -279,6 +313,7 @@ export class SimBackend implements Backend {
   }
 
   private flushUpTo(batchCount: number): void {
+    if (this.isHeld) return
     if (batchCount > this.flushedBatchCount) {
       this.store.flushOldest(batchCount - this.flushedBatchCount)
       this.flushedBatchCount = batchCount
@@ -310,6 +345,10 @@ class RecordingBatch implements BackendBatch {
 
   scan(bucket: BucketName, options: ScanOptions): Iterable<BackendRecord> {
     return this.inner.scan(bucket, options)
+  }
+
+  visit(bucket: BucketName, options: ScanOptions, visitor: RecordVisitor): void {
+    this.inner.visit(bucket, options, visitor)
   }
 
   put(bucket: BucketName, key: Uint8Array, value: Uint8Array): void {
