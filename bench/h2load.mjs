@@ -51,8 +51,10 @@ function quantiles(logFile) {
  * @param {{ port: number, path: string, body: Buffer, connections: number, streams: number, seconds: number }} load
  * @returns {Promise<{ perSecond: number, count: number, bytesPerSecond: number, p50Ms: number, p99Ms: number, maxMs: number }>}
  */
-export async function h2load({ port, path, body, connections, streams, seconds }) {
+export async function h2load({ port, path, body, connections, streams, seconds: wanted }) {
   ensureH2load()
+  // It takes whole seconds only.
+  const seconds = Math.max(1, Math.round(wanted))
   const folder = mkdtempSync(join(tmpdir(), 'bench-h2load-'))
   const [bodyFile, logFile] = [join(folder, 'body'), join(folder, 'log')]
   writeFileSync(bodyFile, body)

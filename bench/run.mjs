@@ -12,9 +12,14 @@ import { fileURLToPath } from 'node:url'
 import { durationSeconds, roundCount } from './rounds.mjs'
 import { opponent } from './servers.mjs'
 import { headLine, rowLine } from './table.mjs'
+import * as cluster from './cluster.mjs'
+import * as history from './history.mjs'
+import * as maintenance from './maintenance.mjs'
+import * as million from './million.mjs'
 import * as unary from './unary.mjs'
+import * as watch from './watch.mjs'
 
-const families = { unary }
+const families = { unary, million, watch, cluster, history, maintenance }
 /** Not a comparison in the table: they run only when they are named. */
 const tools = {}
 const defaultJson = fileURLToPath(new URL('./results/latest.json', import.meta.url))

@@ -15,7 +15,7 @@ import { emptyBody, numberFields, paths } from './messages.mjs'
 
 /** In the order in which a round measures them. */
 export const kinds = ['quorate', 'etcd']
-const quorated = fileURLToPath(new URL('../bin/quorated', import.meta.url))
+const quorated = process.env.QUORATED ?? fileURLToPath(new URL('../bin/quorated', import.meta.url))
 const gibibyte = 1024 ** 3
 const startTimeoutMs = 120_000
 const stopTimeoutMs = 60_000
@@ -116,6 +116,10 @@ class Member {
     throw new Error(`${this.#kind} was not healthy within ${startTimeoutMs} ms`)
   }
 
+  kill() {
+    this.#child?.kill('SIGKILL')
+  }
+
   async end(signal) {
     if (this.#child === undefined) return
     this.#child.kill(signal)
@@ -123,6 +127,19 @@ class Member {
     await this.#ended
     clearTimeout(late)
   }
+}
+
+/** Servers that must not outlive this process. */
+const live = new Set()
+
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, () => {
+    for (const server of live) {
+      for (const member of server.members) member.kill()
+      server.removeData()
+    }
+    process.exit(1)
+  })
 }
 
 /** One or more members of one kind that form a cluster. */
@@ -136,6 +153,7 @@ export class Server {
     this.kind = kind
     this.#folder = folder
     this.#options = options
+    live.add(this)
   }
 
   get port() {
@@ -168,6 +186,11 @@ export class Server {
   /** Ends the processes and removes the data. */
   async dispose() {
     await this.stop('SIGKILL')
+    this.removeData()
+  }
+
+  removeData() {
+    live.delete(this)
     rmSync(this.#folder, { recursive: true, force: true })
   }
 

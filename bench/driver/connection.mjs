@@ -240,7 +240,10 @@ export class Connection {
         }
         break
       case type.reset:
-        this.#fail(new Error(`stream reset with code ${bytes.readUInt32BE(frame.start)}`))
+        // One that comes behind the trailers is grpc-go's habit when it answers before it has seen the end of the request.
+        if (this.#streams.has(frame.streamId)) {
+          this.#fail(new Error(`stream reset with code ${bytes.readUInt32BE(frame.start)}`))
+        }
         break
       case type.goAway:
         this.#fail(new Error(`the server goes away: ${bytes.readUInt32BE(frame.start + 4)}`))

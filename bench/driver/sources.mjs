@@ -44,12 +44,17 @@ const makers = {
       return template
     }
   },
-  /** Each number of `from` up to `to` once; as many in one request as there are places. Ends. */
-  ascending({ template, digitsAt, from, to }) {
-    let number = from
+  /** The same request `times` times. */
+  repeated({ template, times }) {
+    let rest = times
+    return () => (rest-- > 0 ? template : undefined)
+  },
+  /** Each number up to `count` once, modulo `keyCount`; as many in one request as there are places. */
+  ascending({ template, digitsAt, count, keyCount = count }) {
+    let number = 0
     return () => {
-      if (number >= to) return undefined
-      for (const place of digitsAt) writeDigits(template, place, number++)
+      if (number >= count) return undefined
+      for (const place of digitsAt) writeDigits(template, place, number++ % keyCount)
       return template
     }
   },

@@ -1,0 +1,70 @@
+/** Jobs for the load generator that several benchmarks share, and the keys they are about. */
+import { digits, placesOf } from './driver/sources.mjs'
+import { run } from './driver/pool.mjs'
+import { paths, putBody, rangeBody, txnOfPutsBody } from './messages.mjs'
+import { durationSeconds } from './rounds.mjs'
+
+/** Every key is this prefix and eight digits. */
+export const keyPrefix = 'million/'
+export const keyOf = (number) => `${keyPrefix}${digits(number)}`
+export const value = 'v'.repeat(256)
+/** How many keys the large benchmarks are about. */
+export const keyCount = Number(process.env.BENCH_KEYS ?? 1_000_000)
+const keysPerTxn = 100
+const warmUpMs = 500
+const markerNumber = 99_999_999
+
+const withPlaces = (template) => ({
+  template,
+  digitsAt: placesOf(template, keyPrefix).map((place) => place + keyPrefix.length),
+})
+
+/** A put of one random key among `count`. */
+export const randomPut = (count = keyCount) => ({
+  kind: 'random',
+  path: paths.put,
+  count,
+  ...withPlaces(putBody(keyOf(markerNumber), value)),
+})
+
+/** A get of one random key among `keyCount`. */
+export const randomGet = (options) => ({
+  kind: 'random',
+  path: paths.range,
+  count: keyCount,
+  ...withPlaces(rangeBody(keyOf(markerNumber), options)),
+})
+
+export const fixed = (path, template) => ({ kind: 'fixed', path, template })
+
+/** Runs a closed loop for as long as one measurement lasts. */
+export function closedLoop({ port, source, connections, streams }) {
+  const durationMs = durationSeconds * 1000
+  return run({ job: 'unary', port, connections, streams, warmUpMs, durationMs, source })
+}
+
+/**
+ * Puts `count` keys in ascending order, in transactions of 100, ten of them in flight; from `keys` on they begin anew.
+ * @returns {Promise<{ perSecond: number, p50Ms: number, p99Ms: number }>} keys a second; the times are those of a transaction
+ */
+export async function bulkLoad({ port, count = keyCount, keys = count }) {
+  const template = txnOfPutsBody(
+    Array.from({ length: keysPerTxn }, () => keyOf(markerNumber)),
+    value,
+  )
+  const source = {
+    kind: 'ascending',
+    path: paths.txn,
+    count,
+    keyCount: keys,
+    ...withPlaces(template),
+  }
+  const result = await run({ job: 'unary', port, connections: 10, streams: 1, source })
+  return { ...result, perSecond: result.perSecond * keysPerTxn }
+}
+
+/** Puts one key `times` times. */
+export function putRepeatedly({ port, key, times }) {
+  const source = { kind: 'repeated', path: paths.put, template: putBody(key, value), times }
+  return run({ job: 'unary', port, connections: 10, streams: 10, source })
+}
