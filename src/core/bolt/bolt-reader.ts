@@ -234,9 +234,13 @@ async function findMeta(cache: PageCache): Promise<BoltMeta | undefined> {
   for (const offsetBytes of offsets) {
     const second = await readMeta(cache, offsetBytes)
     if (second === undefined || second.pageSizeBytes !== offsetBytes) continue
-    return first === undefined || first.transaction < second.transaction ? second : first
+    return isNewer(second, first) ? second : first
   }
   return first
+}
+
+function isNewer(meta: BoltMeta, other: BoltMeta | undefined): boolean {
+  return other === undefined || meta.transaction > other.transaction
 }
 
 async function readMeta(cache: PageCache, offsetBytes: number): Promise<BoltMeta | undefined> {

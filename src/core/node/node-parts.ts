@@ -9,6 +9,7 @@ import { RaftNode } from '../raft/raft-node.ts'
 import type { WriteAheadLog } from '../wal/write-ahead-log.ts'
 import { bootNode, nodePathsOf, type BootState } from './bootstrap.ts'
 import type { DatabaseFolder } from './database-folder.ts'
+import { DatabaseSnapshots } from './database-snapshots.ts'
 import { FirstElection } from './first-election.ts'
 import { Leadership } from './leadership.ts'
 import { LinearizableReads } from './linearizable-read.ts'
@@ -46,6 +47,7 @@ export interface NodeParts {
   readonly reads: LinearizableReads
   readonly sender: SnapshotSender
   readonly snapshots: SnapshotPolicy
+  readonly databaseSnapshots: DatabaseSnapshots
   readonly loop: RaftLoop
   readonly quota: SpaceQuota
   readonly firstElection: FirstElection
@@ -79,7 +81,9 @@ export async function buildNode(
   late.machine = machine
   const raft = makeRaft(environment, config, { boot, appliedIndex: machine.appliedIndex })
   late.raft = raft
-  return connect({ environment, config, boot, listener, machine, raft })
+  const parts = connect({ environment, config, boot, listener, machine, raft })
+  await parts.databaseSnapshots.removeLeftovers()
+  return parts
 }
 
 function openMachine(
@@ -199,6 +203,13 @@ function connect(context: Connected): NodeParts {
   return {
     ...{ clock, logger, memberId, clusterId, raft, machine, transport, peers },
     ...{ leadership, proposals, reads, sender, snapshots, loop, wal },
+    databaseSnapshots: new DatabaseSnapshots(
+      { clock, logger, machine, fileSystem: environment.fileSystem },
+      {
+        directory: nodePathsOf(config.dataDirectory).snapshots,
+        reportedVersion: config.reportedVersion,
+      },
+    ),
     folder: boot.folder,
     quota: new SpaceQuota(clock, config.quotaBytes),
     firstElection: new FirstElection({ clock, raft, loop, peers, electionTicks }),

@@ -31,9 +31,10 @@ export async function publishMember(parts: NodeParts, config: NodeConfig): Promi
 
 /** Closes in the order of dependence. One part that cannot be closed does not keep the others open. */
 export async function closeParts(parts: NodeParts): Promise<void> {
-  const { transport, machine, wal, sender, snapshots, logger } = parts
+  const { transport, machine, wal, sender, snapshots, databaseSnapshots, logger } = parts
   sender.halt()
   await snapshots.finish()
+  await databaseSnapshots.finish()
   const steps: readonly [string, () => Promise<void>][] = [
     ['transport', () => transport.stop()],
     ['database', () => machine.close()],
@@ -46,4 +47,14 @@ export async function closeParts(parts: NodeParts): Promise<void> {
       logger.error('a part of the node could not be closed', { part, reason: String(error) })
     }
   }
+}
+
+/** Ends everything at once, as if the power had failed. No effect follows. */
+export function haltParts(parts: NodeParts): void {
+  const { loop, machine, firstElection, snapshots, databaseSnapshots } = parts
+  loop.halt()
+  snapshots.halt()
+  databaseSnapshots.halt()
+  firstElection.stop()
+  machine.halt()
 }

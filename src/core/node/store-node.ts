@@ -38,12 +38,13 @@ import {
 } from '../proto/gen/rpc.ts'
 import type { SnapshotMessage, Term } from '../raft/message.ts'
 import type { WatchHub } from '../watch/watch-hub.ts'
+import type { DatabaseSnapshot } from './database-snapshots.ts'
 import { chooseTransferee, transferLeadership } from './leader-transfer.ts'
 import type { NodeConfig } from './node-config.ts'
 import type { NodeEnvironment } from './node-environment.ts'
 import { buildNode, type NodeParts } from './node-parts.ts'
 import { describeNode, type NodeStatus, type StopReason } from './node-status.ts'
-import { closeParts, publishMember } from './part-lifetimes.ts'
+import { closeParts, haltParts, publishMember } from './part-lifetimes.ts'
 import { PendingRead } from './pending-read.ts'
 
 /** Options of every call that may wait. */
@@ -278,6 +279,15 @@ export class StoreNode {
     return { ...hash, revision: this.currentRevision }
   }
 
+  /**
+   * The whole state as an etcd database file, not older than the call; to be released.
+   * @throws StoreError `stopped`; the system's error where the file cannot be written
+   */
+  async takeSnapshot(): Promise<DatabaseSnapshot> {
+    this.assertRunning()
+    return this.parts.databaseSnapshots.take()
+  }
+
   /** @throws StoreError `stopped` */
   status(): NodeStatus {
     this.assertRunning()
@@ -305,11 +315,7 @@ export class StoreNode {
   /** For the simulator: everything ends at once, as if the power had failed. No effect follows, nothing is answered. */
   kill(): void {
     this.phase = 'killed'
-    const { loop, machine, firstElection, snapshots } = this.parts
-    loop.halt()
-    snapshots.halt()
-    firstElection.stop()
-    machine.halt()
+    haltParts(this.parts)
   }
 
   private get store(): MvccStore {

@@ -16,6 +16,7 @@ import {
 import { frameOf, unaryMethod } from './method.ts'
 import type { ResponseHeaders } from './response-header.ts'
 import type { RpcMethod } from './rpc-call.ts'
+import { snapshotMethod } from './snapshot-service.ts'
 import { WireError } from './status-mapping.ts'
 
 /** The methods of `etcdserverpb.Maintenance`. */
@@ -24,6 +25,7 @@ export function maintenanceService(
   headers: ResponseHeaders,
 ): ReadonlyMap<string, RpcMethod> {
   return new Map<string, RpcMethod>([
+    ['Snapshot', snapshotMethod(node)],
     [
       'Status',
       unaryMethod(

@@ -1,0 +1,194 @@
+/**
+ * Snapshots of the database for clients: etcd database files, written beside the running node and read from there.
+ *
+ * The problem: such a file begins with what is known last, so it cannot be sent while it is made, and a hundred callers at
+ * once must not fill the disk with a hundred files. The plain idea: one file is written at a time; whoever asks meanwhile
+ * waits for the next one and shares it with all who came in that time; the last reader's release removes it. Example: of
+ * three calls a, b, c that come one after the other, a gets the first file, and b and c, which came while it was being
+ * written, share the second.
+ *
+ * A file that a dead process left behind is removed at the next start.
+ */
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/logger.ts'
+import { StoreError } from '../errors/store-error.ts'
+import type { FileHandle, FileSystem } from '../io/file-system.ts'
+import { writeDatabaseFile } from '../snapshot/database-export.ts'
+import type { StateMachine } from './state-machine.ts'
+
+/** An etcd database file, for reading. Must be released, once. */
+export interface DatabaseSnapshot {
+  readonly sizeBytes: number
+  /** Of the storage, such as `3.6.0`; empty where it has none. */
+  readonly storageVersion: string
+  read(offsetBytes: number, sizeBytes: number): Promise<Uint8Array>
+  release(): void
+}
+
+export interface DatabaseSnapshotsParts {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly fileSystem: FileSystem
+  readonly machine: StateMachine
+}
+
+export interface DatabaseSnapshotsOptions {
+  /** Where the files are written. */
+  readonly directory: string
+  /** etcd version told to clients. */
+  readonly reportedVersion: string
+}
+
+interface SnapshotFile {
+  readonly path: string
+  readonly handle: FileHandle
+  readonly sizeBytes: number
+}
+
+/** One file with those who wait for it or read it. */
+interface SharedSnapshot {
+  readonly file: Promise<SnapshotFile>
+  hasBegun: boolean
+  readerCount: number
+}
+
+const namePattern = /^snapshot-\d+\.db\.tmp$/
+
+/** The files of one node. */
+export class DatabaseSnapshots {
+  private readonly parts: DatabaseSnapshotsParts
+  private readonly options: DatabaseSnapshotsOptions
+  /** The newest; may be joined until its writing begins. */
+  private newest: SharedSnapshot | undefined
+  private lastNumber = 0
+  private isHalted = false
+
+  constructor(parts: DatabaseSnapshotsParts, options: DatabaseSnapshotsOptions) {
+    this.parts = parts
+    this.options = options
+  }
+
+  /** Removes what an earlier process left behind. */
+  async removeLeftovers(): Promise<void> {
+    const { fileSystem } = this.parts
+    const { directory } = this.options
+    for (const name of await fileSystem.list(directory)) {
+      if (namePattern.test(name)) await fileSystem.remove(`${directory}/${name}`)
+    }
+  }
+
+  /** Writes no further file, nor the rest of one; those that are being read stay until they are released. */
+  halt(): void {
+    this.isHalted = true
+  }
+
+  /** As {@link halt}, and resolves when the database is not read any more. */
+  async finish(): Promise<void> {
+    this.halt()
+    await this.newest?.file.catch(() => undefined)
+  }
+
+  /**
+   * The whole state, not older than the call.
+   *
+   * @throws StoreError `stopped`; StorageFault for damaged data; the system's error where the file cannot be written
+   */
+  async take(): Promise<DatabaseSnapshot> {
+    const shared = this.joinable()
+    shared.readerCount++
+    let isReleased = false
+    const release = (): void => {
+      if (isReleased) return
+      isReleased = true
+      shared.readerCount--
+      if (shared.readerCount === 0) this.remove(shared)
+    }
+    try {
+      const { handle, sizeBytes } = await shared.file
+      return {
+        sizeBytes,
+        storageVersion: storageVersionOf(this.options.reportedVersion) ?? '',
+        read: (offsetBytes, readSizeBytes) => handle.read(offsetBytes, readSizeBytes),
+        release,
+      }
+    } catch (error) {
+      release()
+      throw error
+    }
+  }
+
+  private joinable(): SharedSnapshot {
+    if (this.newest !== undefined && !this.newest.hasBegun) return this.newest
+    const previous = this.newest?.file
+    const write = async (): Promise<SnapshotFile> => {
+      // Its own callers are told of a failure; the next file only waits for its end.
+      await previous?.catch(() => undefined)
+      shared.hasBegun = true
+      return this.write()
+    }
+    const shared: SharedSnapshot = {
+      file: Promise.resolve().then(write),
+      hasBegun: false,
+      readerCount: 0,
+    }
+    this.newest = shared
+    return shared
+  }
+
+  private async write(): Promise<SnapshotFile> {
+    this.assertRunning()
+    const { clock, logger, fileSystem, machine } = this.parts
+    const { directory, reportedVersion } = this.options
+    const path = `${directory}/snapshot-${++this.lastNumber}.db.tmp`
+    const startedMs = clock.monotonicMs()
+    const handle = await fileSystem.open(path, { create: true })
+    try {
+      await handle.truncate(0)
+      const { sizeBytes } = await machine.withDatabase(async ({ backend }) => {
+        const view = backend.openView()
+        try {
+          const storageVersion = storageVersionOf(reportedVersion)
+          return await writeDatabaseFile(view, handle, {
+            clock,
+            storageVersion,
+            assertWanted: () => {
+              this.assertRunning()
+            },
+          })
+        } finally {
+          view.close()
+        }
+      })
+      const tookMs = Math.round(clock.monotonicMs() - startedMs)
+      logger.info('database snapshot written', { path, sizeBytes, tookMs })
+      return { path, handle, sizeBytes }
+    } catch (error) {
+      await handle.close()
+      await fileSystem.remove(path)
+      throw error
+    }
+  }
+
+  private assertRunning(): void {
+    if (this.isHalted) throw new StoreError('stopped')
+  }
+
+  /** Nobody reads it any more. */
+  private remove(shared: SharedSnapshot): void {
+    const { fileSystem, logger } = this.parts
+    shared.file
+      .then(async ({ handle, path }) => {
+        await handle.close()
+        await fileSystem.remove(path)
+      })
+      .catch((error: unknown) => {
+        logger.warn('a database snapshot could not be removed', { reason: String(error) })
+      })
+  }
+}
+
+/** As major.minor.0; etcd has written one since 3.6. */
+function storageVersionOf(reportedVersion: string): string | undefined {
+  const [major = 0, minor = 0] = reportedVersion.split('.').map(Number)
+  return major > 3 || minor >= 6 ? `${major}.${minor}.0` : undefined
+}
