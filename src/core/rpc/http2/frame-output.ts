@@ -17,6 +17,9 @@ const bufferSizeBytesMax = 65_536
 /** Header blocks are divided by what every client takes. */
 const headerFragmentBytesMax = 16_384
 
+/** Content of pings of our own. Any would do. */
+const pingContent = new Uint8Array(8)
+
 /** The writing half of a connection. */
 export class FrameOutput {
   private readonly socket: Duplex
@@ -24,7 +27,11 @@ export class FrameOutput {
   private readonly onRoom: () => void
   private parts: Uint8Array[] = []
   private current: Buffer | undefined
+  /** Where in the current buffer begins what was not made a part yet. */
+  private currentStart = 0
   private currentBytes = 0
+  /** What this turn copied into buffers; the rest of what was gathered lies in its own. */
+  private copiedBytes = 0
   private nextSizeBytes = bufferSizeBytesMin
   private gatheredBytes = 0
   private totalBytes = 0
@@ -117,7 +124,7 @@ export class FrameOutput {
       this.copy(payload)
       return
     }
-    this.closeCurrent()
+    this.cutCurrent()
     this.parts.push(payload)
     this.gatheredBytes += payload.length
   }
@@ -137,10 +144,9 @@ export class FrameOutput {
     this.head(0, frameTypes.settings, { flags: frameFlags.ack, streamId: 0 })
   }
 
-  /** @param payload  eight bytes */
-  ping(payload: Uint8Array): void {
-    this.head(payload.length, frameTypes.ping, { flags: 0, streamId: 0 })
-    this.copy(payload)
+  ping(): void {
+    this.head(pingContent.length, frameTypes.ping, { flags: 0, streamId: 0 })
+    this.copy(pingContent)
   }
 
   pingAck(payload: Uint8Array): void {
@@ -175,9 +181,10 @@ export class FrameOutput {
     this.totalBytes += this.gatheredBytes
     this.nextSizeBytes = Math.min(
       bufferSizeBytesMax,
-      Math.max(bufferSizeBytesMin, 2 ** Math.ceil(Math.log2(this.gatheredBytes))),
+      Math.max(bufferSizeBytesMin, 2 ** Math.ceil(Math.log2(this.copiedBytes))),
     )
     this.gatheredBytes = 0
+    this.copiedBytes = 0
     this.parts = []
     if (!this.socket.writable) return
     if (parts.length > 1) this.socket.cork()
@@ -226,6 +233,7 @@ export class FrameOutput {
 
   private took(sizeBytes: number): void {
     this.currentBytes += sizeBytes
+    this.copiedBytes += sizeBytes
     this.gatheredBytes += sizeBytes
   }
 
@@ -241,11 +249,18 @@ export class FrameOutput {
     return fresh
   }
 
+  /** Makes a part of what the current buffer holds; its rest stays in use. */
+  private cutCurrent(): void {
+    const { current, currentStart, currentBytes } = this
+    if (current === undefined || currentBytes === currentStart) return
+    this.parts.push(current.subarray(currentStart, currentBytes))
+    this.currentStart = currentBytes
+  }
+
   private closeCurrent(): void {
-    if (this.current !== undefined && this.currentBytes > 0) {
-      this.parts.push(this.current.subarray(0, this.currentBytes))
-    }
+    this.cutCurrent()
     this.current = undefined
+    this.currentStart = 0
     this.currentBytes = 0
   }
 }

@@ -14,52 +14,36 @@
  * @see RFC 9113
  */
 import type { Duplex } from 'node:stream'
-import type { Clock } from '../../base/clock.ts'
-import { ConnectionGuard, type KeepaliveOptions } from './connection-guard.ts'
+import { contentOf } from './data-content.ts'
+import { ConnectionGuard } from './connection-guard.ts'
+import {
+  announcedSettings,
+  streamWindowBytes,
+  type ServerConnectionOptions,
+} from './connection-options.ts'
 import { FrameOutput } from './frame-output.ts'
 import { frameFlags, FrameReader, frameTypes, readId } from './frame-reader.ts'
 import { HeaderAssembly, type HeaderFrame } from './header-assembly.ts'
 import { HpackEncoder, type HeaderBlock } from './hpack-encoder.ts'
 import { ConnectionError, errorCodes, protocolError } from './http2-error.ts'
-import { PeerSettings, settingIds } from './peer-settings.ts'
+import { endLingering } from './lingering-end.ts'
+import { PeerSettings } from './peer-settings.ts'
 import { ReceiveWindow } from './receive-window.ts'
 import { RecentIds } from './recent-ids.ts'
-import { headerListSizeBytesMax, RequestDecoder } from './request-decoder.ts'
+import { RequestDecoder } from './request-decoder.ts'
 import type { RequestHead } from './request-head.ts'
 import { SendLine } from './send-line.ts'
 import { ServerStream, type StreamOwner, type WholeAnswer } from './server-stream.ts'
 
-export interface ServerConnectionOptions {
-  readonly clock: Clock
-  /** Streams at once; more are refused. */
-  readonly concurrentStreamsMax: number
-  /** How a client that is silent is asked for a sign of life; it is not when absent. */
-  readonly keepalive?: KeepaliveOptions
-  /** A request has arrived, perhaps without its content yet. */
-  readonly onStream: (stream: ServerStream) => void
-  /** The client has pinged. The text returned, if any, ends the connection. */
-  readonly onPing: () => string | undefined
-  /** The connection is gone, after all of its streams. */
-  readonly onClose: () => void
-  /** Why the connection was given up, for the log. */
-  readonly onFailure: (reason: string) => void
-}
-
-/** Room for requests of the largest size without a round trip per 64 KiB. */
-const streamWindowBytes = 1_048_576
+/** As {@link streamWindowBytes}, for all streams together. */
 const connectionWindowBytes = 4_194_304
 const windowBytesMax = 2_147_483_647
 /** Answers of one client that wait in memory. Above it the client has stopped reading what it asks for. */
 const queuedBytesMax = 268_435_456
 /** Unsent bytes above which nothing more is read: whoever asks must also listen. */
 const unsentBytesMax = 1_048_576
-/** How long a connection that was given up waits for the client to read why. */
-const lingerMs = 1_000
 /** Streams that were reset here; what the client had sent before it knew is passed over. */
 const resetIdsMax = 256
-
-/** Content of pings of our own. Any would do. */
-const keepalivePing = Buffer.alloc(8)
 
 /** One client's connection. It ends by {@link close}, by {@link fail}, or when the socket closes. */
 export class ServerConnection implements StreamOwner {
@@ -94,20 +78,17 @@ export class ServerConnection implements StreamOwner {
     this.guard = new ConnectionGuard(options.clock, {
       isIncomplete: () =>
         !this.settings.haveArrived || this.reader.isInsideFrame || this.assembly.isOpen,
-      isStalled: () => this.isReadPaused || this.hasWaitingAnswer(),
+      isStalled: () =>
+        this.isReadPaused || [...this.streams.values()].some((stream) => stream.isWaitingToEnd),
       sentBytes: () => this.output.sentBytes,
       ping: () => {
-        this.output.ping(keepalivePing)
+        this.output.ping()
       },
       give: (reason) => {
         this.fail(errorCodes.enhanceYourCalm, reason)
       },
     })
-    this.output.settings([
-      [settingIds.maxConcurrentStreams, options.concurrentStreamsMax],
-      [settingIds.initialWindowSize, streamWindowBytes],
-      [settingIds.maxHeaderListSize, headerListSizeBytesMax],
-    ])
+    this.output.settings(announcedSettings(options.concurrentStreamsMax))
     this.output.windowUpdate(0, connectionWindowBytes - 65_535)
     this.listen()
   }
@@ -263,14 +244,12 @@ export class ServerConnection implements StreamOwner {
    * @returns false: it must be looked at more closely, and nothing was done
    */
   private receiveKnownHeaders(): boolean {
-    const { reader } = this
-    const { streamId, flags } = reader
+    const { streamId, flags, buffer, start, end } = this.reader
     if ((flags & ~frameFlags.endStream) !== frameFlags.endHeaders) return false
-    if (streamId <= this.lastStreamId || streamId % 2 === 0 || this.isClosing) return false
-    if (this.streams.size >= this.options.concurrentStreamsMax) return false
-    const head = this.requests.findLatest(reader.buffer, reader.start, reader.end)
+    if (streamId <= this.lastStreamId || streamId % 2 === 0 || !this.hasRoomForStream())
+      return false
+    const head = this.requests.findLatest(buffer, start, end)
     if (head === undefined) return false
-    this.lastStreamId = streamId
     this.openStream(streamId, head, (flags & frameFlags.endStream) !== 0)
     return true
   }
@@ -286,11 +265,14 @@ export class ServerConnection implements StreamOwner {
     if (streamId % 2 === 0) throw protocolError('stream of even number')
     this.lastStreamId = streamId
     const outcome = this.requests.decodeRequest(block)
-    if (this.isClosing || this.streams.size >= this.options.concurrentStreamsMax) {
-      this.refuse(streamId, errorCodes.refusedStream)
-    } else if (outcome === 'malformed') this.refuse(streamId, errorCodes.protocolError)
+    if (!this.hasRoomForStream()) this.refuse(streamId, errorCodes.refusedStream)
+    else if (outcome === 'malformed') this.refuse(streamId, errorCodes.protocolError)
     else if (outcome === 'tooLarge') this.refuse(streamId, errorCodes.enhanceYourCalm)
     else this.openStream(streamId, outcome, isEnd)
+  }
+
+  private hasRoomForStream(): boolean {
+    return !this.isClosing && this.streams.size < this.options.concurrentStreamsMax
   }
 
   private openStream(id: number, head: RequestHead, isEnd: boolean): void {
@@ -300,7 +282,8 @@ export class ServerConnection implements StreamOwner {
       sendWindowBytes: this.settings.initialWindowBytes,
       receiveWindowBytes: streamWindowBytes,
     })
-    this.streams.set(stream.id, stream)
+    this.lastStreamId = id
+    this.streams.set(id, stream)
     this.options.onStream(stream)
     if (isEnd) this.endContent(stream)
   }
@@ -324,9 +307,7 @@ export class ServerConnection implements StreamOwner {
     }
     const incrementBytes = this.receiveWindow.consume(sizeBytes)
     if (incrementBytes > 0) this.output.windowUpdate(0, incrementBytes)
-    let { start, end } = reader
-    if ((reader.flags & frameFlags.padded) !== 0) end -= reader.buffer[start++] ?? 0
-    if (start > end || start > reader.end) throw protocolError('padding exceeds the frame')
+    const content = contentOf(reader)
     const stream = this.streams.get(reader.streamId)
     if (stream === undefined) {
       this.noteLate(reader.streamId)
@@ -337,15 +318,12 @@ export class ServerConnection implements StreamOwner {
       return
     }
     const isEnd = (reader.flags & frameFlags.endStream) !== 0
-    if (end === start && !isEnd) this.guard.noteIdleFrame()
-    if (sizeBytes > 0) {
-      const mistake = stream.receive(reader.buffer.subarray(start, end), sizeBytes)
-      if (mistake === errorCodes.flowControlError) {
-        throw new ConnectionError(mistake, 'stream window exceeded')
-      }
-      if (mistake !== undefined) this.resetForMistake(stream, mistake)
+    if (content.length === 0 && !isEnd) this.guard.noteIdleFrame()
+    const mistake = stream.receive(content, { sizeBytes, isEnd })
+    if (mistake === errorCodes.flowControlError) {
+      throw new ConnectionError(mistake, 'stream window exceeded')
     }
-    if (isEnd && !stream.isClosed) this.endContent(stream)
+    if (mistake !== undefined) this.resetForMistake(stream, mistake)
   }
 
   private endContent(stream: ServerStream): void {
@@ -465,11 +443,6 @@ export class ServerConnection implements StreamOwner {
     this.resetIds.add(streamId)
   }
 
-  private hasWaitingAnswer(): boolean {
-    for (const stream of this.streams.values()) if (stream.isWaitingToEnd) return true
-    return false
-  }
-
   /** A client that does not read what it asks for is not asked what else it wants. */
   private adjustReading(): void {
     const isFull = this.output.unsentBytes > unsentBytesMax
@@ -489,15 +462,7 @@ export class ServerConnection implements StreamOwner {
     this.hasEnded = true
     this.guard.dispose()
     this.output.flush()
-    this.socket.end()
-    // Unread bytes at the close would make the system drop what was sent.
-    this.socket.resume()
-    const timer = this.options.clock.setTimer(lingerMs, () => {
-      this.socket.destroy()
-    })
-    this.socket.once('close', () => {
-      timer.cancel()
-    })
+    endLingering(this.socket, this.options.clock)
   }
 
   /** The connection is gone: so are its streams. */

@@ -209,25 +209,27 @@ export class ServerStream {
 
   /**
    * For the connection: content has arrived.
-   * @param sizeBytes  what it takes from the window, which padding does too
+   * @param frame  `sizeBytes`: what it takes from the window, which padding does too; `isEnd`: nothing comes after it
    * @returns the error code that the stream must be reset with, or undefined
    */
-  receive(content: Buffer, sizeBytes: number): number | undefined {
+  receive(
+    content: Buffer,
+    { sizeBytes, isEnd }: { readonly sizeBytes: number; readonly isEnd: boolean },
+  ): number | undefined {
     this.openBytes -= sizeBytes
     if (this.openBytes < 0) return errorCodes.flowControlError
     // Padding is read as soon as it arrives.
     this.credit(sizeBytes - content.length)
     if (this.remainingBytes >= 0) {
       this.remainingBytes -= content.length
-      if (this.remainingBytes < 0) return errorCodes.protocolError
+      if (this.remainingBytes < 0 || (isEnd && this.remainingBytes > 0)) {
+        return errorCodes.protocolError
+      }
     }
-    if (content.length === 0) return undefined
-    if (!this.isPaused) {
-      this.deliver(content)
-      return undefined
-    }
-    this.held ??= []
-    this.held.push(content)
+    // Known before the content is handed on: whoever answers at once must not refuse what does not come.
+    if (isEnd) this.hasRemoteEnded = true
+    if (content.length > 0) this.take(content)
+    if (isEnd) this.tellEnd()
     return undefined
   }
 
@@ -262,6 +264,15 @@ export class ServerStream {
   private endSent(): void {
     if (!this.hasRemoteEnded) this.owner.sendReset(this, errorCodes.noError)
     this.close()
+  }
+
+  private take(content: Buffer): void {
+    if (!this.isPaused) {
+      this.deliver(content)
+      return
+    }
+    this.held ??= []
+    this.held.push(content)
   }
 
   private deliver(chunk: Buffer): void {

@@ -123,6 +123,8 @@ export class RawConnection {
   readonly streams: StreamRecord[] = []
   readonly failures: string[] = []
   closeCount = 0
+  /** Serves streams in place of the records. */
+  onStream: ((stream: ServerStream) => void) | undefined
   readonly server: ServerConnection
   readonly encoder = new HpackEncoder()
   private readonly decoder = new HpackDecoder(65_536)
@@ -133,7 +135,8 @@ export class RawConnection {
       clock: this.clock,
       concurrentStreamsMax: options.concurrentStreamsMax ?? 100,
       onStream: (stream) => {
-        this.streams.push(new StreamRecord(stream))
+        if (this.onStream === undefined) this.streams.push(new StreamRecord(stream))
+        else this.onStream(stream)
       },
       onPing: options.onPing ?? (() => undefined),
       ...(options.keepalive === undefined ? {} : { keepalive: options.keepalive }),

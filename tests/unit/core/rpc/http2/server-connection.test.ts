@@ -25,6 +25,29 @@ async function greeted(
   return connection
 }
 
+const one = Uint8Array.of(1)
+
+/** A connection whose requests are answered in the turn in which their content arrives. */
+async function answering(...settings: readonly Buffer[]) {
+  const connection = new RawConnection()
+  await connection.greet(...settings)
+  const answerAtOnce = (content: Uint8Array): void => {
+    connection.onStream = (stream) => {
+      stream.serve({
+        dataReceived: () => {
+          stream.answer([{ name: ':status', value: '200' }], content, [
+            { name: 'grpc-status', value: '0' },
+          ])
+        },
+        endReceived: () => undefined,
+        drained: () => undefined,
+        closed: () => undefined,
+      })
+    }
+  }
+  return { connection, answerAtOnce }
+}
+
 describe('a connection', () => {
   test('greets with its settings and acknowledges the other side', async () => {
     const connection = new RawConnection()
@@ -67,6 +90,46 @@ describe('a connection', () => {
       'HEADERS 1 grpc-status=0 end',
     ])
     expect(connection.streams[0]?.closeCount).toBe(1)
+  })
+
+  test('an answer given while the last content is handed on stops nothing', async () => {
+    const { connection, answerAtOnce } = await answering()
+    answerAtOnce(Buffer.from('ab'))
+    for (const streamId of [1, 3]) {
+      await connection.send(connection.request(streamId), frame(0, { flags: 1, streamId }, one))
+      expect(connection.texts()).toEqual([
+        `HEADERS ${streamId} :status=200`,
+        `DATA ${streamId} 2`,
+        `HEADERS ${streamId} grpc-status=0 end`,
+      ])
+    }
+    expect(connection.socket.writeCount).toBe(4)
+  })
+
+  test('a whole answer waits for windows like any other, behind those that came before', async () => {
+    const { connection, answerAtOnce } = await answering(setting(4, 10))
+    answerAtOnce(Buffer.alloc(12))
+    await connection.send(connection.request(1), frame(0, { flags: 1, streamId: 1 }, one))
+    expect(connection.texts()).toEqual(['HEADERS 1 :status=200', 'DATA 1 10'])
+    answerAtOnce(Buffer.alloc(0))
+    await connection.send(connection.request(3), frame(0, { flags: 1, streamId: 3 }, one))
+    expect(connection.texts()).toEqual(['HEADERS 3 :status=200', 'HEADERS 3 grpc-status=0 end'])
+    await connection.send(frame(8, { streamId: 1 }, number32(5)))
+    expect(connection.texts()).toEqual(['DATA 1 2', 'HEADERS 1 grpc-status=0 end'])
+  })
+
+  test('a large answer is not copied and follows its frame heads', async () => {
+    const { connection, answerAtOnce } = await answering()
+    answerAtOnce(Buffer.alloc(60_000))
+    await connection.send(connection.request(1), frame(0, { flags: 1, streamId: 1 }, one))
+    expect(connection.texts()).toEqual([
+      'HEADERS 1 :status=200',
+      'DATA 1 16384',
+      'DATA 1 16384',
+      'DATA 1 16384',
+      'DATA 1 10848',
+      'HEADERS 1 grpc-status=0 end',
+    ])
   })
 
   test('an answer before the end of the question stops the rest of it', async () => {
