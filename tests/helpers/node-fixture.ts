@@ -142,6 +142,7 @@ export class NodeFixture {
       fileSystem: nodeFileSystem,
       backendFactory: this.trackingFactory(name),
       createTransport: ({ memberId }) => this.peers.transportOf(memberId),
+      askPeer: () => Promise.reject(new Error('no member can be asked')),
       fetchCluster: () => {
         const [node] = this.running
         if (node === undefined) return Promise.reject(new Error('nobody runs'))

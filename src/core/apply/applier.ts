@@ -10,16 +10,20 @@
  *
  * What is left out: who waits for answers and who watches. Nothing here knows the time, chance or local settings.
  */
+import type { AuthInfo, AuthStore } from '../auth/auth-store.ts'
 import type { Backend, BackendBatch } from '../backend/backend.ts'
 import { assert, assertNever, InvariantViolation } from '../base/assert.ts'
-import { nodeId, type RequestId } from '../base/ids.ts'
+import { nodeId, type LeaseId, type RequestId } from '../base/ids.ts'
 import { StoreError } from '../errors/store-error.ts'
+import type { LeaseStore } from '../lease/lease-store.ts'
 import type { ClusterMembership } from '../membership/cluster-membership.ts'
 import type { RevisionChanges } from '../mvcc/change.ts'
 import type { MvccStore } from '../mvcc/mvcc-store.ts'
 import type { WriteView } from '../mvcc/write-view.ts'
 import type { TxnRequest } from '../proto/gen/rpc.ts'
+import { checkAccess } from './access-check.ts'
 import type { AlarmStore } from './alarm-store.ts'
+import { applyAuthOperation, type TokenChange } from './apply-auth.ts'
 import {
   applyDeleteRange,
   applyPut,
@@ -27,6 +31,14 @@ import {
   checkPut,
   type PutContext,
 } from './apply-kv.ts'
+import {
+  applyLeaseCheckpoint,
+  applyLeaseGrant,
+  applyLeaseRevoke,
+  followKeys,
+  type LeaseChanges,
+  type LeaseContext,
+} from './apply-lease.ts'
 import { applyAlarm, applyCompaction } from './apply-maintenance.ts'
 import {
   applyMembershipChange,
@@ -35,6 +47,7 @@ import {
 } from './apply-membership.ts'
 import type { ApplyResult } from './apply-result.ts'
 import { applyPath, checkPath, choosePath } from './apply-txn.ts'
+import type { AuthOperation } from './auth-operation.ts'
 import { writeAppliedState, type AppliedConfState } from './applied-index.ts'
 import { readRangeRequest } from './range-request.ts'
 import { decodeEnvelope, type LoggedRequest } from './request-envelope.ts'
@@ -54,6 +67,8 @@ export interface ReplicatedState {
   readonly store: MvccStore
   readonly membership: ClusterMembership
   readonly alarms: AlarmStore
+  readonly leases: LeaseStore
+  readonly auth: AuthStore
 }
 
 /** What the applier asks of its host while it applies. */
@@ -78,6 +93,10 @@ export interface ApplyTurn {
   readonly isMembershipChanged: boolean
   /** The first entry of a leader's term was among them: it may confirm reads from now on. */
   readonly hasTermStart: boolean
+  /** For whoever keeps the time of leases. */
+  readonly leaseChanges: LeaseChanges
+  /** For whoever keeps tokens. */
+  readonly tokenChanges: readonly TokenChange[]
 }
 
 interface OpenTurn {
@@ -86,6 +105,8 @@ interface OpenTurn {
   readonly outcomes: EntryOutcome[]
   readonly changes: RevisionChanges[]
   confState: AppliedConfState | undefined
+  readonly leaseChanges: LeaseChanges
+  readonly tokenChanges: TokenChange[]
   isMembershipChanged: boolean
   hasTermStart: boolean
 }
@@ -135,6 +156,8 @@ export class Applier {
       confState: undefined,
       isMembershipChanged: false,
       hasTermStart: false,
+      leaseChanges: { granted: [], revoked: [], checkpointed: [] },
+      tokenChanges: [],
     }
     for (const entry of entries) {
       if (entry.index <= this.lastIndex) continue
@@ -166,7 +189,7 @@ export class Applier {
     switch (entry.kind) {
       case 'normal':
         if (entry.data.length === 0) turn.hasTermStart = true
-        else this.applyRequest(turn, entry.data)
+        else this.applyRequest(turn, entry)
         return
       case 'confChange':
         this.applyConfEntry(turn, entry.data)
@@ -188,8 +211,8 @@ export class Applier {
     turn.outcomes.push({ id, outcome: outcome.error ?? result })
   }
 
-  private applyRequest(turn: OpenTurn, data: Uint8Array): void {
-    const { id, logged } = decodeEnvelope(data)
+  private applyRequest(turn: OpenTurn, entry: CommittedEntry): void {
+    const { id, logged, requester } = decodeEnvelope(entry.data)
     const isAwaited = turn.host.isAwaited(id)
     // A request that is refused must have changed nothing, so the view is checked to be untouched.
     const view = this.state.store.beginWrite(turn.batch)
@@ -197,14 +220,18 @@ export class Applier {
     let outcome: ApplyResult | StoreError
     try {
       this.refuseByAlarm(logged)
-      outcome = this.execute({ turn, view, isAwaited }, logged)
+      if (this.state.auth.isEnabled) checkAccess(this.state, requester ?? nobody, logged)
+      outcome = this.execute({ turn, view, isAwaited, index: entry.index }, logged)
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
       assert(view.revision === revisionBefore, 'a refused request leaves no trace')
       outcome = error
     }
     const changes = view.end()
-    if (changes !== undefined) turn.changes.push(changes)
+    if (changes !== undefined) {
+      followKeys(this.state.leases, turn.batch, changes)
+      turn.changes.push(changes)
+    }
     if (isAwaited) turn.outcomes.push({ id, outcome })
   }
 
@@ -212,20 +239,20 @@ export class Applier {
   private refuseByAlarm(logged: LoggedRequest): void {
     const { alarms } = this.state
     if (!alarms.isAnyRaised) return
-    const changesKeys = ['put', 'deleteRange', 'txn', 'compact'].includes(logged.kind)
-    if (changesKeys && alarms.isRaised('corrupt')) throw new StoreError('corrupt')
-    const grows = logged.kind === 'put' || (logged.kind === 'txn' && costOfTxn(logged.request) > 0)
+    const mayChangeKeys = kindsRefusedWhenCorrupt.has(logged.kind)
+    if (mayChangeKeys && alarms.isRaised('corrupt')) throw new StoreError('corrupt')
+    const grows =
+      logged.kind === 'put' ||
+      logged.kind === 'leaseGrant' ||
+      (logged.kind === 'txn' && costOfTxn(logged.request) > 0)
     if (grows && alarms.isRaised('noSpace')) throw new StoreError('noSpace')
   }
 
-  private execute(
-    context: { readonly turn: OpenTurn; readonly view: WriteView; readonly isAwaited: boolean },
-    logged: LoggedRequest,
-  ): ApplyResult {
+  private execute(context: RequestContext, logged: LoggedRequest): ApplyResult {
     const { turn, view } = context
     switch (logged.kind) {
       case 'put':
-        checkPut(putContext(view), logged.request)
+        checkPut(this.putContext(view), logged.request)
         return applyPut(view, logged.request)
       case 'deleteRange':
         checkDeleteRange(logged.request)
@@ -243,25 +270,56 @@ export class Applier {
         const alarms = applyAlarm(this.state.alarms, turn.batch, logged.request)
         return { kind: 'alarm', alarms, revision: view.revision }
       }
-      case 'memberAttributes': {
-        const { memberID, memberAttributes } = logged.request
-        this.state.membership.publish(turn.batch, nodeId(memberID), {
-          name: memberAttributes?.name ?? '',
-          clientUrls: memberAttributes?.clientUrls ?? [],
-        })
-        turn.isMembershipChanged = true
-        return { kind: 'membership', members: this.state.membership.list() }
+      case 'leaseGrant': {
+        const lease = applyLeaseGrant(this.leaseContext(turn), logged.request)
+        return { kind: 'leaseGrant', lease, revision: view.revision }
       }
+      case 'leaseRevoke':
+        applyLeaseRevoke(this.leaseContext(turn), view, logged.request)
+        return { kind: 'done', revision: view.revision }
+      case 'leaseCheckpoint':
+        applyLeaseCheckpoint(this.leaseContext(turn), logged.request)
+        return { kind: 'done', revision: view.revision }
+      case 'auth':
+        return this.applyAuth(context, logged.operation)
+      case 'memberAttributes':
       case 'clusterVersion':
-        turn.batch.put('cluster', clusterVersionKey, new TextEncoder().encode(logged.request.ver))
-        return { kind: 'membership', members: this.state.membership.list() }
+        return this.applyMemberNotice(turn, logged)
       default:
         return assertNever(logged, 'request')
     }
   }
 
+  private applyAuth({ turn, view, index }: RequestContext, operation: AuthOperation): ApplyResult {
+    const { batch, tokenChanges } = turn
+    const token = applyAuthOperation(
+      { auth: this.state.auth, batch, index, tokenChanges },
+      operation,
+    )
+    return { kind: 'auth', token, revision: view.revision }
+  }
+
+  /** What a member says of itself, or the leader of the cluster. */
+  private applyMemberNotice(
+    turn: OpenTurn,
+    logged: Extract<LoggedRequest, { readonly kind: 'memberAttributes' | 'clusterVersion' }>,
+  ): ApplyResult {
+    const { membership } = this.state
+    if (logged.kind === 'clusterVersion') {
+      turn.batch.put('cluster', clusterVersionKey, new TextEncoder().encode(logged.request.ver))
+    } else {
+      const { memberID, memberAttributes } = logged.request
+      membership.publish(turn.batch, nodeId(memberID), {
+        name: memberAttributes?.name ?? '',
+        clientUrls: memberAttributes?.clientUrls ?? [],
+      })
+      turn.isMembershipChanged = true
+    }
+    return { kind: 'membership', members: membership.list() }
+  }
+
   private applyTxn(view: WriteView, request: TxnRequest, isAwaited: boolean): ApplyResult {
-    const context = putContext(view)
+    const context = this.putContext(view)
     const path = choosePath(view, request)
     checkPath(context, path, {
       current: view.revision,
@@ -269,13 +327,36 @@ export class Applier {
     })
     return applyPath(context, path, isAwaited)
   }
+
+  private putContext(view: WriteView): PutContext {
+    return { view, isLeaseKnown: this.isLeaseKnown }
+  }
+
+  private readonly isLeaseKnown = (lease: LeaseId): boolean => this.state.leases.has(lease)
+
+  private leaseContext(turn: OpenTurn): LeaseContext {
+    return { leases: this.state.leases, batch: turn.batch, changes: turn.leaseChanges }
+  }
 }
 
-/** No lease can be granted yet, so every lease named is an unknown one. */
-function putContext(view: WriteView): PutContext {
-  return { view, isLeaseKnown: knowsNoLease }
+/** One request while it is carried out. */
+interface RequestContext {
+  readonly turn: OpenTurn
+  readonly view: WriteView
+  readonly isAwaited: boolean
+  /** Of the entry. */
+  readonly index: number
 }
 
-function knowsNoLease(): boolean {
-  return false
-}
+/** A request that nobody put his name to. */
+const nobody: AuthInfo = { username: '', revision: 0 }
+
+/** Writes that an alarm about damaged data stops; the rest helps to find out or to repair. */
+const kindsRefusedWhenCorrupt: ReadonlySet<LoggedRequest['kind']> = new Set([
+  'put',
+  'deleteRange',
+  'txn',
+  'compact',
+  'leaseGrant',
+  'leaseRevoke',
+])

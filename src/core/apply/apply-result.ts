@@ -5,6 +5,7 @@
  * `revision` is what the response header says: for a write its own revision, otherwise the current one.
  */
 import type { NodeId } from '../base/ids.ts'
+import type { Lease } from '../lease/lease.ts'
 import type { Member } from '../membership/member.ts'
 import type { StoredKeyValue } from '../mvcc/stored-key-value.ts'
 
@@ -74,6 +75,27 @@ export interface MembershipResult {
   readonly members: readonly Member[]
 }
 
+/** A lease was granted. */
+export interface LeaseGrantResult {
+  readonly kind: 'leaseGrant'
+  readonly lease: Lease
+  readonly revision: number
+}
+
+/** Something was done that has nothing to tell. */
+export interface DoneResult {
+  readonly kind: 'done'
+  readonly revision: number
+}
+
+/** A user or a role was changed, or somebody logged in. */
+export interface AuthResult {
+  readonly kind: 'auth'
+  /** The token given out; absent when none was, or when its kind is not kept here. */
+  readonly token: string | undefined
+  readonly revision: number
+}
+
 /** Everything that applying one entry can answer. */
 export type ApplyResult =
   | PutResult
@@ -83,3 +105,6 @@ export type ApplyResult =
   | CompactResult
   | AlarmResult
   | MembershipResult
+  | LeaseGrantResult
+  | AuthResult
+  | DoneResult

@@ -4,22 +4,33 @@
  * The form is etcd's `InternalRaftRequest`, so that its members and tools read our log: the request in the field of its
  * kind, the id in the header (field 100).
  */
+import type { AuthInfo } from '../auth/auth-store.ts'
 import { assertNever, InvariantViolation } from '../base/assert.ts'
+import { emptyBytes } from '../base/bytes.ts'
 import { requestId, type RequestId } from '../base/ids.ts'
 import { ByteReader } from '../proto/byte-reader.ts'
 import { ByteWriter, varint64Size } from '../proto/byte-writer.ts'
 import { ClusterMemberAttrSetRequest, ClusterVersionSetRequest } from '../proto/gen/membership.ts'
-import { InternalRaftRequest } from '../proto/gen/raft_internal.ts'
+import { InternalRaftRequest, RequestHeader } from '../proto/gen/raft_internal.ts'
 import {
   AlarmRequest,
   CompactionRequest,
   DeleteRangeRequest,
+  LeaseCheckpointRequest,
+  LeaseGrantRequest,
+  LeaseRevokeRequest,
   type PutRequest,
   RangeRequest,
   TxnRequest,
 } from '../proto/gen/rpc.ts'
 import { kvRequestCodecs } from '../proto/kv-request-codec.ts'
 import { putRequestSize, writePutRequest } from '../proto/put-codec.ts'
+import {
+  encodeAuthOperation,
+  fieldOfAuthOperation,
+  findAuthOperation,
+  type AuthOperation,
+} from './auth-operation.ts'
 
 /** A request as it enters the log. */
 export type LoggedRequest =
@@ -29,6 +40,10 @@ export type LoggedRequest =
   | { readonly kind: 'txn'; readonly request: TxnRequest }
   | { readonly kind: 'compact'; readonly request: CompactionRequest }
   | { readonly kind: 'alarm'; readonly request: AlarmRequest }
+  | { readonly kind: 'leaseGrant'; readonly request: LeaseGrantRequest }
+  | { readonly kind: 'leaseRevoke'; readonly request: LeaseRevokeRequest }
+  | { readonly kind: 'leaseCheckpoint'; readonly request: LeaseCheckpointRequest }
+  | { readonly kind: 'auth'; readonly operation: AuthOperation }
   | { readonly kind: 'memberAttributes'; readonly request: ClusterMemberAttrSetRequest }
   | { readonly kind: 'clusterVersion'; readonly request: ClusterVersionSetRequest }
 
@@ -36,6 +51,8 @@ export type LoggedRequest =
 export interface RequestEnvelope {
   readonly id: RequestId
   readonly logged: LoggedRequest
+  /** Who asked; absent where nobody said so. */
+  readonly requester?: AuthInfo | undefined
 }
 
 /** Field number and wire type 2 (length-delimited), as the tag of an embedded message. */
@@ -45,7 +62,10 @@ const tags = {
   deleteRange: (5 << 3) | 2,
   txn: (6 << 3) | 2,
   compact: (7 << 3) | 2,
+  leaseGrant: (8 << 3) | 2,
+  leaseRevoke: (9 << 3) | 2,
   alarm: (10 << 3) | 2,
+  leaseCheckpoint: (11 << 3) | 2,
   header: (100 << 3) | 2,
   clusterVersion: (1300 << 3) | 2,
   memberAttributes: (1301 << 3) | 2,
@@ -57,23 +77,25 @@ export class EnvelopeEncoder {
 
   /** The payload of a log entry. Nobody else writes to its bytes. */
   encode(envelope: RequestEnvelope): Uint8Array {
-    const { id, logged } = envelope
+    const { logged } = envelope
+    const requester = requesterBytesOf(envelope.requester)
     if (logged.kind === 'put') {
       const requestSize = putRequestSize(logged.request)
-      const start = this.begin(requestSize)
+      const start = this.begin(requestSize + requester.length)
       writeLengthTag(this.writer, tags.put, requestSize)
       writePutRequest(this.writer, logged.request)
-      writeHeader(this.writer, id)
+      writeHeader(this.writer, envelope.id, requester)
       return this.writer.written(start)
     }
     const request = encodeRequest(logged)
-    const start = this.begin(request.length)
-    // Small field numbers first, as etcd's encoder does; membership requests come behind the header.
-    const isBehind = tags[logged.kind] > tags.header
-    if (isBehind) writeHeader(this.writer, id)
-    writeLengthTag(this.writer, tags[logged.kind], request.length)
+    const start = this.begin(request.length + requester.length)
+    const tag = tagOf(logged)
+    // Small field numbers first, as etcd's encoder does; some requests come behind the header.
+    const isBehind = tag > tags.header
+    if (isBehind) writeHeader(this.writer, envelope.id, requester)
+    writeLengthTag(this.writer, tag, request.length)
     this.writer.bytes(request)
-    if (!isBehind) writeHeader(this.writer, id)
+    if (!isBehind) writeHeader(this.writer, envelope.id, requester)
     return this.writer.written(start)
   }
 
@@ -100,11 +122,29 @@ const slabSizeBytes = 65_536
 /** Tag and size of the request, and the header with its id. */
 const envelopeSizeBytesMax = 32
 
-function writeHeader(writer: ByteWriter, id: RequestId): void {
-  writeLengthTag(writer, tags.header, id === 0n ? 0 : 1 + varint64Size(id))
-  if (id === 0n) return
-  writer.byte(headerIdTag)
-  writer.varint64(id)
+function writeHeader(writer: ByteWriter, id: RequestId, requester: Uint8Array): void {
+  const idSize = id === 0n ? 0 : 1 + varint64Size(id)
+  writeLengthTag(writer, tags.header, idSize + requester.length)
+  if (id !== 0n) {
+    writer.byte(headerIdTag)
+    writer.varint64(id)
+  }
+  if (requester.length > 0) writer.bytes(requester)
+}
+
+/** The fields of the header that tell who asked; none while nobody has to say so. */
+function requesterBytesOf(requester: AuthInfo | undefined): Uint8Array {
+  if (requester === undefined || requester.revision === 0) return emptyBytes
+  return RequestHeader.encode({
+    ID: 0n,
+    username: requester.username,
+    authRevision: BigInt(requester.revision),
+    requesterMemberId: 0n,
+  }).finish()
+}
+
+function tagOf(logged: LoggedRequest): number {
+  return logged.kind === 'auth' ? fieldOfAuthOperation(logged.operation) * 8 + 2 : tags[logged.kind]
 }
 
 function writeLengthTag(writer: ByteWriter, tag: number, sizeBytes: number): void {
@@ -124,6 +164,14 @@ function encodeRequest(logged: Exclude<LoggedRequest, { readonly kind: 'put' }>)
       return CompactionRequest.encode(logged.request).finish()
     case 'alarm':
       return AlarmRequest.encode(logged.request).finish()
+    case 'leaseGrant':
+      return LeaseGrantRequest.encode(logged.request).finish()
+    case 'leaseRevoke':
+      return LeaseRevokeRequest.encode(logged.request).finish()
+    case 'leaseCheckpoint':
+      return LeaseCheckpointRequest.encode(logged.request).finish()
+    case 'auth':
+      return encodeAuthOperation(logged.operation)
     case 'memberAttributes':
       return ClusterMemberAttrSetRequest.encode(logged.request).finish()
     case 'clusterVersion':
@@ -146,7 +194,12 @@ export function decodeEnvelope(data: Uint8Array): RequestEnvelope {
   if (logged === undefined) {
     throw new InvariantViolation('the log holds a request that this version cannot apply')
   }
-  return { id, logged }
+  return { id, logged, requester: requesterOf(message.header) }
+}
+
+function requesterOf(header: RequestHeader | undefined): AuthInfo | undefined {
+  if (header === undefined || header.authRevision === 0n) return undefined
+  return { username: header.username, revision: Number(header.authRevision) }
 }
 
 /** One of the common writes and the id in its header; undefined when there is anything else. */
@@ -179,6 +232,15 @@ function loggedOf(message: InternalRaftRequest): LoggedRequest | undefined {
   if (message.range !== undefined) return { kind: 'range', request: message.range }
   if (message.compaction !== undefined) return { kind: 'compact', request: message.compaction }
   if (message.alarm !== undefined) return { kind: 'alarm', request: message.alarm }
+  if (message.leaseGrant !== undefined) return { kind: 'leaseGrant', request: message.leaseGrant }
+  if (message.leaseRevoke !== undefined) {
+    return { kind: 'leaseRevoke', request: message.leaseRevoke }
+  }
+  if (message.leaseCheckpoint !== undefined) {
+    return { kind: 'leaseCheckpoint', request: message.leaseCheckpoint }
+  }
+  const operation = findAuthOperation(message)
+  if (operation !== undefined) return { kind: 'auth', operation }
   if (message.clusterMemberAttrSet !== undefined) {
     return { kind: 'memberAttributes', request: message.clusterMemberAttrSet }
   }

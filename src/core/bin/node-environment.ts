@@ -1,5 +1,6 @@
 /** The real world for one node: system clock and randomness, files, LMDB, HTTP between members. */
 import { createHash } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
 import { LmdbBackendFactory } from '../backend/lmdb-backend-factory.ts'
 import { clusterId, nodeId } from '../base/ids.ts'
 import type { Logger } from '../base/logger.ts'
@@ -8,9 +9,15 @@ import { nodeFileSystem } from '../io/node-file-system.ts'
 import { systemClock } from '../io/system-clock.ts'
 import { systemRandom } from '../io/system-random.ts'
 import type { Member } from '../membership/member.ts'
+import { leasePaths, type PeerAnswer } from '../node/leader-leases.ts'
 import type { ClusterDescription, NodeEnvironment } from '../node/node-environment.ts'
 import { noPlantedBugs } from '../node/planted-bugs.ts'
+import { TlsDialer } from '../io/tls-client.ts'
+import type { TlsFiles } from '../io/tls-files.ts'
 import { HttpPeerTransport } from '../peer/http-peer-transport.ts'
+import { dialPeer } from '../peer/peer-dial.ts'
+import { postRoute } from '../peer/post-route.ts'
+import { parsePeerUrl } from '../peer/peer-url.ts'
 
 /** How long a member that is asked about its cluster may take. */
 const fetchTimeoutMs = 5_000
@@ -19,6 +26,8 @@ export interface SystemEnvironmentOptions {
   readonly logger: Logger
   readonly listenPeerUrls: readonly string[]
   readonly advertisedPeerUrls: readonly string[]
+  /** For peer URLs with `https`. */
+  readonly peerTls?: TlsFiles | undefined
   /** etcd version told to other members. */
   readonly version: string
 }
@@ -37,7 +46,7 @@ export function systemEnvironment(options: SystemEnvironmentOptions): NodeEnviro
     }),
     createTransport: (transport) =>
       new HttpPeerTransport(
-        { clock: systemClock, logger: transport.logger },
+        { clock: systemClock, logger: transport.logger, tls: options.peerTls },
         {
           nodeId: transport.memberId,
           clusterId: transport.clusterId,
@@ -45,13 +54,17 @@ export function systemEnvironment(options: SystemEnvironmentOptions): NodeEnviro
           advertisedUrls: options.advertisedPeerUrls,
           serverVersion: options.version,
           membersAnswer: () => transport.listMembers().map(describeMember),
+          routes: Object.fromEntries(
+            Object.values(leasePaths).map((path) => [path, postRoute(path, transport.answerPeer)]),
+          ),
           versionAnswer: () => ({
             etcdserver: options.version,
             etcdcluster: options.version.replace(/\d+$/, '0'),
           }),
         },
       ),
-    fetchCluster,
+    fetchCluster: (peerUrl) => fetchCluster(peerUrl, options.peerTls),
+    askPeer: (peerUrl, path, body) => askPeer({ peerUrl, path, body }, options.peerTls),
     sha1: (bytes) => createHash('sha1').update(bytes).digest(),
     lockDirectory,
     plantedBugs: noPlantedBugs,
@@ -70,18 +83,81 @@ function describeMember(member: Member): Readonly<Record<string, unknown>> {
 }
 
 /** Asks one member who belongs to its cluster. */
-async function fetchCluster(peerUrl: string): Promise<ClusterDescription> {
-  const response = await fetch(new URL('/members', peerUrl), {
-    signal: AbortSignal.timeout(fetchTimeoutMs),
+async function fetchCluster(
+  peerUrl: string,
+  tls: TlsFiles | undefined,
+): Promise<ClusterDescription> {
+  const { status, headers, text } = await fetchText(peerUrl, '/members', tls)
+  const clusterHeader = headers['x-etcd-cluster-id']
+  if (
+    status !== 200 ||
+    typeof clusterHeader !== 'string' ||
+    !/^[0-9a-f]{1,16}$/.test(clusterHeader)
+  ) {
+    throw new Error(`${peerUrl} does not describe its cluster (HTTP status ${status})`)
+  }
+  return { clusterId: clusterId(BigInt(`0x${clusterHeader}`)), members: parseMembers(text) }
+}
+
+function fetchText(
+  peerUrl: string,
+  path: string,
+  tls: TlsFiles | undefined,
+): Promise<{
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly text: string
+}> {
+  const url = parsePeerUrl(peerUrl)
+  if (url === undefined) throw new Error(`${peerUrl} is no URL of a peer`)
+  return new Promise((resolve, reject) => {
+    const asked = dialPeer(url, tls === undefined ? undefined : new TlsDialer(tls), {
+      path,
+      agent: false,
+      signal: AbortSignal.timeout(fetchTimeoutMs),
+    })
+    asked.on('error', reject)
+    asked.on('response', (response) => {
+      let text = ''
+      response.setEncoding('utf8')
+      response.on('error', reject)
+      response.on('data', (piece: string) => (text += piece))
+      response.on('end', () => {
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, text })
+      })
+    })
+    asked.end()
   })
-  const clusterHeader = response.headers.get('x-etcd-cluster-id')
-  if (!response.ok || clusterHeader === null || !/^[0-9a-f]{1,16}$/.test(clusterHeader)) {
-    throw new Error(`${peerUrl} does not describe its cluster (HTTP status ${response.status})`)
+}
+
+/** One question to the peer port of another member. */
+function askPeer(
+  question: { readonly peerUrl: string; readonly path: string; readonly body: Uint8Array },
+  tls: TlsFiles | undefined,
+): Promise<PeerAnswer> {
+  const url = parsePeerUrl(question.peerUrl)
+  if (url === undefined) {
+    return Promise.reject(new Error(`${question.peerUrl} is no URL of a peer`))
   }
-  return {
-    clusterId: clusterId(BigInt(`0x${clusterHeader}`)),
-    members: parseMembers(await response.text()),
-  }
+  return new Promise((resolve, reject) => {
+    const asked = dialPeer(url, tls === undefined ? undefined : new TlsDialer(tls), {
+      path: question.path,
+      method: 'POST',
+      headers: { 'Content-Type': 'application/protobuf', 'Content-Length': question.body.length },
+      agent: false,
+      signal: AbortSignal.timeout(fetchTimeoutMs),
+    })
+    asked.on('error', reject)
+    asked.on('response', (response) => {
+      const pieces: Buffer[] = []
+      response.on('error', reject)
+      response.on('data', (piece: Buffer) => pieces.push(piece))
+      response.on('end', () => {
+        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(pieces) })
+      })
+    })
+    asked.end(question.body)
+  })
 }
 
 /** Ids have 64 bits and are JSON numbers: they are turned into strings before JSON rounds them. */

@@ -37,6 +37,8 @@ export interface NodeConfig {
   readonly compactionPauseMs: number
   readonly appendSizeBytesMax: number
   readonly inflightMessagesMax: number
+  /** Whether the leader writes down what is left of long leases, for the leader after it. */
+  readonly writesLeaseCheckpoints: boolean
   /** Size at which a new log segment is begun. */
   readonly walSegmentSizeBytes: number
   /** etcd version told to clients and peers, as major.minor.patch. */
@@ -71,6 +73,8 @@ export const nodeConfigDefaults = {
   // 1 MiB: fills the link without starving heartbeats.
   appendSizeBytesMax: 1_048_576,
   inflightMessagesMax: 512,
+  // As etcd's feature gate: off.
+  writesLeaseCheckpoints: false,
   walSegmentSizeBytes: 64_000_000,
   reportedVersion: '3.7.1',
 } as const satisfies Partial<NodeConfig>

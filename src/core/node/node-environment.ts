@@ -7,6 +7,7 @@ import type { Random } from '../base/random.ts'
 import type { FileSystem } from '../io/file-system.ts'
 import type { Member } from '../membership/member.ts'
 import type { PeerTransport } from '../peer/peer-transport.ts'
+import type { AskPeer, PeerAnswer } from './leader-leases.ts'
 import type { PlantedBugs } from './planted-bugs.ts'
 
 /** What a transport must know about the node it speaks for. */
@@ -16,6 +17,8 @@ export interface TransportOptions {
   readonly logger: Logger
   /** The membership as this node knows it, for peers that ask. */
   listMembers(): readonly Member[]
+  /** Answers what other members ask beside Raft's messages; must not reject. */
+  answerPeer(path: string, body: Uint8Array): Promise<PeerAnswer>
 }
 
 /** A cluster as one of its members describes it to a newcomer. */
@@ -33,6 +36,8 @@ export interface NodeEnvironment {
   createTransport(options: TransportOptions): PeerTransport
   /** Asks the member behind a peer URL who belongs to its cluster; rejects when it cannot be reached. */
   fetchCluster(peerUrl: string): Promise<ClusterDescription>
+  /** Puts a question to the peer port of another member; rejects when it cannot be reached. */
+  readonly askPeer: AskPeer
   /** SHA-1, 20 bytes: ids of members and clusters are cut from it, as etcd does. */
   sha1(bytes: Uint8Array): Uint8Array
   /** Takes the data directory for this process; rejects with a plain sentence while another one holds it. */

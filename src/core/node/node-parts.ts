@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { ClusterId, NodeId } from '../base/ids.ts'
 import { emptyBytes } from '../base/bytes.ts'
+import { settled } from '../base/settler.ts'
 import type { PeerTransport } from '../peer/peer-transport.ts'
 import { MemoryLogStorage } from '../raft/memory-log-storage.ts'
 import { RaftNode } from '../raft/raft-node.ts'
@@ -12,6 +13,9 @@ import type { DatabaseFolder } from './database-folder.ts'
 import { DatabaseSnapshots } from './database-snapshots.ts'
 import { FirstElection } from './first-election.ts'
 import { Leadership } from './leadership.ts'
+import { answerLeaseQuestion, remoteLeases, type PeerAnswer } from './leader-leases.ts'
+import { LeaseExpiry } from './lease-expiry.ts'
+import { LeaseRequests } from './lease-requests.ts'
 import { LinearizableReads } from './linearizable-read.ts'
 import type { NodeConfig } from './node-config.ts'
 import type { NodeEnvironment } from './node-environment.ts'
@@ -45,6 +49,8 @@ export interface NodeParts {
   readonly leadership: Leadership
   readonly proposals: Proposals
   readonly reads: LinearizableReads
+  readonly leaseExpiry: LeaseExpiry
+  readonly leases: LeaseRequests
   readonly sender: SnapshotSender
   readonly snapshots: SnapshotPolicy
   readonly databaseSnapshots: DatabaseSnapshots
@@ -161,6 +167,7 @@ function connect(context: Connected): NodeParts {
     clusterId,
     logger,
     listMembers: () => machine.state.membership.list(),
+    answerPeer: (path, body): Promise<PeerAnswer> => answerLeaseQuestion(leases, path, body),
   })
   const peers = new PeerDirectory(transport, memberId)
   peers.introduce(boot.knownMembers)
@@ -172,6 +179,12 @@ function connect(context: Connected): NodeParts {
     wake: () => {
       loop.wake()
     },
+  })
+  const { leaseExpiry, leases } = makeLeases(context, {
+    leadership,
+    proposals,
+    reads,
+    mayBePaused: () => loop.isLate,
   })
   const sender = new SnapshotSender({ clock, logger }, machine, transport)
   const snapshots = makeSnapshotPolicy(context, () => {
@@ -189,6 +202,7 @@ function connect(context: Connected): NodeParts {
       machine,
       proposals,
       reads,
+      leases: leaseExpiry,
       leadership,
       peers,
       snapshots,
@@ -202,7 +216,7 @@ function connect(context: Connected): NodeParts {
   const { electionTicks } = loopOptionsOf(context)
   return {
     ...{ clock, logger, memberId, clusterId, raft, machine, transport, peers },
-    ...{ leadership, proposals, reads, sender, snapshots, loop, wal },
+    ...{ leadership, proposals, reads, leaseExpiry, leases, sender, snapshots, loop, wal },
     databaseSnapshots: new DatabaseSnapshots(
       { clock, logger, machine, fileSystem: environment.fileSystem },
       {
@@ -267,6 +281,44 @@ function makeQueues(
     wake,
   })
   return { proposals, reads }
+}
+
+function makeLeases(
+  context: Connected,
+  parts: {
+    readonly leadership: Leadership
+    readonly proposals: Proposals
+    readonly reads: LinearizableReads
+    readonly mayBePaused: () => boolean
+  },
+): { readonly leaseExpiry: LeaseExpiry; readonly leases: LeaseRequests } {
+  const { environment, config, boot, machine } = context
+  const { clock, random, logger } = environment
+  const { electionMs, requestTimeoutMs } = config
+  const { leadership, proposals, reads, mayBePaused } = parts
+  const common = { clock, leases: () => machine.state.leases }
+  const leaseExpiry = new LeaseExpiry(
+    { ...common, logger, propose: (request) => proposals.submit(request) },
+    { electionMs, requestTimeoutMs, writesCheckpoints: config.writesLeaseCheckpoints },
+  )
+  const leases = new LeaseRequests(
+    {
+      ...common,
+      random,
+      expiry: leaseExpiry,
+      memberId: boot.memberId,
+      leader: () => leadership.leader,
+      remote: remoteLeases(environment.askPeer, (id) => machine.state.membership.find(id)),
+      propose: (request) => proposals.submit(request),
+      confirm: () =>
+        settled((settler) => {
+          reads.join(settler, undefined)
+        }),
+      mayBePaused,
+    },
+    { electionMs, requestTimeoutMs },
+  )
+  return { leaseExpiry, leases }
 }
 
 function makeSnapshotPolicy(context: Connected, wake: () => void): SnapshotPolicy {

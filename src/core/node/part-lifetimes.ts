@@ -33,6 +33,7 @@ export async function publishMember(parts: NodeParts, config: NodeConfig): Promi
 export async function closeParts(parts: NodeParts): Promise<void> {
   const { transport, machine, wal, sender, snapshots, databaseSnapshots, logger } = parts
   sender.halt()
+  parts.leaseExpiry.demote()
   await snapshots.finish()
   await databaseSnapshots.finish()
   const steps: readonly [string, () => Promise<void>][] = [
@@ -51,8 +52,9 @@ export async function closeParts(parts: NodeParts): Promise<void> {
 
 /** Ends everything at once, as if the power had failed. No effect follows. */
 export function haltParts(parts: NodeParts): void {
-  const { loop, machine, firstElection, snapshots, databaseSnapshots } = parts
+  const { loop, machine, firstElection, snapshots, databaseSnapshots, leaseExpiry } = parts
   loop.halt()
+  leaseExpiry.demote()
   snapshots.halt()
   databaseSnapshots.halt()
   firstElection.stop()

@@ -21,6 +21,7 @@ import type { RaftNode } from '../raft/raft-node.ts'
 import type { Ready } from '../raft/ready.ts'
 import type { WriteAheadLog } from '../wal/write-ahead-log.ts'
 import type { Leadership } from './leadership.ts'
+import type { LeaseExpiry } from './lease-expiry.ts'
 import type { LinearizableReads } from './linearizable-read.ts'
 import type { PeerDirectory } from './peer-directory.ts'
 import type { Proposals } from './proposals.ts'
@@ -38,6 +39,12 @@ const applyRunEntriesMax = 1_000
 /** Missed ticks that a node without the lead makes up for: it must first read what waits in its sockets. */
 const followerCatchUpTicksMax = 2
 
+/** So few entries that nothing is gained by writing them beside other work: whoever sent them waits for just this. */
+const briefEntryCountMax = 64
+
+/** A node whose last tick is longer ago was paused; etcd's figure. */
+const lateTicksMin = 3
+
 /** How often files that are not needed any more are removed; etcd's figure. */
 const purgeIntervalMs = 30_000
 
@@ -51,6 +58,7 @@ export interface RaftLoopParts {
   readonly machine: StateMachine
   readonly proposals: Proposals
   readonly reads: LinearizableReads
+  readonly leases: LeaseExpiry
   readonly leadership: Leadership
   readonly peers: PeerDirectory
   readonly snapshots: SnapshotPolicy
@@ -80,6 +88,7 @@ export class RaftLoop {
   private isDriving = false
   private isHalted = false
   private nextPurgeMs: number
+  private lastTickMs: number
   /** Called when the present drive ends; see {@link finish}. */
   private readonly idleListeners: (() => void)[] = []
 
@@ -87,6 +96,7 @@ export class RaftLoop {
     this.parts = parts
     this.options = options
     this.nextPurgeMs = parts.clock.monotonicMs() + purgeIntervalMs
+    this.lastTickMs = parts.clock.monotonicMs()
     this.ticks = new TickSource(parts.clock, options.heartbeatMs, (count) => {
       this.addTicks(count)
     })
@@ -110,8 +120,16 @@ export class RaftLoop {
 
   /** Lets so many ticks pass at the next turn, up to what the role can bear. */
   addTicks(count: number): void {
+    this.lastTickMs = this.parts.clock.monotonicMs()
     this.dueTicks += count
     this.wake()
+  }
+
+  /** Whether ticks are so late that somebody else may lead by now. Source: etcd #15247. */
+  get isLate(): boolean {
+    return (
+      this.parts.clock.monotonicMs() - this.lastTickMs > lateTicksMin * this.options.heartbeatMs
+    )
   }
 
   /** Lets so many ticks pass at once: at start, when nobody can be leading yet. */
@@ -264,6 +282,7 @@ export class RaftLoop {
     if (state === undefined) return
     const isOther = state.leader !== leadership.leader || state.role !== leadership.role
     leadership.update(state)
+    if (state.role !== 'leader') this.parts.leases.demote()
     if (isOther) {
       logger.info('raft role changed', {
         role: state.role,
@@ -295,7 +314,10 @@ export class RaftLoop {
     if (snapshot !== undefined) await snapshots.recordReceived(snapshot)
     if (hardState !== undefined || entries.length > 0) {
       // The log record of a snapshot counts only together with a hard state that covers it.
-      await wal.save(hardState, entries, { mustSync: ready.mustSync || snapshot !== undefined })
+      await wal.save(hardState, entries, {
+        mustSync: ready.mustSync || snapshot !== undefined,
+        mayBlock: entries.length <= briefEntryCountMax && ready.committedEntries.length === 0,
+      })
     }
     if (this.stopsHere()) return
     if (snapshot !== undefined) {
@@ -329,8 +351,13 @@ export class RaftLoop {
   }
 
   private noteApplied(turn: ApplyTurn): void {
-    const { reads, peers, machine } = this.parts
-    if (turn.hasTermStart) reads.noteTermStart()
+    const { reads, peers, machine, leases } = this.parts
+    if (turn.hasTermStart) {
+      reads.noteTermStart()
+      // Everything granted before is known now.
+      if (this.parts.raft.role === 'leader') leases.promote()
+    }
+    leases.note(turn.leaseChanges)
     reads.releaseApplied()
     if (!turn.isMembershipChanged) return
     peers.follow(machine.state.membership.list())

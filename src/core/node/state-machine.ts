@@ -14,11 +14,14 @@ import {
   type ReplicatedState,
 } from '../apply/applier.ts'
 import { readAppliedState, type AppliedState } from '../apply/applied-index.ts'
+import { AuthStore } from '../auth/auth-store.ts'
 import type { Backend, BackendFactory } from '../backend/backend.ts'
 import { assert } from '../base/assert.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import { StorageFault } from '../errors/storage-fault.ts'
+import { StoreError } from '../errors/store-error.ts'
+import { LeaseStore } from '../lease/lease-store.ts'
 import { ClusterMembership } from '../membership/cluster-membership.ts'
 import { MvccStore } from '../mvcc/mvcc-store.ts'
 import type { LogIndex } from '../raft/message.ts'
@@ -45,7 +48,7 @@ export interface StateMachineParts {
 interface OpenDatabase {
   readonly state: ReplicatedState
   /** By which its folder knows it. */
-  readonly number: number
+  number: number
   readerCount: number
   isReplaced: boolean
 }
@@ -59,6 +62,9 @@ export class StateMachine {
   private applier: Applier
   private compactionTimer: Timer | undefined
   private compactionWaiters: (() => void)[] = []
+  /** Settles with the last defragmentation that was asked for. */
+  private lastDefragmentation: Promise<unknown> = Promise.resolve()
+  private defragmentationCount = 0
   private isClosed = false
 
   private constructor(parts: StateMachineParts, options: StateMachineOptions, backend: Backend) {
@@ -161,6 +167,45 @@ export class StateMachine {
     }
   }
 
+  /** Whether the database is being defragmented. */
+  get isDefragmenting(): boolean {
+    return this.defragmentationCount > 0
+  }
+
+  /**
+   * Gives the room that removed records leave behind back to the system, while entries are applied and read. One after the
+   * other, if asked for more than once.
+   *
+   * @throws Error when the copy cannot be made, which changes nothing
+   */
+  defragment(): Promise<void> {
+    const done = this.lastDefragmentation.then(() => this.defragmentNow())
+    this.lastDefragmentation = done.catch(() => undefined)
+    return done
+  }
+
+  private async defragmentNow(): Promise<void> {
+    if (this.isClosed) throw new StoreError('stopped')
+    const { database } = this
+    const { clock, logger, folder } = this.parts
+    const { backend } = database.state
+    const release = this.retain(database)
+    const before = backend.size()
+    const startMs = clock.monotonicMs()
+    this.defragmentationCount++
+    logger.info('defragmenting', { ...before })
+    try {
+      const number = await folder.defragment(backend)
+      // Otherwise a received database took its place, and has no gaps.
+      if (number !== undefined) database.number = number
+      const tookMs = clock.monotonicMs() - startMs
+      logger.info('finished defragmenting directory', { tookMs, before, after: backend.size() })
+    } finally {
+      this.defragmentationCount--
+      release()
+    }
+  }
+
   /** Resolves when no compaction is left to do. */
   compactionDone(): Promise<void> {
     if (!this.state.store.hasCompactionWork) return Promise.resolve()
@@ -189,6 +234,8 @@ export class StateMachine {
       store: MvccStore.open(backend, { clock, logger }),
       membership: ClusterMembership.open(backend),
       alarms: AlarmStore.open(backend),
+      leases: LeaseStore.open(backend),
+      auth: AuthStore.open(backend),
     }
     return { state, applied: readAppliedState(backend) }
   }

@@ -40,6 +40,7 @@ import type { SnapshotMessage, Term } from '../raft/message.ts'
 import type { WatchHub } from '../watch/watch-hub.ts'
 import type { DatabaseSnapshot } from './database-snapshots.ts'
 import { chooseTransferee, transferLeadership } from './leader-transfer.ts'
+import type { LeaseRequests } from './lease-requests.ts'
 import type { NodeConfig } from './node-config.ts'
 import type { NodeEnvironment } from './node-environment.ts'
 import { buildNode, type NodeParts } from './node-parts.ts'
@@ -76,6 +77,8 @@ const transferBeforeStopMs = 1_000
 export class StoreNode {
   readonly memberId: NodeId
   readonly clusterId: ClusterId
+  /** The door for requests about leases. */
+  readonly leases: LeaseRequests
   /** Resolves once a leader is known and this member has published itself; rejects when it stops before. */
   readonly ready: Promise<void>
   /** Resolves when the node has stopped, whether by itself or asked to. */
@@ -94,6 +97,7 @@ export class StoreNode {
     this.releaseDirectory = releaseDirectory
     this.memberId = parts.memberId
     this.clusterId = parts.clusterId
+    this.leases = parts.leases
     this.stopped = new Promise((resolve) => {
       this.announceStop = resolve
     })
@@ -286,6 +290,15 @@ export class StoreNode {
   async takeSnapshot(): Promise<DatabaseSnapshot> {
     this.assertRunning()
     return this.parts.databaseSnapshots.take()
+  }
+
+  /**
+   * Gives room that removed records left behind back to the system; of this member alone, while it serves.
+   * @throws StoreError `stopped`; Error when the copy cannot be made, which changes nothing
+   */
+  async defragment(): Promise<void> {
+    this.assertRunning()
+    await this.parts.machine.defragment()
   }
 
   /** @throws StoreError `stopped` */

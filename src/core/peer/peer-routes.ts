@@ -231,7 +231,8 @@ function senderOf(request: IncomingMessage): NodeId | undefined {
 }
 
 /** Undefined when the body is too long or its sender went away. */
-async function readBody(request: IncomingMessage): Promise<Uint8Array | undefined> {
+/** The whole body; undefined when it is too large or the connection broke. */
+export async function readBody(request: IncomingMessage): Promise<Uint8Array | undefined> {
   const pieces: Uint8Array[] = []
   let sizeBytes = 0
   try {

@@ -6,11 +6,12 @@ import type { StoreNode } from '../node/store-node.ts'
 import { clusterService } from './cluster-service.ts'
 import { healthService } from './health-service.ts'
 import { kvService, type KvServiceOptions } from './kv-service.ts'
+import { leaseService } from './lease-service.ts'
 import { maintenanceService } from './maintenance-service.ts'
 import type { ResponseHeaders } from './response-header.ts'
 import type { ServiceTable } from './rpc-call.ts'
 import { watchService } from './watch-service.ts'
-import type { WatchStreamOptions } from './watch-stream.ts'
+import type { WatchStreamOptions } from './watch-streams.ts'
 
 export interface ServiceOptions {
   readonly kv: KvServiceOptions
@@ -28,7 +29,7 @@ export function serviceTable(
     ['etcdserverpb.Watch', watchService(node, headers, options.watch)],
     ['etcdserverpb.Cluster', clusterService(node, headers)],
     ['etcdserverpb.Maintenance', maintenanceService(node, headers)],
-    ['etcdserverpb.Lease', new Map()],
+    ['etcdserverpb.Lease', leaseService(node, headers)],
     ['etcdserverpb.Auth', new Map()],
     ['v3lockpb.Lock', new Map()],
     ['v3electionpb.Election', new Map()],

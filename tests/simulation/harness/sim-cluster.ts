@@ -371,6 +371,7 @@ export class SimCluster {
       fileSystem: life.fileSystem,
       backendFactory: life.backends,
       createTransport: () => this.network.createTransport(node.id, process),
+      askPeer: () => Promise.reject(new Error('no member can be asked (simulated)')),
       fetchCluster: () => Promise.reject(new Error('no member can be asked (simulated)')),
       sha1,
       lockDirectory: () => Promise.resolve({ release: () => Promise.resolve() }),

@@ -20,6 +20,8 @@ import { requestId } from '../../../../src/core/base/ids.ts'
 import { silentLogger } from '../../../../src/core/base/logger.ts'
 import { StoreError } from '../../../../src/core/errors/store-error.ts'
 import { ClusterMembership } from '../../../../src/core/membership/cluster-membership.ts'
+import { AuthStore } from '../../../../src/core/auth/auth-store.ts'
+import { LeaseStore } from '../../../../src/core/lease/lease-store.ts'
 import { MvccStore } from '../../../../src/core/mvcc/mvcc-store.ts'
 import {
   AlarmRequest,
@@ -102,6 +104,8 @@ export class ApplyFixture {
       store: MvccStore.open(backend, { clock: stillClock, logger: silentLogger }),
       membership: ClusterMembership.open(backend),
       alarms: AlarmStore.open(backend),
+      leases: LeaseStore.open(backend),
+      auth: AuthStore.open(backend),
     }
     this.applier = new Applier(this.state, readAppliedState(backend), { storesIndexApart: false })
   }
