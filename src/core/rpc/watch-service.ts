@@ -3,7 +3,8 @@ import type { StoreNode } from '../node/store-node.ts'
 import { streamMethod } from './method.ts'
 import type { ResponseHeaders } from './response-header.ts'
 import type { RpcMethod } from './rpc-call.ts'
-import { WatchStream, type WatchStreamOptions } from './watch-stream.ts'
+import { WatchStream } from './watch-stream.ts'
+import { WatchStreams, type WatchStreamOptions } from './watch-streams.ts'
 
 /** The method of `etcdserverpb.Watch`. */
 export function watchService(
@@ -11,11 +12,12 @@ export function watchService(
   headers: ResponseHeaders,
   options: WatchStreamOptions,
 ): ReadonlyMap<string, RpcMethod> {
+  const streams = new WatchStreams(node, headers, options)
   return new Map<string, RpcMethod>([
     [
       'Watch',
       streamMethod((call) => {
-        new WatchStream(node, headers, call, options).open()
+        new WatchStream(streams, call).open()
       }),
     ],
   ])

@@ -1,15 +1,12 @@
 /**
  * One watch stream: many watchers of one client, their answers in one order.
  *
- * Nothing is queued without bound. Events go to the socket at once while less than `queueSizeBytesMax` waits there;
- * above that a batch is refused and its watcher falls back to reading history when there is room again. Requests are not
- * read meanwhile either, because each of them is answered.
+ * Nothing is queued without bound. Events are sent at once while little waits for the client; above that a batch is
+ * refused and its watcher falls back to reading history when there is room again. Requests are not read meanwhile either,
+ * because each of them is answered.
  *
  * @see etcd v3 API, Watch
  */
-import type { Clock, Timer } from '../base/clock.ts'
-import type { Logger } from '../base/logger.ts'
-import type { Random } from '../base/random.ts'
 import { errorTable } from '../errors/error-table.ts'
 import {
   isEmptyRange,
@@ -18,81 +15,83 @@ import {
   type Watcher,
   type WatchSink,
 } from '../node/node-surface.ts'
-import type { StoreNode } from '../node/store-node.ts'
 import {
   WatchCreateRequest_FilterType,
   WatchRequest,
   type WatchCreateRequest,
 } from '../proto/gen/rpc.ts'
 import { decodeStreamMessage } from './method.ts'
-import type { ResponseHeaders } from './response-header.ts'
+import type { ProgressListener } from './progress-wheel.ts'
 import type { StreamCall } from './rpc-call.ts'
 import { isFatal, statusOfError } from './status-mapping.ts'
-import { encodeWatchAnswer, fragmentsOf, type WatchAnswer } from './watch-encoding.ts'
+import { encodeWatchAnswer, watchIdOf, type WatchAnswer, type WatchId } from './watch-encoding.ts'
+import type { WatchStreams } from './watch-streams.ts'
 
-export interface WatchStreamOptions {
-  readonly clock: Clock
-  readonly random: Random
-  readonly logger: Logger
-  /** Time between two notifications of progress; up to a tenth is added by chance. */
-  readonly progressIntervalMs: number
-  /** Size from which an answer is divided for watchers that allow it. */
-  readonly fragmentSizeBytes: number
-}
-
-/** Bytes waiting for a slow client before its watchers fall back to history. */
-const queueSizeBytesMax = 4 * 1024 * 1024
 /** Refusals, and progress of all watchers of a stream, carry this id. */
 const noWatchId = -1n
 /** The smallest key: what an empty one means in a watch. */
 const smallestKey = Uint8Array.of(0)
 
-/** One watcher of the stream, under the id its client knows. */
-interface Entry {
-  readonly watchId: bigint
+/** One watcher of a stream, under the id its client knows. There may be very many of them. */
+class StreamWatcher implements WatchSink {
+  readonly owner: WatchStream
+  readonly call: StreamCall
+  readonly watchId: WatchId
   readonly isFragmented: boolean
   readonly hasPrevious: boolean
   readonly notifiesProgress: boolean
   watcher: Watcher | undefined
-  /** Events wait for the answer to the creation. */
-  isAnnounced: boolean
   /** Something was refused for want of room. */
-  isBlocked: boolean
+  isBlocked = false
   /** Told events since the last tick, which is progress enough. */
-  hasSentEvents: boolean
+  hasSentEvents = false
+
+  constructor(
+    owner: WatchStream,
+    call: StreamCall,
+    request: { readonly watchId: WatchId; readonly wish: WatchCreateRequest },
+  ) {
+    this.owner = owner
+    this.call = call
+    this.watchId = request.watchId
+    this.isFragmented = request.wish.fragment
+    this.hasPrevious = request.wish.prevKv
+    this.notifiesProgress = request.wish.progressNotify
+  }
+
+  offer(batch: EventBatch): boolean {
+    return this.owner.takeBatch(this, batch)
+  }
+
+  compacted(compactRevision: number): boolean {
+    return this.owner.tellCompacted(this, compactRevision)
+  }
 }
 
 /** Serves one call. It ends with the call. */
-export class WatchStream {
-  private readonly node: StoreNode
-  private readonly headers: ResponseHeaders
+export class WatchStream implements ProgressListener {
+  private readonly streams: WatchStreams
   private readonly call: StreamCall
-  private readonly options: WatchStreamOptions
-  private readonly entries = new Map<bigint, Entry>()
-  private nextWatchId = 0n
-  private progressTimer: Timer | undefined
+  private readonly watchers = new Map<WatchId, StreamWatcher>()
+  private nextWatchId = 0
+  private progressSlot = 0
+  private hasBlocked = false
 
-  constructor(
-    node: StoreNode,
-    headers: ResponseHeaders,
-    call: StreamCall,
-    options: WatchStreamOptions,
-  ) {
-    this.node = node
-    this.headers = headers
+  constructor(streams: WatchStreams, call: StreamCall) {
+    this.streams = streams
     this.call = call
-    this.options = options
   }
 
   /** Begins to read requests. */
   open(): void {
+    this.streams.streamCount++
+    this.progressSlot = this.streams.progress.add(this)
     this.call.onEnd(() => {
       this.close()
     })
     this.call.onDrain(() => {
       this.resume()
     })
-    this.armProgressTimer()
     // The client may send its last request and go on listening.
     this.call.read(
       (message) => {
@@ -100,6 +99,33 @@ export class WatchStream {
       },
       () => undefined,
     )
+  }
+
+  /** For the watchers of this stream: see `WatchSink.offer`. */
+  takeBatch(watcher: StreamWatcher, batch: EventBatch): boolean {
+    if (!this.hasRoomFor(watcher)) return false
+    watcher.hasSentEvents = true
+    const { delivery, options } = this.streams
+    if (watcher.isFragmented) delivery.addDivided(watcher, batch, options.fragmentSizeBytes)
+    else delivery.add(watcher, batch)
+    return true
+  }
+
+  /** For the watchers of this stream: see `WatchSink.compacted`. */
+  tellCompacted(watcher: StreamWatcher, compactRevision: number): boolean {
+    if (!this.hasRoomFor(watcher)) return false
+    this.send({ watchId: watcher.watchId, revision: 0, isCanceled: true, compactRevision })
+    return true
+  }
+
+  /** For the wheel: who asked for it, is up to date and heard nothing since the last time is told so. */
+  progressIsDue(): void {
+    for (const watcher of this.watchers.values()) {
+      if (!watcher.notifiesProgress) continue
+      const revision = watcher.hasSentEvents || this.isFull ? undefined : this.progressOf([watcher])
+      watcher.hasSentEvents = false
+      if (revision !== undefined) this.send({ watchId: watcher.watchId, revision })
+    }
   }
 
   private receive(message: Uint8Array): void {
@@ -119,13 +145,13 @@ export class WatchStream {
         this.create(requestUnion.value)
         return
       case 'cancelRequest':
-        this.cancel(requestUnion.value.watchId)
+        this.cancel(watchIdOf(requestUnion.value.watchId))
         return
       case 'progressRequest':
         this.answerProgress()
         return
       case undefined:
-        this.options.logger.debug('watch request without content ignored')
+        this.streams.options.logger.debug('watch request without content ignored')
     }
   }
 
@@ -142,24 +168,15 @@ export class WatchStream {
       this.refuse('mvcc: watcher range is empty')
       return
     }
-    const watchId = this.chooseWatchId(request.watchId)
+    const watchId = this.chooseWatchId(watchIdOf(request.watchId))
     if (watchId === undefined) {
       this.refuse('mvcc: duplicate watch ID provided on the WatchStream')
       return
     }
-    const entry: Entry = {
-      watchId,
-      isFragmented: request.fragment,
-      hasPrevious: request.prevKv,
-      notifiesProgress: request.progressNotify,
-      watcher: undefined,
-      isAnnounced: false,
-      isBlocked: false,
-      hasSentEvents: false,
-    }
-    this.entries.set(watchId, entry)
+    const watcher = new StreamWatcher(this, this.call, { watchId, wish: request })
+    this.watchers.set(watchId, watcher)
     const { filters } = request
-    entry.watcher = this.node.watchHub.watch(
+    watcher.watcher = this.streams.node.watchHub.watch(
       {
         range,
         startRevision: startRevisionOf(request.startRevision),
@@ -167,135 +184,89 @@ export class WatchStream {
           noPut: filters.includes(WatchCreateRequest_FilterType.NOPUT),
           noDelete: filters.includes(WatchCreateRequest_FilterType.NODELETE),
         },
-        hasPreviousKeyValue: request.prevKv,
       },
-      this.sinkOf(entry),
+      watcher,
     )
-    this.send({ watchId, revision: this.node.currentRevision, isCreated: true })
-    entry.isAnnounced = true
-    this.resumeEntry(entry)
+    // The hub offers nothing before the next turn, so this is the first that the client hears of it.
+    this.send({ watchId, revision: this.streams.node.currentRevision, isCreated: true })
   }
 
   /** The id asked for, or the next free one; undefined when the one asked for is in use. */
-  private chooseWatchId(requested: bigint): bigint | undefined {
-    if (requested !== 0n) return this.entries.has(requested) ? undefined : requested
-    while (this.entries.has(this.nextWatchId)) this.nextWatchId++
+  private chooseWatchId(requested: WatchId): WatchId | undefined {
+    if (requested !== 0) return this.watchers.has(requested) ? undefined : requested
+    while (this.watchers.has(this.nextWatchId)) this.nextWatchId++
     return this.nextWatchId++
   }
 
   private refuse(cancelReason: string): void {
     this.send({
       watchId: noWatchId,
-      revision: this.node.currentRevision,
+      revision: this.streams.node.currentRevision,
       isCreated: true,
       isCanceled: true,
       cancelReason,
     })
   }
 
-  private cancel(watchId: bigint): void {
-    const entry = this.entries.get(watchId)
+  private cancel(watchId: WatchId): void {
+    const watcher = this.watchers.get(watchId)
     // No answer: one with an id that was never told makes clients fail.
-    if (entry === undefined) return
-    this.entries.delete(watchId)
-    entry.watcher?.cancel()
-    this.send({ watchId, revision: this.node.currentRevision, isCanceled: true })
+    if (watcher === undefined) return
+    this.watchers.delete(watchId)
+    watcher.watcher?.cancel()
+    this.send({ watchId, revision: this.streams.node.currentRevision, isCanceled: true })
   }
 
   /** One answer for all watchers, if all are up to date; otherwise none, and the client asks again. */
   private answerProgress(): void {
-    const revision = this.progressOf([...this.entries.values()])
+    const revision = this.progressOf(this.watchers.values())
     if (revision !== undefined) this.send({ watchId: noWatchId, revision })
   }
 
-  private progressOf(entries: readonly Entry[]): number | undefined {
-    if (entries.length === 0) return undefined
-    const watchers: Watcher[] = []
-    for (const { watcher } of entries) {
-      if (watcher === undefined || watcher.isCompacted) return undefined
-      watchers.push(watcher)
+  private progressOf(watchers: Iterable<StreamWatcher>): number | undefined {
+    const asked: Watcher[] = []
+    for (const { watcher } of watchers) {
+      if (watcher === undefined) return undefined
+      asked.push(watcher)
     }
-    return this.node.watchHub.progressOf(watchers)
+    return this.streams.node.watchHub.progressOf(asked)
   }
 
-  private sinkOf(entry: Entry): WatchSink {
-    return {
-      offer: (batch) => this.takeBatch(entry, batch),
-      compacted: (compactRevision) => {
-        if (!this.hasRoomFor(entry)) return false
-        this.send({ watchId: entry.watchId, revision: 0, isCanceled: true, compactRevision })
-        return true
-      },
-    }
-  }
-
-  private takeBatch(entry: Entry, batch: EventBatch): boolean {
-    if (!this.hasRoomFor(entry)) return false
-    const answer: WatchAnswer = {
-      watchId: entry.watchId,
-      revision: batch.revision,
-      events: batch.changes.map((change) => ({
-        change,
-        previous: entry.hasPrevious ? this.node.watchHub.previousKeyValue(change) : undefined,
-      })),
-    }
-    entry.hasSentEvents = true
-    if (entry.isFragmented) {
-      for (const part of fragmentsOf(this.headers, answer, this.options.fragmentSizeBytes)) {
-        this.send(part)
-      }
-    } else this.send(answer)
-    return true
-  }
-
-  private hasRoomFor(entry: Entry): boolean {
-    if (entry.isAnnounced && !this.isFull) return true
-    entry.isBlocked = true
+  private hasRoomFor(watcher: StreamWatcher): boolean {
+    if (!this.isFull) return true
+    watcher.isBlocked = true
+    this.hasBlocked = true
     return false
   }
 
   private get isFull(): boolean {
-    return this.call.queuedBytes >= queueSizeBytesMax
+    return this.call.queuedBytes >= this.streams.queueSizeBytesMax
   }
 
   private send(answer: WatchAnswer): void {
-    this.call.send(encodeWatchAnswer(this.headers, answer))
+    // Events that were gathered for this stream come first.
+    this.streams.delivery.flush()
+    this.call.send(encodeWatchAnswer(this.streams.headers, answer))
   }
 
   /** The client has taken everything that was queued. */
   private resume(): void {
-    for (const entry of this.entries.values()) this.resumeEntry(entry)
+    if (this.hasBlocked) {
+      this.hasBlocked = false
+      for (const watcher of this.watchers.values()) {
+        if (!watcher.isBlocked) continue
+        watcher.isBlocked = false
+        watcher.watcher?.resume()
+      }
+    }
     this.call.setReading(true)
   }
 
-  private resumeEntry(entry: Entry): void {
-    if (!entry.isBlocked) return
-    entry.isBlocked = false
-    entry.watcher?.resume()
-  }
-
-  private armProgressTimer(): void {
-    const { clock, random, progressIntervalMs } = this.options
-    const delayMs = progressIntervalMs * (1 + random.fraction() / 10)
-    this.progressTimer = clock.setTimer(delayMs, () => {
-      this.notifyProgress()
-      this.armProgressTimer()
-    })
-  }
-
-  private notifyProgress(): void {
-    for (const entry of this.entries.values()) {
-      if (!entry.notifiesProgress) continue
-      const revision = entry.hasSentEvents || this.isFull ? undefined : this.progressOf([entry])
-      entry.hasSentEvents = false
-      if (revision !== undefined) this.send({ watchId: entry.watchId, revision })
-    }
-  }
-
   private close(): void {
-    this.progressTimer?.cancel()
-    for (const { watcher } of this.entries.values()) watcher?.cancel()
-    this.entries.clear()
+    this.streams.streamCount--
+    this.streams.progress.delete(this, this.progressSlot)
+    for (const { watcher } of this.watchers.values()) watcher?.cancel()
+    this.watchers.clear()
   }
 }
 

@@ -23,41 +23,63 @@ import type { Change, RevisionChanges } from '../mvcc/change.ts'
 import type { MvccStore } from '../mvcc/mvcc-store.ts'
 import type { StoredKeyValue } from '../mvcc/stored-key-value.ts'
 import { catchUpSlice, type CatchUpOutcome } from './catch-up.ts'
-import { changesByWatcher } from './event-batch.ts'
-import type { WatchRequest, WatchSink, Watcher, WatcherState } from './watcher.ts'
-import { WatcherGroup } from './watcher-group.ts'
+import { matchRanges, type RangeMatches } from './event-batch.ts'
+import { RangeIndex, type WatchedRange } from './watched-range.ts'
+import {
+  WatcherState,
+  type WatchRequest,
+  type WatchSink,
+  type Watcher,
+  type WatcherHost,
+} from './watcher.ts'
 
 /** A sink tells when it has room; should that get lost, its watcher is tried again after this time anyway. */
 const blockedRetryMs = 1_000
 
 /** See the head of this file. */
-export class WatchHub {
+export class WatchHub implements WatcherHost {
   private store: MvccStore
   private readonly clock: Clock
   private readonly logger: Logger
-  private readonly synced = new WatcherGroup()
-  private readonly syncedWatchers = new Set<WatcherState>()
+  /** Every range that somebody watches, with its synced watchers. */
+  private readonly ranges = new RangeIndex()
+  private syncedCount = 0
   /** In the order in which they are served; who was served and is still behind goes to the end. */
   private readonly behind = new Set<WatcherState>()
   private readonly blocked = new Set<WatcherState>()
   /** Watchers that ended by compaction and were not cancelled yet. */
   private readonly compacted = new Set<WatcherState>()
-  /** Everything up to here was given to the synced watchers. */
-  private notifiedRevision: number
+  private toldRevision: number
   private isSliceScheduled = false
   private retryTimer: Timer | undefined
   private isDisposed = false
+  private readonly roundListeners: (() => void)[] = []
 
   constructor(store: MvccStore, dependencies: { readonly clock: Clock; readonly logger: Logger }) {
     this.store = store
     this.clock = dependencies.clock
     this.logger = dependencies.logger
-    this.notifiedRevision = store.currentRevision
+    this.toldRevision = store.currentRevision
   }
 
   /** All that were not cancelled. */
   get watcherCount(): number {
-    return this.syncedWatchers.size + this.behind.size + this.blocked.size + this.compacted.size
+    return this.syncedCount + this.laggingCount + this.compacted.size
+  }
+
+  /** Those for which history has to be read, whether or not they have room for it. */
+  get laggingCount(): number {
+    return this.behind.size + this.blocked.size
+  }
+
+  /** Everything up to here was given to the synced watchers. */
+  get notifiedRevision(): number {
+    return this.toldRevision
+  }
+
+  /** Calls `listener` after every round of offers, so that sinks may gather what they are given until then. */
+  onRoundEnd(listener: () => void): void {
+    this.roundListeners.push(listener)
   }
 
   /**
@@ -68,33 +90,27 @@ export class WatchHub {
   watch(request: WatchRequest, sink: WatchSink): Watcher {
     assert(!this.isDisposed, 'nothing is watched after the end')
     assert(request.startRevision >= 0, 'a negative start revision is refused before')
-    const nextRevision = this.notifiedRevision + 1
-    const isSynced = request.startRevision === 0 || request.startRevision >= nextRevision
-    const state: WatcherState = {
-      request,
-      sink,
-      phase: isSynced ? 'synced' : 'behind',
-      minRevision: request.startRevision === 0 ? nextRevision : request.startRevision,
-    }
-    if (isSynced) this.addSynced(state)
+    const range = this.ranges.obtain(request.range)
+    range.watcherCount++
+    const watcher = new WatcherState(this, range, { request, sink })
+    if (watcher.nextRevision > this.toldRevision) this.addSynced(watcher)
     else {
-      this.behind.add(state)
+      watcher.phase = 'behind'
+      this.behind.add(watcher)
       this.scheduleSlice()
     }
-    return this.handleOf(state)
+    return watcher
   }
 
   /** Gives new revisions to the synced watchers; called in order, in the turn that published them. */
   notify(revisions: readonly RevisionChanges[]): void {
     for (const revision of revisions) {
-      assert(
-        revision.revision === this.notifiedRevision + 1,
-        'each revision is told once and in order',
-      )
+      assert(revision.revision === this.toldRevision + 1, 'each revision is told once and in order')
       assert(revision.revision <= this.store.currentRevision, 'a revision is published, then told')
-      this.notifiedRevision = revision.revision
-      if (this.synced.size > 0) this.notifyRevision(revision)
+      this.toldRevision = revision.revision
+      if (this.syncedCount > 0) this.notifyRevision(revision)
     }
+    this.endRound()
   }
 
   /**
@@ -106,11 +122,9 @@ export class WatchHub {
     let isAny = false
     for (const watcher of watchers) {
       isAny = true
-      if (!watcher.isSynced || watcher.request.startRevision > this.notifiedRevision) {
-        return undefined
-      }
+      if (!watcher.isSynced || watcher.startRevision > this.toldRevision) return undefined
     }
-    return isAny ? this.notifiedRevision : undefined
+    return isAny ? this.toldRevision : undefined
   }
 
   /** The pair as it was before the change; undefined for creations, and where that revision was compacted. */
@@ -130,18 +144,19 @@ export class WatchHub {
   reset(store: MvccStore): void {
     this.logger.info('watchers read history after a snapshot', {
       watcherCount: this.watcherCount,
-      fromRevision: this.notifiedRevision + 1,
+      fromRevision: this.toldRevision + 1,
       toRevision: store.currentRevision,
     })
     this.store = store
-    for (const watcher of this.syncedWatchers) {
-      watcher.minRevision = this.minRevisionOf(watcher)
-      this.synced.delete(watcher)
-      watcher.phase = 'behind'
-      this.behind.add(watcher)
+    for (const range of this.ranges.list()) {
+      for (const watcher of range.listSynced()) {
+        watcher.nextRevision = watcher.minRevision
+        this.removeSynced(watcher)
+        watcher.phase = 'behind'
+        this.behind.add(watcher)
+      }
     }
-    this.syncedWatchers.clear()
-    this.notifiedRevision = store.currentRevision
+    this.toldRevision = store.currentRevision
     this.scheduleSlice()
   }
 
@@ -149,31 +164,66 @@ export class WatchHub {
   dispose(): void {
     this.isDisposed = true
     this.retryTimer?.cancel()
-    const all = [this.syncedWatchers, this.behind, this.blocked, this.compacted]
-    for (const watcher of all.flatMap((watchers) => [...watchers])) this.cancel(watcher)
+    const synced = this.ranges.list().flatMap((range) => range.listSynced())
+    for (const watcher of [...synced, ...this.behind, ...this.blocked, ...this.compacted]) {
+      this.cancel(watcher)
+    }
+  }
+
+  /** For {@link Watcher.resume}. */
+  resume(watcher: WatcherState): void {
+    if (watcher.phase !== 'blocked') return
+    this.blocked.delete(watcher)
+    watcher.phase = 'behind'
+    this.behind.add(watcher)
+    this.scheduleSlice()
+  }
+
+  /** For {@link Watcher.cancel}. */
+  cancel(watcher: WatcherState): void {
+    if (watcher.phase === 'cancelled') return
+    if (watcher.phase === 'synced') this.removeSynced(watcher)
+    this.behind.delete(watcher)
+    this.blocked.delete(watcher)
+    this.compacted.delete(watcher)
+    watcher.phase = 'cancelled'
+    const { range } = watcher
+    range.watcherCount--
+    if (range.watcherCount === 0) this.ranges.delete(range)
   }
 
   private notifyRevision(revision: RevisionChanges): void {
-    for (const [watcher, changes] of changesByWatcher(this.synced, [revision])) {
+    for (const [range, matches] of matchRanges(this.ranges, [revision], revision.revision)) {
+      if (range.syncedCount > 0) this.notifyRange(range, matches, revision.revision)
+    }
+  }
+
+  private notifyRange(range: WatchedRange, matches: RangeMatches, revision: number): void {
+    for (const watcher of range.listSynced()) {
       // A sink may have cancelled it while another one was served.
       if (watcher.phase !== 'synced') continue
-      if (watcher.sink.offer({ changes, revision: revision.revision })) continue
+      const batch = matches.batchFor(watcher.filterCode, watcher.nextRevision)
+      if (batch === undefined || watcher.sink.offer(batch)) continue
       if (hasLeft(watcher)) continue
       this.removeSynced(watcher)
-      watcher.minRevision = revision.revision
+      watcher.nextRevision = revision
       this.block(watcher)
     }
   }
 
+  private endRound(): void {
+    for (const listener of this.roundListeners) listener()
+  }
+
   private addSynced(watcher: WatcherState): void {
     watcher.phase = 'synced'
-    this.synced.add(watcher)
-    this.syncedWatchers.add(watcher)
+    watcher.range.addSynced(watcher)
+    this.syncedCount++
   }
 
   private removeSynced(watcher: WatcherState): void {
-    this.synced.delete(watcher)
-    this.syncedWatchers.delete(watcher)
+    watcher.range.removeSynced(watcher)
+    this.syncedCount--
   }
 
   private block(watcher: WatcherState): void {
@@ -185,31 +235,18 @@ export class WatchHub {
     })
   }
 
-  private resume(watcher: WatcherState): void {
-    if (watcher.phase !== 'blocked') return
-    this.blocked.delete(watcher)
-    watcher.phase = 'behind'
-    this.behind.add(watcher)
-    this.scheduleSlice()
-  }
-
-  private cancel(watcher: WatcherState): void {
-    if (watcher.phase === 'synced') this.removeSynced(watcher)
-    this.behind.delete(watcher)
-    this.blocked.delete(watcher)
-    this.compacted.delete(watcher)
-    watcher.phase = 'cancelled'
-  }
-
   private scheduleSlice(): void {
     if (this.isSliceScheduled || this.behind.size === 0 || this.isDisposed) return
     this.isSliceScheduled = true
     this.clock.nextTurn(() => {
       this.isSliceScheduled = false
       if (this.isDisposed || this.behind.size === 0) return
-      catchUpSlice(this.store, this.behind, (watcher, outcome) => {
+      const { store, clock, laggingCount } = this
+      const settle = (watcher: WatcherState, outcome: CatchUpOutcome): void => {
         this.settle(watcher, outcome)
-      })
+      }
+      catchUpSlice({ store, clock, laggingCount, settle }, this.behind)
+      this.endRound()
       // One slice a turn: between two of them input is read, entries are applied, heartbeats are sent.
       this.scheduleSlice()
     })
@@ -230,34 +267,6 @@ export class WatchHub {
       case 'compacted':
         watcher.phase = 'compacted'
         this.compacted.add(watcher)
-    }
-  }
-
-  /** For a synced watcher everything that was told is seen, whether or not it matched. */
-  private minRevisionOf(watcher: WatcherState): number {
-    if (watcher.phase !== 'synced') return watcher.minRevision
-    return Math.max(watcher.minRevision, this.notifiedRevision + 1)
-  }
-
-  private handleOf(state: WatcherState): Watcher {
-    const minRevision = (): number => this.minRevisionOf(state)
-    return {
-      request: state.request,
-      get minRevision() {
-        return minRevision()
-      },
-      get isSynced() {
-        return state.phase === 'synced'
-      },
-      get isCompacted() {
-        return state.phase === 'compacted'
-      },
-      resume: () => {
-        this.resume(state)
-      },
-      cancel: () => {
-        this.cancel(state)
-      },
     }
   }
 }

@@ -118,7 +118,6 @@ export class SimWatch {
         range: keyRangeOfWire(encoder.encode(segment.startKey), encoder.encode(segment.rangeEnd)),
         startRevision: asked,
         filters: { noPut: segment.noPut, noDelete: segment.noDelete },
-        hasPreviousKeyValue: segment.hasPrevious,
       },
       {
         offer: (batch) => this.take(batch, { segment, life, storeNode }),

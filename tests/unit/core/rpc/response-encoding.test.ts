@@ -19,7 +19,7 @@ import {
   encodeTxn,
 } from '../../../../src/core/rpc/response-encoding.ts'
 import { ResponseHeaders } from '../../../../src/core/rpc/response-header.ts'
-import { encodeWatchAnswer, fragmentsOf } from '../../../../src/core/rpc/watch-encoding.ts'
+import { encodeWatchAnswer } from '../../../../src/core/rpc/watch-encoding.ts'
 import { splitFrames } from '../../../helpers/raw-grpc.ts'
 
 const headers = new ResponseHeaders({
@@ -196,35 +196,6 @@ describe('encodeTxn', () => {
 })
 
 describe('encodeWatchAnswer', () => {
-  const put = { kind: 'put', keyValue: pair('a', '1', 7), sub: 0 } as const
-  const events = [
-    { change: put, previous: pair('a', '0', 6) },
-    {
-      change: {
-        kind: 'delete',
-        keyValue: storeKeyValue({
-          key: Buffer.from('b'),
-          value: new Uint8Array(),
-          createRevision: 0,
-          modRevision: 7,
-          version: 0,
-          lease: leaseId(0n),
-        }),
-        sub: 1,
-      },
-      previous: undefined,
-    },
-  ] as const
-
-  test('events are read back as they were', () => {
-    const frame = encodeWatchAnswer(headers, { watchId: -1n, revision: 7, events })
-    const decoded = WatchResponse.decode(body(frame))
-    expect(decoded.watchId).toBe(-1n)
-    expect(decoded.events.map(({ type }) => type)).toEqual([0, 1])
-    expect(texts([decoded.events[0]!.prevKv!])).toEqual(['a=0'])
-    expect(decoded.events[1]).toMatchObject({ prevKv: undefined, kv: { modRevision: 7n } })
-  })
-
   test('a refusal is read back as it was', () => {
     const frame = encodeWatchAnswer(headers, {
       watchId: -1n,
@@ -241,37 +212,5 @@ describe('encodeWatchAnswer', () => {
       cancelReason: 'mvcc: wätcher',
       header: wireHeader(3n),
     })
-  })
-
-  test('fragments stay below the limit, hold every event once, and all but the last are marked', () => {
-    const many = Array.from({ length: 50 }, (_, position) => ({
-      change: {
-        kind: 'put',
-        keyValue: pair(`key${position}`, 'x'.repeat(100), 8),
-        sub: 0,
-      } as const,
-      previous: undefined,
-    }))
-    const answer = { watchId: 4n, revision: 8, events: many }
-    const parts = fragmentsOf(headers, answer, 1_000).map((part) =>
-      body(encodeWatchAnswer(headers, part)),
-    )
-    expect(parts.length).toBeGreaterThan(5)
-    for (const part of parts) expect(part.length).toBeLessThan(1_000)
-    const decoded = parts.map((part) => WatchResponse.decode(part))
-    expect(decoded.map(({ fragment }) => fragment)).toEqual([
-      ...decoded.slice(1).map(() => true),
-      false,
-    ])
-    expect(decoded.flatMap((part) => texts(part.events.map(({ kv }) => kv!)))).toEqual(
-      many.map(({ change }) => texts([change.keyValue])[0]),
-    )
-  })
-
-  test('an answer below the limit, or of one event, is left whole', () => {
-    const answer = { watchId: 4n, revision: 8, events }
-    expect(fragmentsOf(headers, answer, 10_000)).toEqual([answer])
-    const single = { ...answer, events: events.slice(0, 1) }
-    expect(fragmentsOf(headers, single, 10)).toEqual([single])
   })
 })

@@ -19,6 +19,9 @@ export class TurnClock implements Clock {
   nextTurn = (callback: () => void): void => {
     this.turns.push(callback)
   }
+  get timerCount(): number {
+    return this.timers.length
+  }
   runTurn(): boolean {
     const turn = this.turns.shift()
     turn?.()

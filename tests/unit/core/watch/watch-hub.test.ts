@@ -67,7 +67,6 @@ async function makeBench(): Promise<Bench> {
         range: everything,
         startRevision: 0,
         filters: { noPut: false, noDelete: false },
-        hasPreviousKeyValue: false,
         ...request,
       }
       return { sink, watcher: hub.watch(whole, sink) }
@@ -363,7 +362,6 @@ describe('WatchHub', () => {
       range: everything,
       startRevision: 0,
       filters: { noPut: false, noDelete: false },
-      hasPreviousKeyValue: false,
     }
     holder.watcher = bench.hub.watch(request, {
       offer: () => {

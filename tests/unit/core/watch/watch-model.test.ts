@@ -192,10 +192,7 @@ describe('WatchHub beside a model', () => {
           } else if (step.kind === 'watch') {
             const startRevision = Math.max(model.revision - step.back, 0)
             const filters = { noPut: step.noPut, noDelete: step.noDelete }
-            const client = new Client(
-              { range: step.range, startRevision, filters, hasPreviousKeyValue: false },
-              model.revision,
-            )
+            const client = new Client({ range: step.range, startRevision, filters }, model.revision)
             client.watcher = hub.watch(client.request, client)
             if (!client.watcher.isSynced) seen.caughtUp++
             clients.push(client)
