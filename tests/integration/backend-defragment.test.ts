@@ -74,6 +74,7 @@ describe.each<[string, () => BackendFactory]>([
     const backend = await factory.open(place('old'))
     await fillWithGaps(backend)
     let isDone = false
+    const isOver = (): boolean => isDone
     const done = backend
       .defragment({ directory: place('new'), publish: alwaysWanted })
       .finally(() => {
@@ -81,7 +82,7 @@ describe.each<[string, () => BackendFactory]>([
       })
     let number = 40_000
     const expected = new Set(contentOf(backend).map((line) => line.slice(0, 16)))
-    while (!isDone || number < 40_200) {
+    while (number < 40_200 || !isOver()) {
       put(backend, number, number + 3)
       // The first of three is removed once it has surely been written.
       if (number >= 40_100) remove(backend, number - 60, number - 59)
