@@ -146,6 +146,66 @@ export class DatabaseFolder {
     return this.openLive()
   }
 
+  /**
+   * Moves the database in force to a new place without gaps, while it is read and written. A crash on the way finds the old
+   * place or the new one in force, both whole; the other is a leftover. The old place is removed when its last reader is
+   * done.
+   *
+   * @param backend  the open one of the database in force
+   * @returns number of the new place; undefined when another database was put in force meanwhile, or the backend closed
+   * @throws Error when the copy cannot be made: the database goes on where it is
+   */
+  async defragment(backend: Backend): Promise<number | undefined> {
+    this.newestNumber++
+    const number = this.newestNumber
+    const directory = this.pathOf(number)
+    const old = this.state.live
+    const progress = { isPublishing: false }
+    this.importing.add(number)
+    try {
+      const moved = await backend.defragment({
+        directory,
+        publish: () => {
+          progress.isPublishing = true
+          return this.publish(old, number)
+        },
+      })
+      if (moved === undefined) await this.factory.remove(directory)
+      else void this.removeWhenClosed(old, moved.oldClosed)
+      return moved === undefined ? undefined : number
+    } catch (error) {
+      // Once the pointer file was touched, nobody knows which place it names; the next start does.
+      if (progress.isPublishing) throw error
+      await this.factory.remove(directory)
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new Error(`the database was not defragmented: ${reason}`, { cause: error })
+    } finally {
+      this.importing.delete(number)
+    }
+  }
+
+  /** @returns whether the old one was still in force */
+  private async publish(old: number, number: number): Promise<boolean> {
+    const outcome = { isWanted: false }
+    await this.update((state) => {
+      outcome.isWanted = state.live === old
+      return outcome.isWanted ? { ...state, live: number } : state
+    })
+    return outcome.isWanted
+  }
+
+  private async removeWhenClosed(number: number, closed: Promise<void>): Promise<void> {
+    try {
+      await closed
+      await this.factory.remove(this.pathOf(number))
+    } catch (error) {
+      this.logger.warn('a database that was replaced stays until the next start', {
+        number,
+        reason: String(error),
+      })
+    }
+  }
+
   /** Removes a database that is not in force any more and was closed. */
   async removeReplaced(number: number): Promise<void> {
     assert(number !== this.state.live, 'the database in force is kept')

@@ -8,6 +8,8 @@ import {
   AlarmRequest_AlarmAction,
   AlarmResponse,
   AlarmType,
+  DefragmentRequest,
+  DefragmentResponse,
   HashKVRequest,
   HashKVResponse,
   StatusRequest,
@@ -33,6 +35,14 @@ export function maintenanceService(
         () => Promise.resolve(frameOf(StatusResponse, statusMessage(node, headers))),
         () => true,
       ),
+    ],
+    [
+      'Defragment',
+      unaryMethod(DefragmentRequest, async () => {
+        await node.defragment()
+        // etcd sends no header here.
+        return frameOf(DefragmentResponse, { header: undefined })
+      }),
     ],
     [
       'HashKV',
