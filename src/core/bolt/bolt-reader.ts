@@ -233,7 +233,7 @@ async function findMeta(cache: PageCache): Promise<BoltMeta | undefined> {
   const offsets = first === undefined ? pageSizesBytes : [first.pageSizeBytes]
   for (const offsetBytes of offsets) {
     const second = await readMeta(cache, offsetBytes)
-    if (second === undefined || second.pageSizeBytes !== offsetBytes) continue
+    if (second?.pageSizeBytes !== offsetBytes) continue
     return isNewer(second, first) ? second : first
   }
   return first
