@@ -15,6 +15,7 @@ import { describeFlags, parseFlags, usageText, UsageError, type ParsedFlags } fr
 import { openLog, type ProgramLogger } from './log-output.ts'
 import { systemEnvironment } from './node-environment.ts'
 import { logSettingsOf, programConfigOf, type ProgramConfig } from './program-config.ts'
+import { runSnapshotCommand } from './snapshot-command.ts'
 import { versionText } from './version-text.ts'
 
 /** Unary calls may finish for this long once a signal has come. */
@@ -40,6 +41,9 @@ async function main(): Promise<void> {
   // Whoever read our output may go away; that is no reason for a store to end.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
   requireNodeVersion()
+  if (process.argv[2] === 'snapshot') {
+    process.exit(await runSnapshotCommand(process.argv.slice(3)))
+  }
   const flags = readFlags()
   if (flags.wantsHelp) {
     process.stderr.write(usageText)
