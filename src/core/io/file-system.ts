@@ -32,7 +32,12 @@ export interface FileHandle {
   /** Writes all of the chunks one after the other at `offsetBytes`; resolves when the system has taken them. */
   write(offsetBytes: number, chunks: readonly Uint8Array[]): Promise<void>
   /** Makes everything written so far durable (fdatasync). */
-  sync(): Promise<void>
+  sync(options?: SyncOptions): Promise<void>
   truncate(sizeBytes: number): Promise<void>
   close(): Promise<void>
+}
+
+export interface SyncOptions {
+  /** The caller has nothing to do before the sync is done: a brief one may hold up the thread, which saves two wake-ups. */
+  readonly mayBlock: boolean
 }

@@ -2,6 +2,7 @@ import {
   close,
   constants,
   fdatasync,
+  fdatasyncSync,
   fsync,
   ftruncate,
   open,
@@ -10,7 +11,8 @@ import {
   writeSync,
 } from 'node:fs'
 import * as promises from 'node:fs/promises'
-import type { FileHandle, FileSystem } from './file-system.ts'
+import type { FileHandle, FileSystem, SyncOptions } from './file-system.ts'
+import { SyncPace } from './sync-pace.ts'
 
 /**
  * The real disk.
@@ -42,6 +44,12 @@ export const nodeFileSystem: FileSystem = {
   removeTree: (path) => promises.rm(path, { force: true, recursive: true }),
   syncDirectory,
 }
+
+/** All files of the process share one thread that can be held up, and mostly one disk. */
+const syncPace = new SyncPace({
+  monotonicMs: () => performance.now(),
+  idleMs: () => performance.eventLoopUtilization().idle,
+})
 
 /** Writes up to this size are made at once; one of 64 KiB takes about 15 µs. */
 const directWriteSizeBytesMax = 65_536
@@ -103,10 +111,16 @@ class DescriptorHandle implements FileHandle {
     }
   }
 
-  sync(): Promise<void> {
-    return settled((done) => {
-      fdatasync(this.descriptor, done)
-    })
+  async sync(options?: SyncOptions): Promise<void> {
+    const hasBlocked = options?.mayBlock === true && syncPace.mayBlock()
+    const startMs = performance.now()
+    if (hasBlocked) fdatasyncSync(this.descriptor)
+    else {
+      await settled((done) => {
+        fdatasync(this.descriptor, done)
+      })
+    }
+    syncPace.note({ tookMs: performance.now() - startMs, hasBlocked })
   }
 
   truncate(sizeBytes: number): Promise<void> {

@@ -3,7 +3,7 @@ import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import { type Logger, silentLogger } from '../base/logger.ts'
 import { StorageFault } from '../errors/storage-fault.ts'
-import type { FileSystem } from '../io/file-system.ts'
+import type { FileSystem, SyncOptions } from '../io/file-system.ts'
 import type { Entry, HardState, LogIndex, SnapshotMetadata } from '../raft/message.ts'
 import type { WalMetadata, WalPosition, WalSnapshotMarker } from './log-contents.ts'
 import { type RecoveredLog, recoverLog, recoverSnapshotMarkers } from './log-recovery.ts'
@@ -24,6 +24,16 @@ export interface WalOptions {
   readonly segmentSizeBytes?: number
   readonly plantedBugs?: WalPlantedBugs
 }
+
+/** How entries are written. */
+export interface SaveOptions {
+  readonly mustSync: boolean
+  /** The caller has nothing else to do until the entries are durable. */
+  readonly mayBlock?: boolean
+}
+
+const mustSync: SaveOptions = { mustSync: true }
+const blockingSync: SyncOptions = { mayBlock: true }
 
 /** What a log held when it was opened. */
 export interface WalContents {
@@ -208,7 +218,7 @@ export class WriteAheadLog {
   save(
     hardState: HardState | undefined,
     entries: readonly Entry[],
-    options: { readonly mustSync: boolean },
+    options: SaveOptions,
   ): Promise<void> {
     if (this.fault === undefined && entries.length === 0) {
       if (hardState === undefined) return Promise.resolve()
@@ -218,7 +228,7 @@ export class WriteAheadLog {
         return Promise.resolve()
       }
     }
-    return this.run(() => this.writeBatch(hardState, entries, options.mustSync))
+    return this.run(() => this.writeBatch(hardState, entries, options))
   }
 
   /**
@@ -233,7 +243,7 @@ export class WriteAheadLog {
       this.addWaitingHardState()
       this.encoder.addSnapshotMarker(metadata)
       this.lastIndex = Math.max(this.lastIndex, metadata.index)
-      await this.appendEncoded(true)
+      await this.appendEncoded(mustSync)
     })
   }
 
@@ -316,12 +326,12 @@ export class WriteAheadLog {
   private async writeBatch(
     hardState: HardState | undefined,
     entries: readonly Entry[],
-    mustSync: boolean,
+    options: SaveOptions,
   ): Promise<void> {
     this.encoder.reset()
     if (hardState !== undefined && this.writesStatesApart) {
       this.addHardState(hardState)
-      await this.appendEncoded(mustSync)
+      await this.appendEncoded(options)
       this.encoder.reset()
     }
     for (const entry of entries) this.encoder.addEntry(entry)
@@ -330,7 +340,7 @@ export class WriteAheadLog {
     // The state comes last: after a tear it must never commit more than the log holds.
     if (hardState === undefined) this.addWaitingHardState()
     else if (!this.writesStatesApart) this.addHardState(hardState)
-    await this.appendEncoded(mustSync)
+    await this.appendEncoded(options)
   }
 
   private get writesStatesApart(): boolean {
@@ -347,25 +357,26 @@ export class WriteAheadLog {
     this.waitingHardState = undefined
   }
 
-  private async appendEncoded(mustSync: boolean): Promise<void> {
+  private async appendEncoded(options: SaveOptions): Promise<void> {
     await this.tail.append(this.encoder.bytes)
     if (this.tail.offsetBytes >= this.segmentSizeBytes) {
       await this.cut()
       return
     }
-    if (mustSync && this.options.plantedBugs?.skipsSync !== true) await this.sync()
+    if (options.mustSync && this.options.plantedBugs?.skipsSync !== true) await this.sync(options)
     this.tail.allocateAhead()
     if (this.tail.offsetBytes > this.segmentSizeBytes / 2) this.pipeline.prepare()
   }
 
-  private async sync(): Promise<void> {
+  private async sync(options: SaveOptions): Promise<void> {
     const { clock } = this.options
+    const syncOptions = options.mayBlock === true ? blockingSync : undefined
     if (clock === undefined) {
-      await this.tail.handle.sync()
+      await this.tail.handle.sync(syncOptions)
       return
     }
     const startMs = clock.monotonicMs()
-    await this.tail.handle.sync()
+    await this.tail.handle.sync(syncOptions)
     const tookMs = clock.monotonicMs() - startMs
     if (tookMs > slowSyncMs) this.logger.warn('slow sync of the write-ahead log', { tookMs })
   }
