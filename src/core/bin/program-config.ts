@@ -6,12 +6,14 @@ import { flagTable, type FlagDescription } from './flag-table.ts'
 import { parseBoolean, parseDurationMs, parseInteger } from './flag-values.ts'
 import { UsageError, type ParsedFlags } from './flags.ts'
 import { isLogLevel, type LogSettings } from './log-output.ts'
+import { tlsConfigOf, type TlsConfig } from './tls-config.ts'
 
 export interface ProgramConfig {
   readonly node: NodeConfig
   readonly rpc: RpcServerOptions
   readonly listenClientUrls: readonly ListenUrl[]
   readonly listenPeerUrls: readonly ListenUrl[]
+  readonly tls: TlsConfig
   readonly log: LogSettings
 }
 
@@ -35,6 +37,9 @@ export function programConfigOf(
     )
   }
   const initialCluster = initialClusterOf(read, problems)
+  const listenClientUrls = read.urls('listen-client-urls').map(parseListenUrl)
+  const listenPeerUrls = read.urls('listen-peer-urls').map(parseListenUrl)
+  const tls = tlsConfigOf(read, { client: listenClientUrls, peer: listenPeerUrls }, problems)
   if (problems.length > 0) throw new UsageError(problems.join('; '), 1)
   const electionMs = read.integer('election-timeout')
   const requestSizeBytesMax = read.integer('max-request-bytes')
@@ -68,14 +73,19 @@ export function programConfigOf(
       txnOperationCountMax: read.integer('max-txn-ops'),
       concurrentStreamsMax: read.integer('max-concurrent-streams'),
       keepaliveMinTimeMs: read.durationMs('grpc-keepalive-min-time'),
+      keepaliveIntervalMs: read.durationMs('grpc-keepalive-interval'),
+      keepaliveTimeoutMs: read.durationMs('grpc-keepalive-timeout'),
+      allowedOrigins: read.text('cors').split(','),
+      allowedHosts: read.text('host-whitelist').split(','),
       watchProgressIntervalMs: Math.max(
         watchProgressMsMin,
         read.durationMs('watch-progress-notify-interval'),
       ),
       electionMs,
     },
-    listenClientUrls: read.urls('listen-client-urls').map(parseListenUrl),
-    listenPeerUrls: read.urls('listen-peer-urls').map(parseListenUrl),
+    listenClientUrls,
+    listenPeerUrls,
+    tls,
     log: logSettingsOf(flags),
   }
 }
@@ -185,33 +195,22 @@ function contradictionsOf(flags: ParsedFlags, read: FlagReader): string[] {
   }
   for (const name of ['listen-client-urls', 'listen-peer-urls'])
     problems.push(...listenProblemsOf(name, read))
-  for (const name of ['advertise-client-urls', 'initial-advertise-peer-urls']) {
-    problems.push(...schemeProblemsOf(name, read))
-  }
   return problems
 }
 
 function listenProblemsOf(name: string, read: FlagReader): string[] {
-  const problems = schemeProblemsOf(name, read)
+  const problems: string[] = []
   for (const { scheme, host, text } of read.urls(name).map(parseListenUrl)) {
     const isAddress =
       host === 'localhost' || host === '' || /^[\d.]+$/.test(host) || host.includes(':')
-    if (scheme === 'http' && !isAddress) {
+    if ((scheme === 'http' || scheme === 'https') && !isAddress) {
       problems.push(`expected IP in URL for binding (${text})`)
     }
-    if (scheme === 'unix' && name === 'listen-peer-urls') {
+    if (scheme.startsWith('unix') && name === 'listen-peer-urls') {
       problems.push(`--${name}=${text} is not supported yet (sockets are for clients only)`)
     }
   }
   return problems
-}
-
-function schemeProblemsOf(name: string, read: FlagReader): string[] {
-  return read
-    .urls(name)
-    .map(parseListenUrl)
-    .filter(({ scheme }) => scheme === 'https' || scheme === 'unixs')
-    .map(({ text }) => `--${name}=${text} is not supported yet (TLS is not available)`)
 }
 
 /** `name=url,name=url,…`, where a name may have several URLs. */
@@ -232,8 +231,10 @@ function initialClusterOf(read: FlagReader, problems: string[]): InitialCluster 
       continue
     }
     try {
-      if (parseListenUrl(url).scheme !== 'http') {
-        problems.push(`--initial-cluster: ${url} is not supported yet (TLS is not available)`)
+      if (parseListenUrl(url).scheme.startsWith('unix')) {
+        problems.push(
+          `--initial-cluster: ${url} is not supported yet (sockets are for clients only)`,
+        )
       }
     } catch (error) {
       problems.push(`--initial-cluster: ${error instanceof Error ? error.message : String(error)}`)

@@ -12,8 +12,10 @@ import { systemRandom } from '../io/system-random.ts'
 import { StoreNode } from '../node/store-node.ts'
 import { RpcServer } from '../rpc/rpc-server.ts'
 import { describeFlags, parseFlags, usageText, UsageError, type ParsedFlags } from './flags.ts'
+import type { TlsFiles } from '../io/tls-files.ts'
 import { openLog, type ProgramLogger } from './log-output.ts'
 import { systemEnvironment } from './node-environment.ts'
+import { clientSecurer, openPortTls } from './open-tls.ts'
 import { logSettingsOf, programConfigOf, type ProgramConfig } from './program-config.ts'
 import { runSnapshotCommand } from './snapshot-command.ts'
 import { versionText } from './version-text.ts'
@@ -72,6 +74,7 @@ async function main(): Promise<void> {
 
 async function run(log: ProgramLogger, config: ProgramConfig): Promise<void> {
   logStart(log, config)
+  const tls = await openTls(log, config)
   let rpc: RpcServer
   try {
     rpc = await RpcServer.bind(
@@ -79,6 +82,13 @@ async function run(log: ProgramLogger, config: ProgramConfig): Promise<void> {
         clock: systemClock,
         random: systemRandom,
         logger: log.with({ caller: 'rpc/rpc-server.ts' }),
+        createSecurer:
+          tls.client === undefined
+            ? undefined
+            : clientSecurer(tls.client, {
+                identifiesClients: config.tls.identifiesClients,
+                logger: log.with({ caller: 'io/tls-server.ts' }),
+              }),
         onFatal: (error) => {
           die(log, 'unexpected failure while serving', error)
         },
@@ -97,6 +107,7 @@ async function run(log: ProgramLogger, config: ProgramConfig): Promise<void> {
         logger: log.with({ caller: 'node/store-node.ts' }),
         listenPeerUrls: config.listenPeerUrls.map((url) => url.text),
         advertisedPeerUrls: config.node.initialAdvertisePeerUrls,
+        peerTls: tls.peer,
         version: config.node.reportedVersion,
       }),
       config.node,
@@ -117,10 +128,31 @@ async function run(log: ProgramLogger, config: ProgramConfig): Promise<void> {
   rpc.serve(node, config.rpc)
   for (const url of rpc.urls) {
     log.info('ready to serve client requests')
-    log.info('serving client traffic insecurely; this is strongly discouraged!', {
-      traffic: 'grpc+http',
-      address: url.replace(/^[a-z]+:\/\//, ''),
-    })
+    log.info(
+      /^(https|unixs):/.test(url)
+        ? 'serving client traffic securely'
+        : 'serving client traffic insecurely; this is strongly discouraged!',
+      { traffic: 'grpc+http', address: url.replace(/^[a-z]+:\/\//, '') },
+    )
+  }
+}
+
+/** Reads or makes the certificates of both ports. */
+async function openTls(
+  log: ProgramLogger,
+  { tls, node }: ProgramConfig,
+): Promise<{ readonly client: TlsFiles | undefined; readonly peer: TlsFiles | undefined }> {
+  for (const { message, fields } of tls.warnings) log.warn(message, fields)
+  const environment = { clock: systemClock, logger: log.with({ caller: 'io/tls-files.ts' }) }
+  const open = (port: 'client' | 'peer'): Promise<TlsFiles> | undefined => {
+    const wanted = tls[port]
+    if (wanted === undefined) return undefined
+    return openPortTls(wanted, { dataDirectory: node.dataDirectory, port }, environment)
+  }
+  try {
+    return { peer: await open('peer'), client: await open('client') }
+  } catch (error) {
+    failStart(log, 'cannot use TLS', error)
   }
 }
 

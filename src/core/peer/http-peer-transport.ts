@@ -3,6 +3,8 @@ import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import { type ClusterId, hexId, type NodeId } from '../base/ids.ts'
 import type { Logger } from '../base/logger.ts'
+import { TlsDialer } from '../io/tls-client.ts'
+import type { TlsFiles } from '../io/tls-files.ts'
 import { StoreError } from '../errors/store-error.ts'
 import type { Message, SnapshotMessage } from '../raft/message.ts'
 import { isTravelling } from './message-codec.ts'
@@ -62,7 +64,12 @@ export class HttpPeerTransport implements PeerTransport {
 
   /** @throws StoreError  `memberBadUrls`: a URL of our own cannot be used */
   constructor(
-    environment: { readonly clock: Clock; readonly logger: Logger },
+    environment: {
+      readonly clock: Clock
+      readonly logger: Logger
+      /** For URLs with `https`. */
+      readonly tls?: TlsFiles | undefined
+    },
     config: HttpPeerTransportConfig,
   ) {
     for (const url of [...config.listenUrls, ...config.advertisedUrls]) {
@@ -70,8 +77,11 @@ export class HttpPeerTransport implements PeerTransport {
       if (problem !== undefined) throw new StoreError('memberBadUrls', { url, reason: problem })
     }
     this.config = config
+    const { clock, logger, tls } = environment
     this.context = {
-      ...environment,
+      clock,
+      logger,
+      tls: tls === undefined ? undefined : new TlsDialer(tls),
       identity: {
         nodeId: config.nodeId,
         clusterId: config.clusterId,
@@ -87,7 +97,7 @@ export class HttpPeerTransport implements PeerTransport {
       },
     }
     this.listener = new PeerListener(
-      environment.logger,
+      { logger, tls },
       peerRequestHandler(this.context, this.routesHost(), this.furtherRoutes()),
     )
   }

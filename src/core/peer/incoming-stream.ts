@@ -1,10 +1,11 @@
-import { type ClientRequest, type IncomingMessage, request } from 'node:http'
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Timer } from '../base/clock.ts'
 import { hexId, type NodeId } from '../base/ids.ts'
 import { MalformedMessage } from '../proto/byte-reader.ts'
 import { handshakeTexts, requestHeaders } from './handshake.ts'
 import type { PeerAddresses } from './peer-addresses.ts'
 import { type PeerContext, peerLimits } from './peer-context.ts'
+import { dialPeer } from './peer-dial.ts'
 import { type StreamKind, streamDecoder } from './stream-codec.ts'
 
 /** What the stream tells its peer. */
@@ -55,9 +56,7 @@ export class IncomingStream {
       return
     }
     const { identity } = this.context
-    const dialled = request({
-      host: url.host,
-      port: url.port,
+    const dialled = dialPeer(url, this.context.tls, {
       path: `/raft/stream/${this.kind}/${hexId(identity.nodeId)}`,
       headers: { ...requestHeaders(identity), 'X-Raft-To': hexId(this.peer.id) },
       // A connection of its own, for as long as it lasts.

@@ -1,10 +1,10 @@
-import { Agent, request } from 'node:http'
 import { ByteWriter } from '../proto/byte-writer.ts'
 import type { Message } from '../raft/message.ts'
 import { handshakeTexts, requestHeaders } from './handshake.ts'
 import { writeMessage } from './message-codec.ts'
 import type { PeerAddresses } from './peer-addresses.ts'
 import { type PeerContext, peerLimits } from './peer-context.ts'
+import { dialPeer, PeerAgents } from './peer-dial.ts'
 import { collectText } from './response-text.ts'
 
 /** What the pipeline tells its peer. */
@@ -21,11 +21,7 @@ export class MessagePipeline {
   private readonly context: PeerContext
   private readonly addresses: PeerAddresses
   private readonly events: PipelineEvents
-  private readonly agent = new Agent({
-    keepAlive: true,
-    maxSockets: peerLimits.pipelineRequestsMax,
-    noDelay: true,
-  })
+  private readonly agents = new PeerAgents(peerLimits.pipelineRequestsMax)
   private readonly queue: Uint8Array[] = []
   private runningCount = 0
   private isDisposed = false
@@ -49,7 +45,7 @@ export class MessagePipeline {
   dispose(): void {
     this.isDisposed = true
     this.queue.length = 0
-    this.agent.destroy()
+    this.agents.destroy()
   }
 
   private startNext(): void {
@@ -82,12 +78,10 @@ export class MessagePipeline {
       timer.cancel()
       done(problem)
     }
-    const posted = request({
-      host: url.host,
-      port: url.port,
+    const posted = dialPeer(url, this.context.tls, {
       path: '/raft',
       method: 'POST',
-      agent: this.agent,
+      agent: this.agents.for(url),
       headers: {
         ...requestHeaders(this.context.identity),
         'Content-Type': 'application/protobuf',

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { NodeId } from '../base/ids.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Message } from '../raft/message.ts'
+import type { TlsDialer } from '../io/tls-client.ts'
 import type { LocalIdentity } from './handshake.ts'
 
 /** What every part of the transport works with. */
@@ -9,6 +10,8 @@ export interface PeerContext {
   readonly clock: Clock
   readonly logger: Logger
   readonly identity: LocalIdentity
+  /** How members with `https` URLs are dialled. */
+  readonly tls?: TlsDialer | undefined
   /** A message came in from a member; checks the receiver and hands it on. */
   receive(message: Message, sender: NodeId): void
   /** Somebody told us that we were removed from the cluster. */

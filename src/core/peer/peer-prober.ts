@@ -1,8 +1,8 @@
-import { get } from 'node:http'
 import type { Timer } from '../base/clock.ts'
 import { hexId, type NodeId } from '../base/ids.ts'
 import type { PeerAddresses } from './peer-addresses.ts'
 import { type PeerContext, peerLimits } from './peer-context.ts'
+import { dialPeer } from './peer-dial.ts'
 import { collectText } from './response-text.ts'
 
 /** Asks a peer for its time every few seconds: how long the way is, and how far the clocks are apart. */
@@ -44,7 +44,8 @@ export class PeerProber {
     }
     const { clock } = this.context
     const startMs = clock.monotonicMs()
-    const asked = get({ host: url.host, port: url.port, path: '/raft/probing', agent: false })
+    const asked = dialPeer(url, this.context.tls, { path: '/raft/probing', agent: false })
+    asked.end()
     let isDone = false
     const finish = (roundTripMs: number | undefined): void => {
       if (isDone) return

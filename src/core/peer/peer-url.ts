@@ -1,7 +1,9 @@
-/** A peer URL as it can be dialled. The seam for TLS: once it is there, `https` is accepted here and dialled in one place. */
+/** A peer URL as it can be dialled. */
 export interface PeerUrl {
   readonly host: string
   readonly port: number
+  /** By TLS. */
+  readonly isSecure: boolean
 }
 
 /** Why a peer URL cannot be used, as one sentence; undefined for a good one. */
@@ -12,11 +14,10 @@ export function peerUrlProblem(text: string): string | undefined {
   } catch (error) {
     return `peer URL "${text}" is not a URL (${error instanceof Error ? error.message : String(error)})`
   }
-  if (url.protocol === 'https:') {
-    return `peer URL "${text}" needs TLS between members, which this version does not have; use http`
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    return `peer URL "${text}" has a scheme other than http and https`
   }
-  if (url.protocol !== 'http:') return `peer URL "${text}" has a scheme other than http`
-  // The parsed form forgets port 80, because it is what http stands for.
+  // The parsed form forgets ports 80 and 443, because they are what the schemes stand for.
   if (!/:\d+\/?$/.test(text)) return `peer URL "${text}" does not end with a port`
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '') {
     return `peer URL "${text}" has a path; only scheme, host and port are allowed`
@@ -29,5 +30,7 @@ export function parsePeerUrl(text: string): PeerUrl | undefined {
   if (peerUrlProblem(text) !== undefined) return undefined
   const url = new URL(text)
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
-  return { host, port: url.port === '' ? 80 : Number(url.port) }
+  const isSecure = url.protocol === 'https:'
+  const defaultPort = isSecure ? 443 : 80
+  return { host, port: url.port === '' ? defaultPort : Number(url.port), isSecure }
 }

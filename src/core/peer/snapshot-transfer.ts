@@ -3,7 +3,7 @@
  * whose body is the length of the message (64 bits, most significant byte first), the message, then the database.
  */
 import { once } from 'node:events'
-import { type ClientRequest, type IncomingMessage, request } from 'node:http'
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Timer } from '../base/clock.ts'
 import { MalformedMessage } from '../proto/byte-reader.ts'
 import { ByteWriter } from '../proto/byte-writer.ts'
@@ -11,6 +11,7 @@ import type { SnapshotMessage } from '../raft/message.ts'
 import { requestHeaders } from './handshake.ts'
 import { readMessage } from './message-codec.ts'
 import { type PeerContext, peerLimits } from './peer-context.ts'
+import { dialPeer } from './peer-dial.ts'
 import type { PeerUrl } from './peer-url.ts'
 import { ReceiveBuffer } from './receive-buffer.ts'
 import { collectText } from './response-text.ts'
@@ -36,9 +37,7 @@ export async function sendSnapshot(
   },
 ): Promise<void> {
   const { signal } = snapshot
-  const posted = request({
-    host: url.host,
-    port: url.port,
+  const posted = dialPeer(url, context.tls, {
     path: '/raft/snapshot',
     method: 'POST',
     agent: false,
