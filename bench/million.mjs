@@ -2,7 +2,7 @@
  * What a store of 1,000,000 keys does: the load, restarts, memory, random keys, counts and pages. Only one server runs at a time, so
  * that neither takes memory or disk from the other.
  */
-import { run as runJobs } from './driver/pool.mjs'
+import { run as runJobs, startJob } from './driver/pool.mjs'
 import { h2load } from './h2load.mjs'
 import { bulkLoad, closedLoop, keyCount, keyOf, randomGet, randomPut } from './loads.mjs'
 import { paths, rangeBody } from './messages.mjs'
@@ -12,8 +12,11 @@ import { shapes } from './unary.mjs'
 
 const pageKeyCount = Math.min(200_000, keyCount)
 const pageLimit = 500
+const putsBeforeKillMs = 500
 const pageRange = { rangeEnd: keyOf(pageKeyCount), limit: pageLimit }
 const keysText = keyCount.toLocaleString('en')
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
 const randomLoads = [
   {
@@ -128,6 +131,19 @@ async function startAgain(server) {
   return { startMs, ...memoryOf(server.pid) }
 }
 
+async function killUnderPuts(server) {
+  const shape = { connections: 10, streams: 10 }
+  const puts = startJob({ job: 'unary', port: server.port, ...shape, source: randomPut() })
+  await sleep(putsBeforeKillMs)
+  await server.stop('SIGKILL')
+  await puts.done.then(
+    () => {
+      throw new Error('puts were answered by a server that was killed')
+    },
+    () => undefined,
+  )
+}
+
 /** One turn of one server: a start on the loaded keys, everything chosen, a SIGKILL, and the start after it. */
 async function turn(server, measurements) {
   const afterStop = await startAgain(server)
@@ -136,7 +152,7 @@ async function turn(server, measurements) {
     resetPeak(server.pid)
     samples.push(rateSample(await sample(server), server))
   }
-  await server.stop('SIGKILL')
+  await killUnderPuts(server)
   const afterKill = await startAgain(server)
   await server.stop()
   return { afterStop, afterKill, samples }

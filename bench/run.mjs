@@ -9,10 +9,12 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { profile } from './profile.mjs'
 import { durationSeconds, roundCount } from './rounds.mjs'
 import { opponent } from './servers.mjs'
 import { headLine, rowLine } from './table.mjs'
 import * as cluster from './cluster.mjs'
+import { proveDurability } from './durability.mjs'
 import * as history from './history.mjs'
 import * as maintenance from './maintenance.mjs'
 import * as million from './million.mjs'
@@ -21,7 +23,7 @@ import * as watch from './watch.mjs'
 
 const families = { unary, million, watch, cluster, history, maintenance }
 /** Not a comparison in the table: they run only when they are named. */
-const tools = {}
+const tools = { durability: proveDurability, profile }
 const defaultJson = fileURLToPath(new URL('./results/latest.json', import.meta.url))
 
 const say = (line) => process.stdout.write(`${line}\n`)

@@ -15,7 +15,9 @@ import { emptyBody, numberFields, paths } from './messages.mjs'
 
 /** In the order in which a round measures them. */
 export const kinds = ['quorate', 'etcd']
-const quorated = process.env.QUORATED ?? fileURLToPath(new URL('../bin/quorated', import.meta.url))
+/** Our node's launcher; `QUORATED` names that of another build. */
+export const quorated =
+  process.env.QUORATED ?? fileURLToPath(new URL('../bin/quorated', import.meta.url))
 const gibibyte = 1024 ** 3
 const startTimeoutMs = 120_000
 const stopTimeoutMs = 60_000
@@ -77,8 +79,8 @@ class Member {
     return this.#child.pid
   }
 
-  /** @param {{ initialCluster: string, wrap?: (command: string[]) => string[], env?: object }} options */
-  spawn({ initialCluster, wrap = (command) => command, env = {} }) {
+  /** @param {{ initialCluster: string, wrap?: (command: string[]) => string[], env?: object, flags?: string[] }} options */
+  spawn({ initialCluster, wrap = (command) => command, env = {}, flags = [] }) {
     const clientUrl = `http://127.0.0.1:${this.port}`
     const [command, ...commandArguments] = wrap([
       this.#kind === 'etcd' ? opponent().command : quorated,
@@ -91,6 +93,7 @@ class Member {
       `--initial-cluster=${initialCluster}`,
       `--quota-backend-bytes=${8 * gibibyte}`,
       '--log-level=error',
+      ...flags,
     ])
     const options = { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...env } }
     const child = spawn(command, commandArguments, options)
@@ -214,8 +217,8 @@ export async function statusOf(port) {
 /**
  * Makes a server with fresh data and starts it.
  * @param {'quorate' | 'etcd'} kind
- * @param {{ memberCount?: number, wrap?: (command: string[]) => string[], env?: object }} [options] `wrap` puts another program
- * before the server's
+ * @param {{ memberCount?: number, wrap?: (command: string[]) => string[], env?: object, flags?: string[] }} [options] `wrap` puts
+ * another program before the server's
  */
 export async function startServer(kind, { memberCount = 1, ...options } = {}) {
   const parent = process.env.BENCH_DIR ?? tmpdir()

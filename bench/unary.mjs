@@ -48,9 +48,13 @@ const bigRange = {
 }
 const bigRangeTarget = 1.5
 
+/** What `profile` can drive. */
+export const profiledLoads = [...loads, bigRange]
+
 export const names = [...loads.map(({ name }) => name), bigRange.name]
 
-async function fill(port) {
+/** Puts what the loads read. */
+export async function fill(port) {
   await callOnce(port, paths.put, putBody('bench/key', value))
   for (let first = 0; first < rangeKeyCount; first += keysPerTxn) {
     const keys = Array.from({ length: keysPerTxn }, (_, index) => `range/${digits(first + index)}`)

@@ -65,6 +65,11 @@ export class Connection {
     this.#greet()
   }
 
+  /** The port of this end, by which the server's side knows the connection. */
+  get localPort() {
+    return this.#socket.localPort
+  }
+
   close() {
     this.#failure ??= new Error('closed')
     this.#socket.destroy()
