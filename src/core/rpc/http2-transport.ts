@@ -17,6 +17,7 @@ import { Http2Call } from './http2-call.ts'
 import type { KeepaliveOptions } from './http2/connection-guard.ts'
 import { ServerConnection } from './http2/server-connection.ts'
 import type { ServerStream } from './http2/server-stream.ts'
+import { TurnEnd } from './http2/turn-end.ts'
 import { PingLimit } from './ping-limit.ts'
 import {
   plainClient,
@@ -58,10 +59,12 @@ export class Http2Transport {
   private readonly connections = new Map<ServerConnection, () => void>()
   private readonly streamCalls = new Set<Http2Call>()
   private readonly routes: CallRoutes
+  private readonly turnEnd: TurnEnd
   private isStopping = false
 
   constructor(options: Http2TransportOptions) {
     this.options = options
+    this.turnEnd = new TurnEnd(options.clock)
     this.routes = new CallRoutes(options.services)
   }
 
@@ -75,6 +78,7 @@ export class Http2Transport {
     const client = new Client(this.options, identity, new PingLimit(clock, keepaliveMinTimeMs))
     const connection = new ServerConnection(socket, {
       clock,
+      turnEnd: this.turnEnd,
       concurrentStreamsMax,
       ...(keepalive === undefined ? {} : { keepalive }),
       onStream: (stream) => {
@@ -84,6 +88,7 @@ export class Http2Transport {
       onClose: () => {
         const tell = this.connections.get(connection)
         this.connections.delete(connection)
+        this.turnEnd.connectionCount = this.connections.size
         tell?.()
       },
       onFailure: (reason) => {
@@ -91,6 +96,7 @@ export class Http2Transport {
       },
     })
     this.connections.set(connection, () => undefined)
+    this.turnEnd.connectionCount = this.connections.size
   }
 
   /**

@@ -4,9 +4,11 @@ import type { KeepaliveOptions } from './connection-guard.ts'
 import { settingIds } from './peer-settings.ts'
 import { headerListSizeBytesMax } from './request-decoder.ts'
 import type { ServerStream } from './server-stream.ts'
+import type { TurnEnd } from './turn-end.ts'
 
 export interface ServerConnectionOptions {
   readonly clock: Clock
+  readonly turnEnd: TurnEnd
   /** Streams at once; more are refused. */
   readonly concurrentStreamsMax: number
   /** How a client that is silent is asked for a sign of life; it is not when absent. */

@@ -4,9 +4,9 @@
  * Frames of one turn are gathered and written together when the turn ends: a write costs far more than a frame. Large
  * payloads are handed to the socket as they are, small ones are copied beside their frame heads.
  */
-import { nextTick } from 'node:process'
 import type { Duplex } from 'node:stream'
 import { frameFlags, frameHeadSizeBytes, frameTypes } from './frame-reader.ts'
+import type { Gathering, TurnEnd } from './turn-end.ts'
 
 /** Payloads from this size on are not copied. */
 const copiedPayloadBytesMax = 8_192
@@ -21,8 +21,9 @@ const headerFragmentBytesMax = 16_384
 const pingContent = new Uint8Array(8)
 
 /** The writing half of a connection. */
-export class FrameOutput {
+export class FrameOutput implements Gathering {
   private readonly socket: Duplex
+  private readonly turnEnd: TurnEnd
   /** Told when there is room again for data. */
   private readonly onRoom: () => void
   private parts: Uint8Array[] = []
@@ -38,8 +39,9 @@ export class FrameOutput {
   private isFlushPlanned = false
   private hasRefusedData = false
 
-  constructor(socket: Duplex, onRoom: () => void) {
+  constructor(socket: Duplex, turnEnd: TurnEnd, onRoom: () => void) {
     this.socket = socket
+    this.turnEnd = turnEnd
     this.onRoom = onRoom
     socket.on('drain', () => {
       this.tellRoom()
@@ -213,11 +215,10 @@ export class FrameOutput {
   private planFlush(): void {
     if (this.isFlushPlanned) return
     this.isFlushPlanned = true
-    nextTick(flushPlanned, this)
+    this.turnEnd.plan(this)
   }
 
-  /** For the turn's end. */
-  flushIfPlanned(): void {
+  flushPlanned(): void {
     if (this.isFlushPlanned) this.flush()
   }
 
@@ -263,10 +264,6 @@ export class FrameOutput {
     this.currentStart = 0
     this.currentBytes = 0
   }
-}
-
-function flushPlanned(output: FrameOutput): void {
-  output.flushIfPlanned()
 }
 
 /** @returns the offset behind the head */

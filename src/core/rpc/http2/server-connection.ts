@@ -70,7 +70,7 @@ export class ServerConnection implements StreamOwner {
   constructor(socket: Duplex, options: ServerConnectionOptions) {
     this.socket = socket
     this.options = options
-    this.output = new FrameOutput(socket, () => {
+    this.output = new FrameOutput(socket, options.turnEnd, () => {
       this.line.pump()
       this.adjustReading()
     })

@@ -11,6 +11,7 @@ import type {
   ServerStream,
   StreamHandler,
 } from '../../../../../src/core/rpc/http2/server-stream.ts'
+import { TurnEnd } from '../../../../../src/core/rpc/http2/turn-end.ts'
 import { ManualClock } from '../../../../helpers/manual-clock.ts'
 
 export interface ReceivedFrame {
@@ -133,6 +134,7 @@ export class RawConnection {
   constructor(options: RawConnectionOptions = {}) {
     this.server = new ServerConnection(this.socket, {
       clock: this.clock,
+      turnEnd: new TurnEnd(this.clock),
       concurrentStreamsMax: options.concurrentStreamsMax ?? 100,
       onStream: (stream) => {
         if (this.onStream === undefined) this.streams.push(new StreamRecord(stream))
