@@ -20,7 +20,7 @@ import { requestId } from '../../../../src/core/base/ids.ts'
 import { silentLogger } from '../../../../src/core/base/logger.ts'
 import { StoreError } from '../../../../src/core/errors/store-error.ts'
 import { ClusterMembership } from '../../../../src/core/membership/cluster-membership.ts'
-import { AuthStore } from '../../../../src/core/auth/auth-store.ts'
+import { AuthStore, type AuthInfo } from '../../../../src/core/auth/auth-store.ts'
 import { LeaseStore } from '../../../../src/core/lease/lease-store.ts'
 import { MvccStore } from '../../../../src/core/mvcc/mvcc-store.ts'
 import {
@@ -110,10 +110,12 @@ export class ApplyFixture {
     this.applier = new Applier(this.state, readAppliedState(backend), { storesIndexApart: false })
   }
 
-  entryOf(request: LoggedRequest): CommittedEntry {
+  /** The next entry, asked for by `requester` or by nobody. */
+  entryOf(request: LoggedRequest, requester?: AuthInfo): CommittedEntry {
     const index = this.nextIndex++
     const id = requestId(BigInt(index))
-    return { index, term: this.term, kind: 'normal', data: encodeEnvelope({ id, logged: request }) }
+    const data = encodeEnvelope({ id, logged: request, requester })
+    return { index, term: this.term, kind: 'normal', data }
   }
 
   applyEntries(entries: readonly CommittedEntry[], isAwaited = true): ApplyTurn {
@@ -126,15 +128,15 @@ export class ApplyFixture {
   }
 
   /** Applies one request alone and returns its answer. */
-  apply(request: LoggedRequest): ApplyResult | StoreError {
-    const [outcome] = this.applyEntries([this.entryOf(request)]).outcomes
+  apply(request: LoggedRequest, requester?: AuthInfo): ApplyResult | StoreError {
+    const [outcome] = this.applyEntries([this.entryOf(request, requester)]).outcomes
     if (outcome === undefined) throw new Error('the request was not answered')
     return outcome.outcome
   }
 
   /** Applies one request alone; its code when it was refused. */
-  refusalOf(request: LoggedRequest): string | undefined {
-    const outcome = this.apply(request)
+  refusalOf(request: LoggedRequest, requester?: AuthInfo): string | undefined {
+    const outcome = this.apply(request, requester)
     return outcome instanceof StoreError ? outcome.code : undefined
   }
 

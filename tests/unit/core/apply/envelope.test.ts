@@ -55,7 +55,11 @@ describe('the payload of an entry', () => {
     const data = InternalRaftRequest.encode(
       InternalRaftRequest.fromPartial({ put, header }),
     ).finish()
-    expect(decodeEnvelope(data)).toEqual({ id: 9n, logged: { kind: 'put', request: put } })
+    expect(decodeEnvelope(data)).toEqual({
+      id: 9n,
+      logged: { kind: 'put', request: put },
+      requester: { username: 'root', revision: 3 },
+    })
   })
 
   test('of a configuration change is a raftpb.ConfChange as etcd writes it', () => {
