@@ -9,7 +9,8 @@
  *     count    [h, v)  =  walk [h, m)  +  130  +  walk [t, v)
  *
  * A block is split in two when it holds more than {@link blockHeadCountMax} heads. Heads of deleted keys count for that,
- * because a walk meets them as well. Where two blocks meet, the shortest byte string that separates their keys is kept,
+ * because a walk meets them as well. A block that has grown from nothing since the start, as the last one does while keys are
+ * added in order, is split without a walk, because its keys are remembered. Where two blocks meet, the shortest byte string that separates their keys is kept,
  * so a few keys of a megabyte do not fill the memory.
  *
  *     count key   = 1 (1 B)  start of the block (one zero byte for the first)
@@ -32,11 +33,16 @@ const blockHeadCountMax = 128
 const separatorSizeBytesMax = 512
 const smallestKey = Uint8Array.of(0)
 
+/** So many blocks remember their keys: loads in order make one grow, loads of a few prefixes some. */
+const rememberingBlockCountMax = 32
+
 interface Block {
   readonly start: Uint8Array
   readonly storedKey: Uint8Array
   aliveCount: number
   headCount: number
+  /** Every key that has a head in the block, in the order they came; undefined when that is not known. */
+  members: Uint8Array[] | undefined
 }
 
 /** See the head of this file. Reflects every change of the store's index at once, also before it is committed. */
@@ -44,10 +50,15 @@ export class CountIndex {
   /** In key order; the first one starts at the smallest key there can be. */
   private readonly blocks: Block[]
   private readonly arena: ByteArena
+  /** The blocks that remember their keys, the one that began first in front. */
+  private readonly remembering: Block[]
+  /** Where the last change was: the next one is often there too. */
+  private lastPosition = 0
 
   private constructor(blocks: Block[], arena: ByteArena) {
     this.blocks = blocks
     this.arena = arena
+    this.remembering = blocks.filter((block) => block.members !== undefined)
   }
 
   static load(reader: BackendReader, arena: ByteArena): CountIndex {
@@ -58,11 +69,12 @@ export class CountIndex {
         storedKey: record.key,
         aliveCount: readUint32(record.value, 0),
         headCount: readUint32(record.value, 4),
+        members: undefined,
       })
     }
     if (blocks.length === 0) {
       const storedKey = storedKeyOf(smallestKey)
-      blocks.push({ start: smallestKey, storedKey, aliveCount: 0, headCount: 0 })
+      blocks.push({ start: smallestKey, storedKey, aliveCount: 0, headCount: 0, members: [] })
     }
     assert(
       blocks[0] !== undefined && compareBytes(blocks[0].start, smallestKey) === 0,
@@ -101,8 +113,10 @@ export class CountIndex {
     change: { readonly alive: -1 | 0 | 1; readonly heads: -1 | 0 | 1 },
   ): void {
     if (change.alive === 0 && change.heads === 0) return
-    const position = this.positionOf(key)
+    const position = this.positionNear(key)
     const block = this.block(position)
+    if (change.heads > 0) block.members?.push(key)
+    else if (change.heads < 0) forgetMembers(block)
     block.aliveCount += change.alive
     block.headCount += change.heads
     assert(
@@ -119,31 +133,21 @@ export class CountIndex {
     const block = this.block(position)
     const end = this.blocks[position + 1]?.start
     const half = block.headCount >> 1
-    let headCount = 0
-    let aliveCount = 0
-    let previous = emptyBytes
-    for (const { key, encodedHead } of scanHeads(batch, { start: block.start, end })) {
-      if (headCount >= half) {
-        const start = separatorOf(previous, key)
-        if (start !== undefined) {
-          const upper = {
-            start,
-            storedKey: storedKeyOf(start),
-            aliveCount: block.aliveCount - aliveCount,
-            headCount: block.headCount - headCount,
-          }
-          block.aliveCount = aliveCount
-          block.headCount = headCount
-          this.blocks.splice(position + 1, 0, upper)
-          this.persist(batch, upper)
-          break
-        }
-      }
-      headCount++
-      if (!isDeletedHead(encodedHead)) aliveCount++
-      previous = key
+    const upper = splitByMembers(block, half) ?? splitByWalk(batch, block, { end, half })
+    if (upper !== undefined) {
+      this.blocks.splice(position + 1, 0, upper)
+      this.remember(upper)
+      this.persist(batch, upper)
     }
     this.persist(batch, block)
+  }
+
+  /** Lets a new block remember its keys; the one that began first forgets its own. */
+  private remember(block: Block): void {
+    this.remembering.push(block)
+    if (this.remembering.length <= rememberingBlockCountMax) return
+    const oldest = this.remembering.shift()
+    if (oldest !== undefined) forgetMembers(oldest)
   }
 
   private drop(batch: BackendBatch, position: number): void {
@@ -164,6 +168,16 @@ export class CountIndex {
     const block = this.blocks[position]
     assert(block !== undefined, 'a block position is within bounds')
     return block
+  }
+
+  private positionNear(key: Uint8Array): number {
+    const last = Math.min(this.lastPosition, this.blocks.length - 1)
+    const next = this.blocks[last + 1]
+    const isThere =
+      compareBytes(key, this.block(last).start) >= 0 &&
+      (next === undefined || compareBytes(key, next.start) < 0)
+    if (!isThere) this.lastPosition = this.positionOf(key)
+    return isThere ? last : this.lastPosition
   }
 
   /**
@@ -191,6 +205,77 @@ export class CountIndex {
     }
     return low
   }
+}
+
+function forgetMembers(block: Block): void {
+  block.members = undefined
+}
+
+/**
+ * Takes the upper half out of a block whose keys are known and all alive.
+ *
+ * @returns it as a block of its own; undefined when that cannot be done without a walk
+ */
+function splitByMembers(block: Block, half: number): Block | undefined {
+  const { members } = block
+  if (members?.length !== block.headCount || block.aliveCount !== block.headCount) return undefined
+  if (!isAscending(members)) members.sort(compareBytes)
+  const [below, above] = [members[half - 1], members[half]]
+  if (below === undefined || above === undefined) return undefined
+  const start = separatorOf(below, above)
+  if (start === undefined) return undefined
+  const upperCount = members.length - half
+  block.members = members.slice(0, half)
+  block.headCount = half
+  block.aliveCount = half
+  return {
+    start,
+    storedKey: storedKeyOf(start),
+    aliveCount: upperCount,
+    headCount: upperCount,
+    members: members.slice(half),
+  }
+}
+
+/** The same for any block. The upper half is known afterwards, the lower one is not. */
+function splitByWalk(
+  reader: BackendReader,
+  block: Block,
+  { end, half }: { readonly end: Uint8Array | undefined; readonly half: number },
+): Block | undefined {
+  forgetMembers(block)
+  const members: Uint8Array[] = []
+  let headCount = 0
+  let aliveCount = 0
+  let previous = emptyBytes
+  let start: Uint8Array | undefined
+  for (const { key, encodedHead } of scanHeads(reader, { start: block.start, end })) {
+    if (start === undefined && headCount >= half) start = separatorOf(previous, key)
+    if (start === undefined) {
+      headCount++
+      if (!isDeletedHead(encodedHead)) aliveCount++
+      previous = key
+    } else members.push(key)
+  }
+  if (start === undefined) return undefined
+  const upper = {
+    start,
+    storedKey: storedKeyOf(start),
+    aliveCount: block.aliveCount - aliveCount,
+    headCount: block.headCount - headCount,
+    members,
+  }
+  block.aliveCount = aliveCount
+  block.headCount = headCount
+  return upper
+}
+
+function isAscending(keys: readonly Uint8Array[]): boolean {
+  for (let position = 1; position < keys.length; position++) {
+    const [before, key] = [keys[position - 1], keys[position]]
+    if (before !== undefined && key !== undefined && compareBytes(before, key) > 0) return false
+  }
+  return true
 }
 
 function walkAlive(reader: BackendReader, bounds: KeyBounds): number {

@@ -64,12 +64,7 @@ export function storedKeyValueOf(encoded: Uint8Array): StoredKeyValue {
  * arrays, often parts of a receive buffer, are not held on to.
  */
 export function storedKeyValueFrom(encoded: Uint8Array, fields: KeyValueFields): StoredKeyValue {
-  const key = keyOfEncoded(encoded)
-  const valueEnd =
-    encoded.length - (fields.lease === noLease ? 0 : 1 + bigVarintSizeBytes(fields.lease))
-  const value = encoded.subarray(valueEnd - fields.value.length, valueEnd)
-  const { createRevision, modRevision, version, lease } = fields
-  return new EncodedKeyValue(encoded, { key, value, createRevision, modRevision, version, lease })
+  return new FreshKeyValue(encoded, fields)
 }
 
 /** Encodes fields and wraps the result, without decoding it again. */
@@ -96,6 +91,33 @@ export function keyOfEncoded(encoded: Uint8Array, start = 0): Uint8Array {
   const length = readVarint(encoded, position)
   assert(position.offset + length <= encoded.length, 'a stored key ends inside its record')
   return encoded.subarray(position.offset, position.offset + length)
+}
+
+/** What was just written: only the value is looked for again, and only when somebody asks. */
+class FreshKeyValue implements StoredKeyValue {
+  readonly encoded: Uint8Array
+  readonly key: Uint8Array
+  readonly createRevision: number
+  readonly modRevision: number
+  readonly version: number
+  readonly lease: LeaseId
+  private readonly valueSizeBytes: number
+
+  constructor(encoded: Uint8Array, fields: KeyValueFields) {
+    this.encoded = encoded
+    this.key = keyOfEncoded(encoded)
+    this.createRevision = fields.createRevision
+    this.modRevision = fields.modRevision
+    this.version = fields.version
+    this.lease = fields.lease
+    this.valueSizeBytes = fields.value.length
+  }
+
+  get value(): Uint8Array {
+    const { encoded, lease } = this
+    const end = encoded.length - (lease === noLease ? 0 : 1 + bigVarintSizeBytes(lease))
+    return encoded.subarray(end - this.valueSizeBytes, end)
+  }
 }
 
 class EncodedKeyValue implements StoredKeyValue {
