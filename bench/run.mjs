@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { profile } from './profile.mjs'
 import { durationSeconds, roundCount } from './rounds.mjs'
 import { opponent } from './servers.mjs'
+import { smoke } from './smoke.mjs'
 import { headLine, rowLine } from './table.mjs'
 import * as cluster from './cluster.mjs'
 import { proveDurability } from './durability.mjs'
@@ -23,7 +24,7 @@ import * as watch from './watch.mjs'
 
 const families = { unary, million, watch, cluster, history, maintenance }
 /** Not a comparison in the table: they run only when they are named. */
-const tools = { durability: proveDurability, profile }
+const tools = { durability: proveDurability, profile, smoke }
 const defaultJson = fileURLToPath(new URL('./results/latest.json', import.meta.url))
 
 const say = (line) => process.stdout.write(`${line}\n`)
