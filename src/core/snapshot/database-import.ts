@@ -6,6 +6,7 @@ import type { BoltRecord } from '../bolt/bolt-page.ts'
 import type { BoltFile } from '../bolt/bolt-reader.ts'
 import { StorageFault } from '../errors/storage-fault.ts'
 import { LeaseStore } from '../lease/lease-store.ts'
+import { markLayout } from '../mvcc/restore.ts'
 import type { Revision } from '../mvcc/revision.ts'
 import { RevisionImport } from '../mvcc/revision-import.ts'
 import type { KeyValueFields } from '../mvcc/stored-key-value.ts'
@@ -46,6 +47,7 @@ export async function importDatabaseFile(
       await target.note(records)
     }
   }
+  markLayout(target.batch())
   // The keys of a lease are found while the changes go by, so the leases come first.
   await target.commit()
   const leases = LeaseStore.open(backend)
