@@ -102,7 +102,11 @@ describe('a start that cannot succeed', () => {
     [['--listen-client-urls=http://nowhere'], 2, 'URL address does not have the form "host:port"'],
     [['positional'], 1, "'positional' is not a valid flag"],
     [['--log-level=loud'], 1, 'unrecognized level: "loud"'],
-    [['--cert-file=server.crt'], 1, '--cert-file=server.crt is not supported yet'],
+    [
+      ['--peer-cert-file=server.crt'],
+      1,
+      'KeyFile and CertFile must both be present[key: , cert: server.crt]',
+    ],
     [['--name=a', '--initial-cluster=b=http://localhost:2380'], 1, 'couldn\'t find local name "a"'],
   ])('%j ends with code %i and one plain sentence', async (args, code, sentence) => {
     const [client, peer] = await freePorts(2)

@@ -10,6 +10,7 @@ import { hexId } from '../base/ids.ts'
 import { systemClock } from '../io/system-clock.ts'
 import { systemRandom } from '../io/system-random.ts'
 import { StoreNode } from '../node/store-node.ts'
+import { isTlsUrl } from '../rpc/client-port.ts'
 import { RpcServer } from '../rpc/rpc-server.ts'
 import { describeFlags, parseFlags, usageText, UsageError, type ParsedFlags } from './flags.ts'
 import type { TlsFiles } from '../io/tls-files.ts'
@@ -140,7 +141,7 @@ async function run(log: ProgramLogger, config: ProgramConfig): Promise<void> {
 /** Reads or makes the certificates of both ports. */
 async function openTls(
   log: ProgramLogger,
-  { tls, node }: ProgramConfig,
+  { tls, node, listenClientUrls }: ProgramConfig,
 ): Promise<{ readonly client: TlsFiles | undefined; readonly peer: TlsFiles | undefined }> {
   for (const { message, fields } of tls.warnings) log.warn(message, fields)
   const environment = { clock: systemClock, logger: log.with({ caller: 'io/tls-files.ts' }) }
@@ -150,7 +151,9 @@ async function openTls(
     return openPortTls(wanted, { dataDirectory: node.dataDirectory, port }, environment)
   }
   try {
-    return { peer: await open('peer'), client: await open('client') }
+    // What only plain URLs could use is not looked at, as in etcd; members may be dialled by TLS in any case.
+    const client = listenClientUrls.some(isTlsUrl) ? await open('client') : undefined
+    return { peer: await open('peer'), client }
   } catch (error) {
     failStart(log, 'cannot use TLS', error)
   }

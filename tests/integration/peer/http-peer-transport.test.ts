@@ -590,20 +590,21 @@ describe('the peer port', () => {
     )
   })
 
-  test('a URL that needs TLS is refused', () => {
-    const build = (): HttpPeerTransport =>
-      new HttpPeerTransport(
-        { clock: systemClock, logger: silentLogger },
-        {
-          nodeId: nodeId(1n),
-          clusterId: 1n as never,
-          listenUrls: ['https://127.0.0.1:0'],
-          advertisedUrls: [],
-          serverVersion: '3.7.1',
-          membersAnswer: () => [],
-          versionAnswer: () => ({}),
-        },
-      )
-    expect(build).toThrow('etcdserver: given member URLs are invalid')
+  test('a URL that needs TLS is refused where there is no certificate', async () => {
+    const transport = new HttpPeerTransport(
+      { clock: systemClock, logger: silentLogger },
+      {
+        nodeId: nodeId(1n),
+        clusterId: 1n as never,
+        listenUrls: ['https://127.0.0.1:0'],
+        advertisedUrls: [],
+        serverVersion: '3.7.1',
+        membersAnswer: () => [],
+        versionAnswer: () => ({}),
+      },
+    )
+    await expect(transport.start({} as never)).rejects.toThrow(
+      'cannot listen on TLS for https://127.0.0.1:0: KeyFile and CertFile are not presented',
+    )
   })
 })

@@ -279,6 +279,7 @@ export class ServerConnection implements StreamOwner {
     const stream = new ServerStream(this, {
       id,
       head,
+      isComplete: isEnd,
       sendWindowBytes: this.settings.initialWindowBytes,
       receiveWindowBytes: streamWindowBytes,
     })
@@ -291,7 +292,7 @@ export class ServerConnection implements StreamOwner {
   /** A second header block of a stream stands after its content. */
   private receiveTrailers(frame: HeaderFrame, stream: ServerStream | undefined): void {
     const outcome = this.requests.decodeTrailers(frame.block)
-    if (stream === undefined) this.noteLate(frame.streamId)
+    if (stream === undefined) this.noteLateHeaders(frame.streamId)
     else if (stream.hasHalfClosed) this.resetForMistake(stream, errorCodes.streamClosed)
     else if (!frame.isEnd || outcome === 'malformed') {
       this.resetForMistake(stream, errorCodes.protocolError)
@@ -419,6 +420,13 @@ export class ServerConnection implements StreamOwner {
     if (streamId === 0 || streamId > this.lastStreamId) {
       throw protocolError(`${name} without a stream`)
     }
+  }
+
+  /** A stream that both sides have ended cannot be asked anything more, and a number that was passed over is used up. */
+  private noteLateHeaders(streamId: number): void {
+    if (this.resetIds.has(streamId)) return
+    if (streamId < this.lastStreamId) throw protocolError('stream of a number that was passed')
+    throw new ConnectionError(errorCodes.streamClosed, 'HEADERS of a stream that has ended')
   }
 
   /** Something came for a stream that has ended. */

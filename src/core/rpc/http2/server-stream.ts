@@ -48,6 +48,8 @@ const noBytes = new Uint8Array()
 export interface StreamOptions {
   readonly id: number
   readonly head: RequestHead
+  /** The client has said that nothing more comes. */
+  readonly isComplete: boolean
   /** The client's window for this stream, in bytes. */
   readonly sendWindowBytes: number
   /** The window the client was given for this stream, in bytes. */
@@ -89,6 +91,7 @@ export class ServerStream {
     this.receiveWindowBytes = options.receiveWindowBytes
     this.openBytes = options.receiveWindowBytes
     this.remainingBytes = options.head.contentLengthBytes
+    this.hasRemoteEnded = options.isComplete && this.remainingBytes <= 0
   }
 
   get isClosed(): boolean {

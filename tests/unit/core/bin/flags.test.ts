@@ -189,6 +189,24 @@ describe('programConfigOf', () => {
     [['--listen-peer-urls=http://example.com:1'], 'expected IP in URL for binding'],
     [['--log-level=loud'], 'unrecognized level: "loud"'],
     [['--log-format=xml'], 'unknown log format "xml"'],
+    [['--tls-min-version=SSL3'], 'unexpected TLS version "SSL3"'],
+    [
+      ['--tls-min-version=TLS1.3', '--tls-max-version=TLS1.2'],
+      'min version (TLS1.3) is greater than max version (TLS1.2)',
+    ],
+    [
+      ['--tls-min-version=TLS1.3', '--cipher-suites=TLS_RSA_WITH_AES_128_CBC_SHA'],
+      'cipher suites cannot be configured when only TLS1.3 is enabled',
+    ],
+    [['--cipher-suites=RC4'], 'unexpected TLS cipher suite "RC4"'],
+    [
+      ['--listen-client-urls=https://127.0.0.1:1', '--advertise-client-urls=https://127.0.0.1:1'],
+      'TLS key/cert (--cert-file, --key-file) must be provided for client url https://127.0.0.1:1 with HTTPS scheme',
+    ],
+    [
+      ['--listen-peer-urls=https://127.0.0.1:1'],
+      'cannot listen on TLS for https://127.0.0.1:1: KeyFile and CertFile are not presented',
+    ],
     [['--initial-cluster=http://a:1'], 'where name=url is expected'],
   ])('%j makes no sense', (words, message) => {
     expect(failure(words)).toMatchObject({
@@ -198,8 +216,6 @@ describe('programConfigOf', () => {
   })
 
   test.each([
-    ['--cert-file=x'],
-    ['--client-cert-auth'],
     ['--auth-token=jwt,pub-key=x'],
     ['--auto-compaction-retention=1'],
     ['--listen-metrics-urls=http://127.0.0.1:1'],
@@ -207,7 +223,7 @@ describe('programConfigOf', () => {
     ['--feature-gates=LeaseCheckpoint=true'],
     ['--config-file=etcd.yaml'],
     ['--experimental-corrupt-check-time=1m'],
-    ['--listen-client-urls=https://127.0.0.1:1'],
+    ['--wal-dir=x'],
   ])('%s is refused and not ignored', (word) => {
     expect(failure([word, '--advertise-client-urls=http://127.0.0.1:1'])).toMatchObject({
       exitCode: 1,
@@ -227,9 +243,35 @@ describe('programConfigOf', () => {
     expect(config([word]).node.name).toBe('default')
   })
 
+  test('certificates that a plain URL has no use for are warned of', () => {
+    const { tls } = config(['--cert-file=a', '--key-file=b', '--auto-tls', '--client-cert-auth'])
+    expect(tls.warnings.map(({ message }) => message)).toEqual([
+      'ignoring client auto TLS since certs given',
+      'scheme is http or unix while key and cert files are present; ignoring key and cert files',
+      'scheme is http or unix while --client-cert-auth is enabled; ignoring client cert auth for this URL',
+    ])
+    expect(tls.client?.madeFor).toBeUndefined()
+    expect(tls.identifiesClients).toBe(true)
+  })
+
+  test('a certificate is made for the hosts that are listened on', () => {
+    const url = '=https://127.0.0.1:1'
+    const { tls } = config([
+      '--auto-tls',
+      `--listen-client-urls${url}`,
+      `--advertise-client-urls${url}`,
+    ])
+    expect(tls.client).toMatchObject({
+      madeFor: ['127.0.0.1'],
+      validityYears: 1,
+      settings: { isSelfSigned: true, minVersion: 'TLSv1.2', maxVersion: 'TLSv1.3' },
+    })
+    expect(tls.peer).toBeUndefined()
+  })
+
   test('all problems are told at once', () => {
-    const { message } = failure(['--cert-file=x', '--heartbeat-interval=0', '--log-level=info'])
-    expect(message).toContain('--cert-file=x is not supported yet')
+    const { message } = failure(['--wal-dir=x', '--heartbeat-interval=0', '--log-level=info'])
+    expect(message).toContain('--wal-dir=x is not supported yet')
     expect(message).toContain('--heartbeat-interval must be >0')
   })
 

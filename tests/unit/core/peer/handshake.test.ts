@@ -96,7 +96,7 @@ describe('peer URLs', () => {
     ['http://127.0.0.1:2380', undefined],
     ['http://[::1]:2380/', undefined],
     ['http://host:80', undefined],
-    ['https://host:2380', 'needs TLS between members'],
+    ['https://host:2380', undefined],
     ['unix://host:2380', 'has a scheme other than http'],
     ['http://host', 'does not end with a port'],
     ['http://host:2380/path', 'does not end with a port'],
@@ -108,8 +108,10 @@ describe('peer URLs', () => {
   })
 
   test('are taken apart for dialling', () => {
-    expect(parsePeerUrl('http://[::1]:2380')).toEqual({ host: '::1', port: 2380 })
-    expect(parsePeerUrl('http://host:80')).toEqual({ host: 'host', port: 80 })
-    expect(parsePeerUrl('https://host:2380')).toBeUndefined()
+    const isSecure = false
+    expect(parsePeerUrl('http://[::1]:2380')).toEqual({ host: '::1', port: 2380, isSecure })
+    expect(parsePeerUrl('http://host:80')).toEqual({ host: 'host', port: 80, isSecure })
+    expect(parsePeerUrl('https://host:443')).toEqual({ host: 'host', port: 443, isSecure: true })
+    expect(parsePeerUrl('unix://host:2380')).toBeUndefined()
   })
 })

@@ -315,6 +315,7 @@ describe('mistakes that end the connection', () => {
   const cases: readonly [number, Mistake][] = [
     [1, ['headers without a stream', () => [frame(1, { flags: 4 })]]],
     [1, ['a stream of even number', (connection) => [connection.request(2)]]],
+    [1, ['a stream id that was passed over', (c) => [Buffer.concat([c.request(3), c.request(1)])]]],
     [1, ['data without a stream', () => [frame(0, {}, Buffer.of(1))]]],
     [1, ['data of a stream never opened', () => [data(7, 'x')]]],
     [1, ['a reset of a stream never opened', () => [frame(3, { streamId: 7 }, number32(8))]]],
@@ -494,7 +495,6 @@ describe('mistakes that end one stream', () => {
       'RST 1 3',
       (c) => [opened(c), frame(8, { streamId: 1 }, number32(0x7fff_ffff))],
     ],
-    ['a stream id that was passed over', 'RST 1 5', (c) => [c.request(3), c.request(1)]],
   ]
 
   test.each(cases)('%s: %s', async (_name, expected, bytes) => {
@@ -666,6 +666,17 @@ describe('signs of life', () => {
 })
 
 describe('the end', () => {
+  test('a stream that has ended cannot be asked again', async () => {
+    const connection = await greeted()
+    await connection.send(connection.request(1, { isEnd: true }))
+    connection.streams[0]?.stream.respondAndEnd(ok)
+    await turn()
+    // The client had ended its side, so there is nothing to reset.
+    expect(connection.texts()).toEqual(['HEADERS 1 :status=200 end'])
+    await connection.send(connection.request(1, { isEnd: true }))
+    expect(connection.texts()).toEqual(['GOAWAY 1 5 HEADERS of a stream that has ended'])
+  })
+
   test('closing lets streams finish and refuses new ones', async () => {
     const connection = await greeted()
     await connection.send(connection.request(1, { isEnd: true }))
