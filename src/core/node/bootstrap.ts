@@ -21,7 +21,6 @@ import type { BootstrapPeer } from '../raft/raft-node.ts'
 import { loadNewestSnapshotFile } from '../wal/snapshot-file.ts'
 import {
   hasWriteAheadLog,
-  readSnapshotMarkers,
   WriteAheadLog,
   type WalContents,
   type WalOptions,
@@ -238,15 +237,7 @@ interface RestartParts {
 async function restart(parts: RestartParts, storage: MemoryLogStorage): Promise<BootState> {
   const { environment, config, paths, folder } = parts
   const { fileSystem, logger } = environment
-  const markers = await readSnapshotMarkers(fileSystem, paths.wal)
-  const stored = await loadNewestSnapshotFile(fileSystem, paths.snapshots, {
-    positions: markers.filter((marker) => marker.index > 0),
-    logger,
-  })
-  const recovered = await WriteAheadLog.open(fileSystem, paths.wal, {
-    ...walOptionsOf(environment, config),
-    ...(stored === undefined ? {} : { snapshot: positionOf(stored) }),
-  })
+  const { stored, recovered } = await openLog(parts)
   const backend = await openDatabase(parts, stored?.metadata.index ?? 0)
   const { snapshot, contents } = await reconcileLogWithDatabase(
     { fileSystem, logger, walDirectory: paths.wal, snapshotDirectory: paths.snapshots },
@@ -272,6 +263,32 @@ async function restart(parts: RestartParts, storage: MemoryLogStorage): Promise<
     backend,
     snapshotIndex,
   }
+}
+
+/**
+ * Opens the log from the newest snapshot that both its file and the log speak for, or from the beginning. Only what was
+ * written since is read: the log's older segments may be large.
+ */
+async function openLog({ environment, config, paths }: RestartParts): Promise<{
+  readonly stored: Snapshot | undefined
+  readonly recovered: WalContents
+}> {
+  const { fileSystem, logger } = environment
+  const options = walOptionsOf(environment, config)
+  const found: { recovered?: WalContents } = {}
+  const stored = await loadNewestSnapshotFile(fileSystem, paths.snapshots, {
+    logger,
+    isUsable: async (snapshot) => {
+      const recovered = await WriteAheadLog.openFrom(fileSystem, paths.wal, {
+        ...options,
+        snapshot,
+      })
+      if (recovered !== undefined) found.recovered = recovered
+      return recovered !== undefined
+    },
+  })
+  const recovered = found.recovered ?? (await WriteAheadLog.open(fileSystem, paths.wal, options))
+  return { stored, recovered }
 }
 
 /** A node that died between making its log and writing the first entries begins, or joins, once more. */
@@ -337,10 +354,6 @@ function fillStorage(
   // Applying follows committing, but a commit index alone is not worth a sync.
   const commit = Math.max(contents.hardState.commit, applied.index)
   storage.setHardState({ ...contents.hardState, commit })
-}
-
-function positionOf(snapshot: Snapshot): { readonly index: number; readonly term: number } {
-  return { index: snapshot.metadata.index, term: snapshot.metadata.term }
 }
 
 function walOptionsOf(environment: NodeEnvironment, config: NodeConfig): WalOptions {

@@ -32,6 +32,8 @@ export interface NodeConfig {
   readonly snapshotEntryCount: number
   /** Entries kept behind a snapshot for slow followers. */
   readonly snapshotCatchUpEntryCount: number
+  /** Bytes of entries kept at most, applied ones that is; a follower further behind gets a snapshot. */
+  readonly snapshotCatchUpSizeBytes: number
   /** Revisions removed per step of a compaction. */
   readonly compactionBatchRevisionsMax: number
   readonly compactionPauseMs: number
@@ -68,6 +70,8 @@ export const nodeConfigDefaults = {
   applyLagEntriesMax: 5_000,
   snapshotEntryCount: 10_000,
   snapshotCatchUpEntryCount: 5_000,
+  // 64 MiB: less than what sending the whole state costs where entries are that large.
+  snapshotCatchUpSizeBytes: 67_108_864,
   compactionBatchRevisionsMax: 1_000,
   compactionPauseMs: 10,
   // 1 MiB: fills the link without starving heartbeats.

@@ -334,6 +334,7 @@ function makeSnapshotPolicy(context: Connected, wake: () => void): SnapshotPolic
     {
       entryCount: config.snapshotEntryCount,
       catchUpEntryCount: config.snapshotCatchUpEntryCount,
+      catchUpSizeBytes: config.snapshotCatchUpSizeBytes,
       onFault: (fault) => {
         listener.onFault(fault)
       },

@@ -1,6 +1,10 @@
 /**
  * When the log is cut: snapshots of our own, and how much stays for slow followers.
  *
+ * Both go by the number of entries, as in etcd, and by bytes, so that neither a start nor memory depends on how large the
+ * entries are. A start reads from the beginning of the segment that the newest snapshot lies in: so a snapshot is also due
+ * as soon as all of the segments before the one being written have been applied.
+ *
  * A snapshot of our own holds no keys: the database *is* the state, so the snapshot only says "up to this index the
  * database has everything". That must be true on disk first. Order: flush the database, write the snapshot file, record it
  * in the log, and only then release the segments before it. A crash in between leaves an orphaned file at worst.
@@ -26,6 +30,8 @@ export interface SnapshotPolicyOptions {
   readonly entryCount: number
   /** Entries kept in memory behind the applied index. */
   readonly catchUpEntryCount: number
+  /** Bytes of entries kept in memory, even if there are fewer entries then. */
+  readonly catchUpSizeBytes: number
   readonly onFault: (fault: Error) => void
   /** Tells the driver that {@link SnapshotPolicy.record} has something to do. */
   readonly wake: () => void
@@ -60,18 +66,19 @@ export class SnapshotPolicy {
 
   /** Begins a snapshot when enough was applied since the last one. Returns at once. */
   consider(applied: AppliedPosition, flush: () => Promise<void>): void {
-    if (
-      this.isHalted ||
-      this.isMaking ||
-      applied.index - this.snapshotIndex < this.options.entryCount
-    )
-      return
+    if (this.isHalted || this.isMaking || !this.isDue(applied.index)) return
     this.isMaking = true
     this.making = this.make(applied, flush).catch((error: unknown) => {
       // The end of the node closes the database under a flush; that is no fault.
       if (!this.isHalted)
         this.options.onFault(error instanceof Error ? error : new Error(String(error)))
     })
+  }
+
+  private isDue(appliedIndex: LogIndex): boolean {
+    if (appliedIndex - this.snapshotIndex >= this.options.entryCount) return true
+    const { tailFirstIndex } = this.parts.wal
+    return this.snapshotIndex < tailFirstIndex && appliedIndex >= tailFirstIndex
   }
 
   private async make(applied: AppliedPosition, flush: () => Promise<void>): Promise<void> {
@@ -155,9 +162,13 @@ export class SnapshotPolicy {
   compactMemory(appliedIndex: LogIndex, isHeld: boolean): void {
     if (isHeld) return
     const { storage } = this.parts
-    const { catchUpEntryCount, entryCount } = this.options
+    const { catchUpEntryCount, catchUpSizeBytes, entryCount } = this.options
     const step = Math.max(1, Math.min(1_000, entryCount))
-    const keptFrom = appliedIndex - catchUpEntryCount
-    if (keptFrom - storage.firstIndex() >= step) storage.compact(keptFrom)
+    const byCount = appliedIndex - catchUpEntryCount
+    if (byCount - storage.firstIndex() >= step) storage.compact(byCount)
+    if (storage.heldSizeBytes <= catchUpSizeBytes) return
+    // An eighth more than must be dropped: the next entries have room without another step.
+    const bySize = storage.indexBefore(catchUpSizeBytes - catchUpSizeBytes / 8)
+    storage.compact(Math.min(bySize, appliedIndex))
   }
 }

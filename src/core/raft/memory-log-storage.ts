@@ -28,6 +28,7 @@ export class MemoryLogStorage implements LogStorage {
   private compactedTerm: Term = 0
   /** Entries after the compaction point. Invariant: gapless, `entries[i].index === compactedIndex + 1 + i`. */
   private held: Entry[] = []
+  private sizeBytes = 0
 
   constructor(snapshotSource?: SnapshotSource) {
     this.snapshotSource = snapshotSource
@@ -72,6 +73,22 @@ export class MemoryLogStorage implements LogStorage {
     return isUsable ? this.storedSnapshot : 'temporarilyUnavailable'
   }
 
+  /** Bytes of data in the entries held. */
+  get heldSizeBytes(): number {
+    return this.sizeBytes
+  }
+
+  /** The lowest index up to which entries must be dropped so that those behind it hold at most so many bytes of data. */
+  indexBefore(sizeBytesMax: number): LogIndex {
+    let sizeBytes = this.sizeBytes
+    let dropped = 0
+    while (sizeBytes > sizeBytesMax && dropped < this.held.length) {
+      sizeBytes -= this.held[dropped]?.data.length ?? 0
+      dropped++
+    }
+    return this.compactedIndex + dropped
+  }
+
   setHardState(hardState: HardState): void {
     this.hardState = hardState
   }
@@ -92,11 +109,15 @@ export class MemoryLogStorage implements LogStorage {
     if (last.index <= this.compactedIndex) return
     const skipped = Math.max(0, this.compactedIndex + 1 - first.index)
     const kept = first.index + skipped - this.compactedIndex - 1
-    if (kept < this.held.length) this.held = this.held.slice(0, kept)
+    if (kept < this.held.length) {
+      this.sizeBytes -= dataSizeBytes(this.held, kept)
+      this.held = this.held.slice(0, kept)
+    }
     for (let position = skipped; position < entries.length; position++) {
       const entry = entries[position]
       if (entry !== undefined) this.held.push(entry)
     }
+    this.sizeBytes += dataSizeBytes(entries, skipped)
   }
 
   /** Drops entries up to and including `index`; earlier compactions are repeated without effect. */
@@ -105,6 +126,7 @@ export class MemoryLogStorage implements LogStorage {
     assert(index <= this.lastIndex(), 'only what the log holds can be compacted')
     const term = this.term(index)
     assert(typeof term === 'number', 'the term of a held entry is known')
+    this.sizeBytes -= dataSizeBytes(this.held, 0, index - this.compactedIndex)
     this.held = this.held.slice(index - this.compactedIndex)
     this.compactedIndex = index
     this.compactedTerm = term
@@ -118,6 +140,7 @@ export class MemoryLogStorage implements LogStorage {
     this.compactedIndex = index
     this.compactedTerm = term
     this.held = []
+    this.sizeBytes = 0
     return 'applied'
   }
 
@@ -133,4 +156,12 @@ export class MemoryLogStorage implements LogStorage {
     this.storedSnapshot = { metadata, data: state.data }
     return this.storedSnapshot
   }
+}
+
+function dataSizeBytes(entries: readonly Entry[], start: number, end = entries.length): number {
+  let sizeBytes = 0
+  for (let position = start; position < end; position++) {
+    sizeBytes += entries[position]?.data.length ?? 0
+  }
+  return sizeBytes
 }

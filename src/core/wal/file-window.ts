@@ -1,22 +1,25 @@
 import { StorageFault } from '../errors/storage-fault.ts'
 import type { FileHandle } from '../io/file-system.ts'
 
-const windowSizeBytes = 1024 * 1024
+/** Large enough that a start reads at the speed of the disk. */
+const windowSizeBytes = 4 * 1024 * 1024
 const zeroBlock = Buffer.alloc(64 * 1024)
 
 /** A piece of a file in memory that moves along with the reader. */
 export class FileWindow {
   readonly sizeBytes: number
   private readonly handle: FileHandle
-  private start = 0
-  private bytes: Uint8Array = new Uint8Array(0)
+  /** Where in the file {@link bytes} begins. */
+  start = 0
+  /** What is in memory; replaced when the window moves, so views of it stay good. */
+  bytes: Uint8Array = new Uint8Array(0)
 
   constructor(handle: FileHandle, sizeBytes: number) {
     this.handle = handle
     this.sizeBytes = sizeBytes
   }
 
-  /** The bytes asked for if they are in memory: most frames cost no wait. A view, valid until the window moves. */
+  /** The bytes asked for if they are in memory: most frames cost no wait. A view. */
   find(offsetBytes: number, sizeBytes: number): Uint8Array | undefined {
     const at = offsetBytes - this.start
     if (at < 0 || at + sizeBytes > this.bytes.length) return undefined
@@ -27,7 +30,11 @@ export class FileWindow {
   async load(offsetBytes: number, sizeBytes: number): Promise<Uint8Array> {
     const present = this.find(offsetBytes, sizeBytes)
     if (present !== undefined) return present
-    this.bytes = await this.handle.read(offsetBytes, Math.max(sizeBytes, windowSizeBytes))
+    const restBytes = Math.max(0, this.sizeBytes - offsetBytes)
+    this.bytes = await this.handle.read(
+      offsetBytes,
+      Math.max(sizeBytes, Math.min(windowSizeBytes, restBytes)),
+    )
     this.start = offsetBytes
     const found = this.find(offsetBytes, sizeBytes)
     if (found !== undefined) return found

@@ -11,7 +11,7 @@ import type { WalMetadata, WalPosition, WalSnapshotMarker } from './log-contents
 import { type LogRecord, recordKinds } from './record.ts'
 import { type LogEnd, readLog } from './record-decoder.ts'
 import { brokenPathOf, repairTail } from './repair.ts'
-import { listSegments, newestRun, type Segment, segmentsFrom } from './segment.ts'
+import { listSegments, type Segment, segmentsFrom } from './segment.ts'
 
 /** All that a log says, and where writing goes on. */
 export interface RecoveredLog {
@@ -41,9 +41,11 @@ export interface RecoveryOptions {
 /**
  * Reads a log from a snapshot on and cuts off a torn tail, keeping the cut file's content beside it as `*.broken`.
  *
- * @throws StorageFault  the log is damaged, does not reach back to the snapshot, or has no record of it
+ * @returns undefined, with nothing changed, when the log has no record of the snapshot, or none that the last hard state
+ *   covers: the record may be durable although that state is not, and such a snapshot must not be used
+ * @throws StorageFault  the log is damaged, or does not reach back to the snapshot
  */
-export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog> {
+export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog | undefined> {
   const { fileSystem, directory, logger, snapshot } = options
   const segments = segmentsFrom(
     await listSegments(fileSystem, directory),
@@ -54,6 +56,7 @@ export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog
   const end = await readLog({ fileSystem, directory }, segments, (record) => {
     contents.take(record)
   })
+  if (!contents.knowsSnapshot) return undefined
   const path = join(directory, end.segment.name)
   const recovered = contents.finish({ segments, end, path })
   // Only now: a log that is refused keeps every byte it has.
@@ -64,25 +67,6 @@ export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog
   }
   const isTailRepaired = (await fileSystem.findSize(brokenPathOf(path))) !== undefined
   return { ...recovered, isTailRepaired }
-}
-
-/**
- * The snapshots a start may use; see `readSnapshotMarkers`.
- *
- * @throws StorageFault  the log is damaged
- */
-export async function recoverSnapshotMarkers(
-  fileSystem: FileSystem,
-  directory: string,
-): Promise<readonly WalSnapshotMarker[]> {
-  const segments = newestRun(await listSegments(fileSystem, directory))
-  const markers: WalSnapshotMarker[] = []
-  let commit = 0
-  await readLog({ fileSystem, directory }, segments, (record) => {
-    if (record.kind === recordKinds.snapshot) markers.push(decode(record, readMarker))
-    if (record.kind === recordKinds.hardState) commit = decode(record, readHardState).commit
-  })
-  return markers.filter((marker) => marker.index <= commit)
 }
 
 class ContentsCollector {
@@ -128,6 +112,11 @@ class ContentsCollector {
     }
   }
 
+  /** Whether the log may be continued from the snapshot. */
+  get knowsSnapshot(): boolean {
+    return this.hasSnapshot && (this.hardState?.commit ?? 0) >= this.snapshot.index
+  }
+
   finish(log: {
     readonly segments: readonly Segment[]
     end: LogEnd
@@ -137,11 +126,7 @@ class ContentsCollector {
     if (this.metadataBytes === undefined) {
       throw new StorageFault(`the write-ahead log names no owner in ${path}`, { path })
     }
-    const { index, term } = this.snapshot
-    if (!this.hasSnapshot) {
-      const text = `the write-ahead log has no record of the snapshot at index ${index}, term ${term}`
-      throw new StorageFault(`${text} in ${path}`, { path })
-    }
+    const { index } = this.snapshot
     const lastKnown = this.entries.at(-1)?.index ?? index
     if (this.hardState !== undefined && this.hardState.commit > lastKnown) {
       const text = `the write-ahead log ends at index ${lastKnown}, before its commit index`
@@ -182,8 +167,9 @@ class ContentsCollector {
       throw damage(record, `entry ${entry.index} follows where ${expected} was to come`)
     }
     // A later entry replaces what stood at its index, and all beyond it: so the log records that a conflict was resolved.
-    this.entries.length = position
-    this.entries.push({ ...entry, data: copyBytes(entry.data) })
+    if (position < this.entries.length) this.entries.length = position
+    const { index, term, kind } = entry
+    this.entries.push({ index, term, kind, data: copyBytes(entry.data) })
   }
 
   private takeHardState(record: LogRecord): void {
@@ -197,15 +183,8 @@ class ContentsCollector {
     const marker = decode(record, readMarker)
     this.snapshotMarkers.push(marker)
     this.lastIndex = Math.max(this.lastIndex, marker.index)
-    if (marker.index !== this.snapshot.index) return
-    if (marker.term !== this.snapshot.term) {
-      const expected = `term ${this.snapshot.term} was to be`
-      throw damage(
-        record,
-        `the snapshot at index ${marker.index} has term ${marker.term}, ${expected}`,
-      )
-    }
-    this.hasSnapshot = true
+    const { index, term } = this.snapshot
+    if (marker.index === index && marker.term === term) this.hasSnapshot = true
   }
 }
 

@@ -90,15 +90,3 @@ export function segmentsFrom(
   }
   return chosen
 }
-
-/** The longest run of segments without a missing number, counted from the newest back. */
-export function newestRun(segments: readonly Segment[]): readonly Segment[] {
-  let start = segments.length - 1
-  while (start > 0) {
-    const current = segments[start]
-    const previous = segments[start - 1]
-    if (current === undefined || previous?.sequence !== current.sequence - 1) break
-    start--
-  }
-  return start < 0 ? [] : segments.slice(start)
-}

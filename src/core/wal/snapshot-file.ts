@@ -58,13 +58,16 @@ export async function saveSnapshotFile(
 }
 
 /**
- * The newest readable snapshot among `positions` (those that the log may start from); undefined when there is none. A
- * file that is damaged is renamed to `*.broken`, and the next older one is tried.
+ * The newest readable snapshot that is usable (one that the log can be continued from); undefined when there is none. Asked
+ * is from the newest on, until one is. A file that is damaged is renamed to `*.broken`, and the next older one is tried.
  */
 export async function loadNewestSnapshotFile(
   fileSystem: FileSystem,
   directory: string,
-  options: { readonly positions: readonly WalPosition[]; readonly logger?: Logger },
+  options: {
+    readonly isUsable: (position: WalPosition) => Promise<boolean>
+    readonly logger?: Logger
+  },
 ): Promise<Snapshot | undefined> {
   const logger = options.logger ?? silentLogger
   for (const name of await newestFirst(fileSystem, directory)) {
@@ -76,7 +79,7 @@ export async function loadNewestSnapshotFile(
       continue
     }
     const { index, term } = snapshot.metadata
-    if (options.positions.some((at) => at.index === index && at.term === term)) return snapshot
+    if (await options.isUsable({ index, term })) return snapshot
   }
   return undefined
 }

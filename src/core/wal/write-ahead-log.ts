@@ -3,10 +3,10 @@ import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import { type Logger, silentLogger } from '../base/logger.ts'
 import { StorageFault } from '../errors/storage-fault.ts'
-import type { FileSystem, SyncOptions } from '../io/file-system.ts'
+import type { FileSystem } from '../io/file-system.ts'
 import type { Entry, HardState, LogIndex, SnapshotMetadata } from '../raft/message.ts'
 import type { WalMetadata, WalPosition, WalSnapshotMarker } from './log-contents.ts'
-import { type RecoveredLog, recoverLog, recoverSnapshotMarkers } from './log-recovery.ts'
+import { type RecoveredLog, recoverLog } from './log-recovery.ts'
 import type { WalPlantedBugs } from './planted-bugs.ts'
 import { RecordEncoder } from './record-encoder.ts'
 import { listOrEmpty, listSegments, type Segment, segmentOf } from './segment.ts'
@@ -24,16 +24,6 @@ export interface WalOptions {
   readonly segmentSizeBytes?: number
   readonly plantedBugs?: WalPlantedBugs
 }
-
-/** How entries are written. */
-export interface SaveOptions {
-  readonly mustSync: boolean
-  /** The caller has nothing else to do until the entries are durable. */
-  readonly mayBlock?: boolean
-}
-
-const mustSync: SaveOptions = { mustSync: true }
-const blockingSync: SyncOptions = { mayBlock: true }
 
 /** What a log held when it was opened. */
 export interface WalContents {
@@ -53,6 +43,8 @@ const defaultSegmentSizeBytes = 64_000_000
 /** A purge leaves this many segments, released or not, so that a slow follower may still be served from the log. */
 const keptSegmentCount = 5
 const slowSyncMs = 1_000
+/** Frame, checksum and numbers of one record with their padding; also all of a hard state. */
+const recordOverheadBytesMax = 96
 
 /** Whether the directory holds a log: at least one segment. An absent directory holds none. */
 export async function hasWriteAheadLog(
@@ -60,20 +52,6 @@ export async function hasWriteAheadLog(
   directory: string,
 ): Promise<boolean> {
   return (await listSegments(fileSystem, directory)).length > 0
-}
-
-/**
- * Snapshots that a start may use: those recorded in the log and not beyond the commit index of the last hard state,
- * oldest first. A record may be durable although the state that covers it is not; such a snapshot must not be used.
- * Reads the whole log, changes nothing, tolerates a torn tail.
- *
- * @throws StorageFault  when the log is damaged
- */
-export function readSnapshotMarkers(
-  fileSystem: FileSystem,
-  directory: string,
-): Promise<readonly WalSnapshotMarker[]> {
-  return recoverSnapshotMarkers(fileSystem, directory)
 }
 
 /**
@@ -189,12 +167,33 @@ export class WriteAheadLog {
     directory: string,
     options: WalOptions & { readonly snapshot?: WalPosition } = {},
   ): Promise<WalContents> {
-    const logger = options.logger ?? silentLogger
     const snapshot = options.snapshot ?? { index: 0, term: 0 }
+    const contents = await WriteAheadLog.openFrom(fileSystem, directory, { ...options, snapshot })
+    if (contents !== undefined) return contents
+    const { index, term } = snapshot
+    const text = `the write-ahead log has no usable record of the snapshot at index ${index}, term ${term}`
+    throw new StorageFault(`${text} in ${directory}`, { path: directory })
+  }
+
+  /**
+   * As {@link WriteAheadLog.open}, for a snapshot that the log may not know.
+   *
+   * @returns undefined, with nothing changed, when the log cannot be continued from this snapshot: it has no record of it,
+   *   or none that the last hard state covers
+   * @throws StorageFault  the log is damaged, or does not reach back to the snapshot
+   */
+  static async openFrom(
+    fileSystem: FileSystem,
+    directory: string,
+    options: WalOptions & { readonly snapshot: WalPosition },
+  ): Promise<WalContents | undefined> {
+    const logger = options.logger ?? silentLogger
+    const { snapshot } = options
     try {
       await removeTemporaries(fileSystem, directory)
       const all = await listSegments(fileSystem, directory)
       const recovered = await recoverLog({ fileSystem, directory, logger, snapshot })
+      if (recovered === undefined) return undefined
       const encoder = new RecordEncoder(recovered.end.checksum)
       const tail = await openTail({ fileSystem, directory }, recovered, options)
       const { metadata, hardState, entries, snapshotMarkers, lastIndex } = recovered
@@ -218,7 +217,7 @@ export class WriteAheadLog {
   save(
     hardState: HardState | undefined,
     entries: readonly Entry[],
-    options: SaveOptions,
+    options: { readonly mustSync: boolean },
   ): Promise<void> {
     if (this.fault === undefined && entries.length === 0) {
       if (hardState === undefined) return Promise.resolve()
@@ -228,7 +227,29 @@ export class WriteAheadLog {
         return Promise.resolve()
       }
     }
-    return this.run(() => this.writeBatch(hardState, entries, options))
+    return this.run(() => this.writeBatch(hardState, entries, options.mustSync))
+  }
+
+  /**
+   * As {@link save}, everything durable on return, where holding up the thread for it is brief. False: nothing was done.
+   *
+   * @throws StorageFault  the disk failed
+   */
+  saveDirect(hardState: HardState | undefined, entries: readonly Entry[]): boolean {
+    if (this.running !== undefined || this.fault !== undefined || this.isClosed) return false
+    if (this.options.plantedBugs !== undefined) return false
+    const writer = this.tail.findDirectWriter(encodedSizeBytesMax(entries))
+    if (writer === undefined) return false
+    try {
+      this.encodeBatch(hardState, entries)
+      this.tail.appendDirect(writer, this.encoder.bytes)
+      writer.sync()
+    } catch (error) {
+      this.fault = toFault(error, 'the write-ahead log cannot be written', this.tail.path)
+      throw this.fault
+    }
+    this.prepareRoom()
+    return true
   }
 
   /**
@@ -243,7 +264,7 @@ export class WriteAheadLog {
       this.addWaitingHardState()
       this.encoder.addSnapshotMarker(metadata)
       this.lastIndex = Math.max(this.lastIndex, metadata.index)
-      await this.appendEncoded(mustSync)
+      await this.appendEncoded(true)
     })
   }
 
@@ -303,6 +324,11 @@ export class WriteAheadLog {
     return this.segments.length
   }
 
+  /** Index of the first entry that the segment being written may hold. A start from there on reads nothing older. */
+  get tailFirstIndex(): LogIndex {
+    return this.segments.at(-1)?.firstIndex ?? 0
+  }
+
   private run(work: () => Promise<void>): Promise<void> {
     assert(this.running === undefined, 'one call at a time writes to the log')
     if (this.fault !== undefined) return Promise.reject(this.fault)
@@ -326,21 +352,30 @@ export class WriteAheadLog {
   private async writeBatch(
     hardState: HardState | undefined,
     entries: readonly Entry[],
-    options: SaveOptions,
+    mustSync: boolean,
   ): Promise<void> {
     this.encoder.reset()
     if (hardState !== undefined && this.writesStatesApart) {
       this.addHardState(hardState)
-      await this.appendEncoded(options)
+      await this.appendEncoded(mustSync)
       this.encoder.reset()
     }
+    this.addBatch(hardState, entries)
+    await this.appendEncoded(mustSync)
+  }
+
+  private encodeBatch(hardState: HardState | undefined, entries: readonly Entry[]): void {
+    this.encoder.reset()
+    this.addBatch(hardState, entries)
+  }
+
+  private addBatch(hardState: HardState | undefined, entries: readonly Entry[]): void {
     for (const entry of entries) this.encoder.addEntry(entry)
     const lastEntry = entries.at(-1)
     if (lastEntry !== undefined) this.lastIndex = lastEntry.index
     // The state comes last: after a tear it must never commit more than the log holds.
     if (hardState === undefined) this.addWaitingHardState()
     else if (!this.writesStatesApart) this.addHardState(hardState)
-    await this.appendEncoded(options)
   }
 
   private get writesStatesApart(): boolean {
@@ -357,26 +392,29 @@ export class WriteAheadLog {
     this.waitingHardState = undefined
   }
 
-  private async appendEncoded(options: SaveOptions): Promise<void> {
+  private async appendEncoded(mustSync: boolean): Promise<void> {
     await this.tail.append(this.encoder.bytes)
     if (this.tail.offsetBytes >= this.segmentSizeBytes) {
       await this.cut()
       return
     }
-    if (options.mustSync && this.options.plantedBugs?.skipsSync !== true) await this.sync(options)
+    if (mustSync && this.options.plantedBugs?.skipsSync !== true) await this.sync()
+    this.prepareRoom()
+  }
+
+  private prepareRoom(): void {
     this.tail.allocateAhead()
     if (this.tail.offsetBytes > this.segmentSizeBytes / 2) this.pipeline.prepare()
   }
 
-  private async sync(options: SaveOptions): Promise<void> {
+  private async sync(): Promise<void> {
     const { clock } = this.options
-    const syncOptions = options.mayBlock === true ? blockingSync : undefined
     if (clock === undefined) {
-      await this.tail.handle.sync(syncOptions)
+      await this.tail.handle.sync()
       return
     }
     const startMs = clock.monotonicMs()
-    await this.tail.handle.sync(syncOptions)
+    await this.tail.handle.sync()
     const tookMs = clock.monotonicMs() - startMs
     if (tookMs > slowSyncMs) this.logger.warn('slow sync of the write-ahead log', { tookMs })
   }
@@ -417,6 +455,13 @@ export class WriteAheadLog {
     const second = this.segments[1]
     return second !== undefined && second.firstIndex <= this.releasedIndex
   }
+}
+
+/** At most so many bytes are written for entries and a hard state. */
+function encodedSizeBytesMax(entries: readonly Entry[]): number {
+  let sizeBytes = recordOverheadBytesMax
+  for (const { data } of entries) sizeBytes += data.length + recordOverheadBytesMax
+  return sizeBytes
 }
 
 /** Writes the opening records into a prepared file and gives it its name, durably. */

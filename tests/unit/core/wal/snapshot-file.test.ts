@@ -3,6 +3,7 @@ import { hexOf } from '../../../../src/core/base/bytes.ts'
 import { nodeId } from '../../../../src/core/base/ids.ts'
 import { StorageFault } from '../../../../src/core/errors/storage-fault.ts'
 import type { Snapshot } from '../../../../src/core/raft/message.ts'
+import type { WalPosition } from '../../../../src/core/wal/log-contents.ts'
 import {
   decodeSnapshotFile,
   encodeSnapshotFile,
@@ -100,14 +101,13 @@ describe('saveSnapshotFile', () => {
 })
 
 describe('loadNewestSnapshotFile', () => {
-  const positions = [
-    { index: 5, term: 1 },
-    { index: 9, term: 2 },
-  ]
+  const known = ['5/1', '9/2']
+  const isUsable = (position: WalPosition): Promise<boolean> =>
+    Promise.resolve(known.includes(`${position.index}/${position.term}`))
 
   test('takes the newest that the log knows of', async () => {
     const fileSystem = await directoryOf(snapshotAt(5, 1), snapshotAt(9, 2), snapshotAt(12, 2))
-    expect(await loadNewestSnapshotFile(fileSystem, directory, { positions })).toEqual(
+    expect(await loadNewestSnapshotFile(fileSystem, directory, { isUsable })).toEqual(
       snapshotAt(9, 2),
     )
   })
@@ -115,7 +115,7 @@ describe('loadNewestSnapshotFile', () => {
   test('passes over a damaged one and keeps it under another name', async () => {
     const fileSystem = await directoryOf(snapshotAt(5, 1), snapshotAt(9, 2))
     fileSystem.files.set(fileName(9, 2), new Uint8Array([1, 2, 3]))
-    expect(await loadNewestSnapshotFile(fileSystem, directory, { positions })).toEqual(
+    expect(await loadNewestSnapshotFile(fileSystem, directory, { isUsable })).toEqual(
       snapshotAt(5, 1),
     )
     expect(fileSystem.files.has(`${fileName(9, 2)}.broken`)).toBe(true)
@@ -125,17 +125,17 @@ describe('loadNewestSnapshotFile', () => {
   test('does not believe a name that the content contradicts', async () => {
     const fileSystem = await directoryOf(snapshotAt(5, 1))
     fileSystem.files.set(fileName(9, 2), fileSystem.files.get(fileName(5, 1))!)
-    expect(await loadNewestSnapshotFile(fileSystem, directory, { positions })).toEqual(
+    expect(await loadNewestSnapshotFile(fileSystem, directory, { isUsable })).toEqual(
       snapshotAt(5, 1),
     )
   })
 
   test('finds nothing where there is nothing', async () => {
     expect(
-      await loadNewestSnapshotFile(new MemoryFileSystem(), directory, { positions }),
+      await loadNewestSnapshotFile(new MemoryFileSystem(), directory, { isUsable }),
     ).toBeUndefined()
     const fileSystem = await directoryOf(snapshotAt(12, 2))
-    expect(await loadNewestSnapshotFile(fileSystem, directory, { positions })).toBeUndefined()
+    expect(await loadNewestSnapshotFile(fileSystem, directory, { isUsable })).toBeUndefined()
   })
 })
 

@@ -5,11 +5,7 @@ import { clusterId, nodeId } from '../../../../src/core/base/ids.ts'
 import type { LogFields, Logger } from '../../../../src/core/base/logger.ts'
 import { StorageFault } from '../../../../src/core/errors/storage-fault.ts'
 import type { Entry, HardState } from '../../../../src/core/raft/message.ts'
-import {
-  hasWriteAheadLog,
-  readSnapshotMarkers,
-  WriteAheadLog,
-} from '../../../../src/core/wal/write-ahead-log.ts'
+import { hasWriteAheadLog, WriteAheadLog } from '../../../../src/core/wal/write-ahead-log.ts'
 import { MemoryFileSystem } from '../../../helpers/memory-file-system.ts'
 
 const directory = '/data/member/wal'
@@ -218,8 +214,8 @@ describe('WriteAheadLog.open', () => {
     await logOf(fileSystem, [{ state: state(1, 3), entries: entries(1, 3, 1) }])
     const open = WriteAheadLog.open(fileSystem, directory, { snapshot: { index: 2, term: 1 } })
     const fault = await faultOf(open)
-    expect(fault.message).toContain('has no record of the snapshot at index 2, term 1')
-    expect(fault.path).toBe(firstSegment)
+    expect(fault.message).toContain('has no usable record of the snapshot at index 2, term 1')
+    expect(fault.path).toBe(directory)
   })
 
   test('refuses a snapshot of another term', async () => {
@@ -231,7 +227,7 @@ describe('WriteAheadLog.open', () => {
     const fault = await faultOf(
       WriteAheadLog.open(fileSystem, directory, { snapshot: { index: 3, term: 2 } }),
     )
-    expect(fault.message).toContain('the snapshot at index 3 has term 1, term 2 was to be')
+    expect(fault.message).toContain('has no usable record of the snapshot at index 3, term 2')
   })
 
   test('refuses a segment of another member', async () => {
@@ -671,9 +667,15 @@ describe('snapshot markers', () => {
     await log.saveSnapshotMarker({ index: 3, term: 1, confState: oneVoter })
     await log.saveSnapshotMarker({ index: 90, term: 4, confState: oneVoter })
     await log.close()
-    expect(
-      (await readSnapshotMarkers(fileSystem, directory)).map((marker) => marker.index),
-    ).toEqual([0, 3])
+    const beyond = { snapshot: { index: 90, term: 4 } }
+    expect(await WriteAheadLog.openFrom(fileSystem, directory, beyond)).toBeUndefined()
+    const unknown = { snapshot: { index: 3, term: 2 } }
+    expect(await WriteAheadLog.openFrom(fileSystem, directory, unknown)).toBeUndefined()
+    const usable = { snapshot: { index: 3, term: 1 } }
+    const contents = await WriteAheadLog.openFrom(fileSystem, directory, usable)
+    expect(contents?.entries.map((kept) => kept.index)).toEqual([4, 5])
+    await contents?.log.close()
+    expect(fileSystem.openHandleCount).toBe(0)
   })
 
   test('a snapshot beyond the log moves it on: the next entry follows the snapshot', async () => {
