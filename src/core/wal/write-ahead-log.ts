@@ -3,7 +3,7 @@ import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import { type Logger, silentLogger } from '../base/logger.ts'
 import { StorageFault } from '../errors/storage-fault.ts'
-import type { FileSystem } from '../io/file-system.ts'
+import type { FileSystem, SyncOptions } from '../io/file-system.ts'
 import type { Entry, HardState, LogIndex, SnapshotMetadata } from '../raft/message.ts'
 import type { WalMetadata, WalPosition, WalSnapshotMarker } from './log-contents.ts'
 import { type RecoveredLog, recoverLog } from './log-recovery.ts'
@@ -25,6 +25,16 @@ export interface WalOptions {
   readonly plantedBugs?: WalPlantedBugs
 }
 
+/** How entries are written. */
+export interface SaveOptions {
+  readonly mustSync: boolean
+  /** The caller has nothing else to do until the entries are durable. */
+  readonly mayBlock?: boolean
+}
+
+const mustSync: SaveOptions = { mustSync: true }
+const blockingSync: SyncOptions = { mayBlock: true }
+
 /** What a log held when it was opened. */
 export interface WalContents {
   readonly log: WriteAheadLog
@@ -43,8 +53,6 @@ const defaultSegmentSizeBytes = 64_000_000
 /** A purge leaves this many segments, released or not, so that a slow follower may still be served from the log. */
 const keptSegmentCount = 5
 const slowSyncMs = 1_000
-/** Frame, checksum and numbers of one record with their padding; also all of a hard state. */
-const recordOverheadBytesMax = 96
 
 /** Whether the directory holds a log: at least one segment. An absent directory holds none. */
 export async function hasWriteAheadLog(
@@ -217,7 +225,7 @@ export class WriteAheadLog {
   save(
     hardState: HardState | undefined,
     entries: readonly Entry[],
-    options: { readonly mustSync: boolean },
+    options: SaveOptions,
   ): Promise<void> {
     if (this.fault === undefined && entries.length === 0) {
       if (hardState === undefined) return Promise.resolve()
@@ -227,29 +235,7 @@ export class WriteAheadLog {
         return Promise.resolve()
       }
     }
-    return this.run(() => this.writeBatch(hardState, entries, options.mustSync))
-  }
-
-  /**
-   * As {@link save}, everything durable on return, where holding up the thread for it is brief. False: nothing was done.
-   *
-   * @throws StorageFault  the disk failed
-   */
-  saveDirect(hardState: HardState | undefined, entries: readonly Entry[]): boolean {
-    if (this.running !== undefined || this.fault !== undefined || this.isClosed) return false
-    if (this.options.plantedBugs !== undefined) return false
-    const writer = this.tail.findDirectWriter(encodedSizeBytesMax(entries))
-    if (writer === undefined) return false
-    try {
-      this.encodeBatch(hardState, entries)
-      this.tail.appendDirect(writer, this.encoder.bytes)
-      writer.sync()
-    } catch (error) {
-      this.fault = toFault(error, 'the write-ahead log cannot be written', this.tail.path)
-      throw this.fault
-    }
-    this.prepareRoom()
-    return true
+    return this.run(() => this.writeBatch(hardState, entries, options))
   }
 
   /**
@@ -264,7 +250,7 @@ export class WriteAheadLog {
       this.addWaitingHardState()
       this.encoder.addSnapshotMarker(metadata)
       this.lastIndex = Math.max(this.lastIndex, metadata.index)
-      await this.appendEncoded(true)
+      await this.appendEncoded(mustSync)
     })
   }
 
@@ -352,30 +338,21 @@ export class WriteAheadLog {
   private async writeBatch(
     hardState: HardState | undefined,
     entries: readonly Entry[],
-    mustSync: boolean,
+    options: SaveOptions,
   ): Promise<void> {
     this.encoder.reset()
     if (hardState !== undefined && this.writesStatesApart) {
       this.addHardState(hardState)
-      await this.appendEncoded(mustSync)
+      await this.appendEncoded(options)
       this.encoder.reset()
     }
-    this.addBatch(hardState, entries)
-    await this.appendEncoded(mustSync)
-  }
-
-  private encodeBatch(hardState: HardState | undefined, entries: readonly Entry[]): void {
-    this.encoder.reset()
-    this.addBatch(hardState, entries)
-  }
-
-  private addBatch(hardState: HardState | undefined, entries: readonly Entry[]): void {
     for (const entry of entries) this.encoder.addEntry(entry)
     const lastEntry = entries.at(-1)
     if (lastEntry !== undefined) this.lastIndex = lastEntry.index
     // The state comes last: after a tear it must never commit more than the log holds.
     if (hardState === undefined) this.addWaitingHardState()
     else if (!this.writesStatesApart) this.addHardState(hardState)
+    await this.appendEncoded(options)
   }
 
   private get writesStatesApart(): boolean {
@@ -392,29 +369,26 @@ export class WriteAheadLog {
     this.waitingHardState = undefined
   }
 
-  private async appendEncoded(mustSync: boolean): Promise<void> {
+  private async appendEncoded(options: SaveOptions): Promise<void> {
     await this.tail.append(this.encoder.bytes)
     if (this.tail.offsetBytes >= this.segmentSizeBytes) {
       await this.cut()
       return
     }
-    if (mustSync && this.options.plantedBugs?.skipsSync !== true) await this.sync()
-    this.prepareRoom()
-  }
-
-  private prepareRoom(): void {
+    if (options.mustSync && this.options.plantedBugs?.skipsSync !== true) await this.sync(options)
     this.tail.allocateAhead()
     if (this.tail.offsetBytes > this.segmentSizeBytes / 2) this.pipeline.prepare()
   }
 
-  private async sync(): Promise<void> {
+  private async sync(options: SaveOptions): Promise<void> {
     const { clock } = this.options
+    const syncOptions = options.mayBlock === true ? blockingSync : undefined
     if (clock === undefined) {
-      await this.tail.handle.sync()
+      await this.tail.handle.sync(syncOptions)
       return
     }
     const startMs = clock.monotonicMs()
-    await this.tail.handle.sync()
+    await this.tail.handle.sync(syncOptions)
     const tookMs = clock.monotonicMs() - startMs
     if (tookMs > slowSyncMs) this.logger.warn('slow sync of the write-ahead log', { tookMs })
   }
@@ -455,13 +429,6 @@ export class WriteAheadLog {
     const second = this.segments[1]
     return second !== undefined && second.firstIndex <= this.releasedIndex
   }
-}
-
-/** At most so many bytes are written for entries and a hard state. */
-function encodedSizeBytesMax(entries: readonly Entry[]): number {
-  let sizeBytes = recordOverheadBytesMax
-  for (const { data } of entries) sizeBytes += data.length + recordOverheadBytesMax
-  return sizeBytes
 }
 
 /** Writes the opening records into a prepared file and gives it its name, durably. */
