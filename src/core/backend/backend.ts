@@ -49,6 +49,8 @@ export interface RawRecord {
   readonly keyEnd: number
   readonly valueBytes: Uint8Array
   readonly valueSizeBytes: number
+  copyKey(): Uint8Array
+  copyValue(): Uint8Array
 }
 
 /** Sees one record of a walk, and reads nothing from the same store meanwhile. Returns whether to go on. */

@@ -144,10 +144,12 @@ export function openEnvironment(directory: string): LmdbEnvironment {
   // Any read shows where the environment takes its keys from.
   stores[0]?.[1].get(Uint8Array.of(0))
   assert(keyBuffer !== undefined, 'a read goes through the key buffer')
+  // A Buffer's `slice` does not copy.
+  const plainKeyBuffer = new Uint8Array(keyBuffer.buffer, keyBuffer.byteOffset, keyBuffer.length)
   root.resetReadTxn()
   const { env } = root as unknown as { readonly env: NativeEnvironment }
   const databases = new Map(stores.map(([name, store]) => [name, nativeOf(store)]))
-  return new LmdbEnvironment(root, { native: env, keyBuffer, databases })
+  return new LmdbEnvironment(root, { native: env, keyBuffer: plainKeyBuffer, databases })
 }
 
 function nativeOf(store: Database): NativeDatabase {

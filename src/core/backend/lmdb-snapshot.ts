@@ -64,6 +64,12 @@ export class LmdbSnapshot {
       keyEnd: cursorKeyOffset,
       valueBytes: valueBuffer,
       valueSizeBytes: 0,
+      copyKey: () =>
+        this.copies.copy(keyBuffer, cursorKeyOffset, this.raw.keyEnd - cursorKeyOffset),
+      copyValue: () =>
+        this.raw.valueBytes === valueBuffer
+          ? this.copies.copy(valueBuffer, 0, this.raw.valueSizeBytes)
+          : this.raw.valueBytes,
     }
   }
 

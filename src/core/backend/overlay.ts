@@ -159,6 +159,8 @@ export function visitRecords(records: Iterable<BackendRecord>, visitor: RecordVi
       keyEnd: key.length,
       valueBytes: value,
       valueSizeBytes: value.length,
+      copyKey: () => key,
+      copyValue: () => value,
     })
     if (!isWanted) return
   }

@@ -94,7 +94,7 @@ interface SeenRecord {
 }
 
 function seenRecordOf(raw: RawRecord): SeenRecord {
-  const recordKey = raw.keyBytes.slice(raw.keyStart, raw.keyEnd)
+  const recordKey = raw.copyKey()
   const value = raw.valueBytes.subarray(0, raw.valueSizeBytes)
   return {
     recordKey,

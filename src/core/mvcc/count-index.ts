@@ -24,7 +24,7 @@ import { compareBytes, concatBytes, emptyBytes } from '../base/bytes.ts'
 import type { BackendBatch, BackendReader } from '../backend/backend.ts'
 import { readUint32, writeUint32 } from '../backend/buckets.ts'
 import type { ByteArena } from './byte-arena.ts'
-import { scanHeads, type KeyBounds } from './index-store.ts'
+import { scanHeads, visitHeads, type KeyBounds } from './index-store.ts'
 import { isDeletedHead } from './key-index.ts'
 
 /** A walk over half a block takes about 50 µs; a million keys make some 12,000 blocks, 2 MB. */
@@ -34,7 +34,7 @@ const separatorSizeBytesMax = 512
 const smallestKey = Uint8Array.of(0)
 
 /** So many blocks remember their keys: loads in order make one grow, loads of a few prefixes some. */
-const rememberingBlockCountMax = 32
+const rememberingBlockCountMax = 256
 
 interface Block {
   readonly start: Uint8Array
@@ -280,9 +280,10 @@ function isAscending(keys: readonly Uint8Array[]): boolean {
 
 function walkAlive(reader: BackendReader, bounds: KeyBounds): number {
   let count = 0
-  for (const { encodedHead } of scanHeads(reader, bounds)) {
+  visitHeads(reader, bounds, (_, encodedHead) => {
     if (!isDeletedHead(encodedHead)) count++
-  }
+    return true
+  })
   return count
 }
 

@@ -16,7 +16,7 @@
 
 import { assert } from '../base/assert.ts'
 import { compareBytes, concatBytes, emptyBytes, equalBytes } from '../base/bytes.ts'
-import type { BackendBatch, BackendReader, ScanOptions } from '../backend/backend.ts'
+import type { BackendBatch, BackendReader, RawRecord, ScanOptions } from '../backend/backend.ts'
 import { encodeUint64, metaKeys, readUint64 } from '../backend/buckets.ts'
 import type { ByteArena } from './byte-arena.ts'
 import { decodeHead, encodeHead, type KeyHead } from './key-index.ts'
@@ -116,6 +116,45 @@ function takeLongKeyNumber(batch: BackendBatch): number {
 /** Heads of all keys within the bounds in key order, those of deleted keys too. Nothing may be written meanwhile. */
 export function scanHeads(reader: BackendReader, bounds: KeyBounds): Iterable<HeadEntry> {
   return scanNode(reader, { node: rootNode, prefix: emptyBytes, ...bounds })
+}
+
+/**
+ * Sees a head where it lies: the bytes are used again for the next one, and go on behind the head. Reads nothing meanwhile.
+ *
+ * @param key  makes a copy of the key
+ * @returns whether to go on
+ */
+export type HeadVisitor = (
+  key: () => Uint8Array,
+  encodedHead: Uint8Array,
+  headSizeBytes: number,
+) => boolean
+
+/** As {@link scanHeads}, without making anything for each key as long as no key is long. */
+export function visitHeads(reader: BackendReader, bounds: KeyBounds, visitor: HeadVisitor): void {
+  const { start, end } = bounds
+  let isWanted = true
+  let longFrom: Uint8Array | undefined
+  if (start.length > partSizeBytesMax || (end?.length ?? 0) > partSizeBytesMax) longFrom = start
+  else {
+    let raw: RawRecord
+    const key = (): Uint8Array => raw.copyKey()
+    reader.visit('head', end === undefined ? { start } : { start, end }, (record) => {
+      raw = record
+      if (record.keyEnd - record.keyStart > partSizeBytesMax) {
+        longFrom = key().subarray(0, partSizeBytesMax)
+        return false
+      }
+      isWanted = visitor(key, record.valueBytes, record.valueSizeBytes)
+      return isWanted
+    })
+  }
+  if (!isWanted || longFrom === undefined) return
+  // The key that ends with these bytes was met, if there is one: those that go on after them are left.
+  const after = longFrom === start ? start : concatBytes([longFrom, nodeMark])
+  for (const { key, encodedHead } of scanHeads(reader, { start: after, end })) {
+    if (!visitor(() => key, encodedHead, encodedHead.length)) return
+  }
 }
 
 function* scanNode(

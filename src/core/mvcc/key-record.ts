@@ -11,10 +11,16 @@
 
 import { crc32c } from '@node-rs/crc32'
 import { StorageFault } from '../errors/storage-fault.ts'
-import type { BackendBatch, BackendReader } from '../backend/backend.ts'
+import type { BackendBatch, BackendReader, RawRecord } from '../backend/backend.ts'
 import { readUint32, readUint64, writeUint32, writeUint64 } from '../backend/buckets.ts'
 import type { ByteArena } from './byte-arena.ts'
-import { encodeRevisionKey, type KeyVersion, type Revision } from './revision.ts'
+import {
+  compareRevisions,
+  encodeRevisionKey,
+  revisionKeySizeBytes,
+  type KeyVersion,
+  type Revision,
+} from './revision.ts'
 import {
   encodedSizeBytes,
   keyOfEncoded,
@@ -69,6 +75,64 @@ export function putKeyRecord(
  */
 export function getKeyRecord(reader: BackendReader, revision: Revision): StoredKeyValue {
   return storedKeyValueOf(encodedOfRecord(getRecord(reader, revision, false)))
+}
+
+/**
+ * The pairs that some puts wrote. Where these follow one another in history, as after a load, they are walked instead of
+ * looked up one by one.
+ *
+ * @throws StorageFault as `getKeyRecord`
+ */
+export function getKeyRecords(
+  reader: BackendReader,
+  revisions: readonly Revision[],
+): StoredKeyValue[] {
+  const pairs = isDense(revisions) ? walkKeyRecords(reader, revisions) : []
+  for (let position = pairs.length; position < revisions.length; position++) {
+    const revision = revisions[position]
+    if (revision !== undefined) pairs.push(getKeyRecord(reader, revision))
+  }
+  return pairs
+}
+
+/** Steps of a walk that one lookup is worth. */
+const stepsOfLookup = 3
+
+function isDense(revisions: readonly Revision[]): boolean {
+  const [first, last] = [revisions[0], revisions.at(-1)]
+  if (first === undefined || last === undefined || revisions.length < stepsOfLookup) return false
+  if (last.main - first.main > revisions.length * stepsOfLookup) return false
+  for (let position = 1; position < revisions.length; position++) {
+    const [before, after] = [revisions[position - 1], revisions[position]]
+    if (before === undefined || after === undefined) return false
+    if (compareRevisions(before, after) >= 0) return false
+  }
+  return true
+}
+
+/** The pairs of ascending revisions, or the first of them if too much else lies between. */
+function walkKeyRecords(reader: BackendReader, revisions: readonly Revision[]): StoredKeyValue[] {
+  const pairs: StoredKeyValue[] = []
+  const [first] = revisions
+  if (first === undefined) return pairs
+  let stepCount = 0
+  const records: Uint8Array[] = []
+  reader.visit('key', { start: encodeRevisionKey(first.main, first.sub) }, (raw) => {
+    const wanted = revisions[records.length]
+    if (wanted === undefined) return false
+    if (isRecordOf(raw, wanted)) records.push(raw.copyValue())
+    return records.length < revisions.length && ++stepCount < revisions.length * stepsOfLookup
+  })
+  for (const record of records) pairs.push(storedKeyValueOf(encodedOfRecord(record)))
+  return pairs
+}
+
+function isRecordOf({ keyBytes, keyStart, keyEnd }: RawRecord, { main, sub }: Revision): boolean {
+  return (
+    keyEnd - keyStart === revisionKeySizeBytes &&
+    readUint64(keyBytes, keyStart) === main &&
+    readUint64(keyBytes, keyStart + 9) === sub
+  )
 }
 
 /**

@@ -5,9 +5,9 @@ import { noLease } from '../base/ids.ts'
 import { StoreError } from '../errors/store-error.ts'
 import type { BackendReader } from '../backend/backend.ts'
 import type { CountIndex } from './count-index.ts'
-import { findHead, scanHeads, type KeyBounds } from './index-store.ts'
-import { decodeHead, findVersionAt, type KeyHead } from './key-index.ts'
-import { getKeyRecord, keyOfRecord } from './key-record.ts'
+import { findHead, visitHeads, type KeyBounds } from './index-store.ts'
+import { copyHead, findVersionAt, isDeletedHead, mainOfHead, type KeyHead } from './key-index.ts'
+import { getKeyRecord, getKeyRecords, keyOfRecord } from './key-record.ts'
 import { isEmptyRange, isInRange, type KeyRange } from './key-range.ts'
 import { encodeRevisionKey, type KeyVersion } from './revision.ts'
 import { storeKeyValue, type StoredKeyValue } from './stored-key-value.ts'
@@ -20,6 +20,8 @@ export interface ReadRangeOptions {
   readonly isCountOnly?: boolean
   /** Pairs without value and lease, from the index alone. */
   readonly isKeysOnly?: boolean
+  /** What lies behind the limit is not counted: `count` is that of the pairs. For readers who count by themselves. */
+  readonly isUncounted?: boolean
 }
 
 export interface ReadRangeResult {
@@ -81,15 +83,16 @@ export function readRangeAt(
     const count = countAliveAt(context, bounds, revision)
     return { keyValues: [], count, revision: currentRevision }
   }
-  const keyValues: StoredKeyValue[] = []
-  for (const alive of aliveAt(context.reader, bounds, revision)) {
-    keyValues.push(pairOf(context.reader, alive, options))
-    if (keyValues.length !== options.limit) continue
-    const behind = { start: concatBytes([alive.key, Uint8Array.of(0)]), end: bounds.end }
-    const count = keyValues.length + countAliveAt(context, behind, revision)
-    return { keyValues, count, revision: currentRevision }
+  const { limit } = options
+  const alive = aliveAt(context.reader, bounds, { revision, limit })
+  const keyValues = pairsOf(context.reader, alive, options)
+  const last = alive.at(-1)
+  if (last === undefined || alive.length !== limit || options.isUncounted === true) {
+    return { keyValues, count: alive.length, revision: currentRevision }
   }
-  return { keyValues, count: keyValues.length, revision: currentRevision }
+  const behind = { start: keyAfter(last.key), end: bounds.end }
+  const count = alive.length + countAliveAt(context, behind, revision)
+  return { keyValues, count, revision: currentRevision }
 }
 
 /** The version of a key that is alive at the revision. */
@@ -110,21 +113,54 @@ interface AliveKey {
   readonly version: KeyVersion | KeyHead
 }
 
-/** The keys of the bounds that are alive at the revision, in key order. Nothing may be written meanwhile. */
-export function* aliveAt(
+/** Heads noted before the older versions of some of them are looked for. */
+const notedHeadCountMax = 4_096
+
+/**
+ * The keys of the bounds that are alive at the revision, in key order.
+ *
+ * @param options  `limit`: at most so many, 0: all
+ */
+function aliveAt(
   reader: BackendReader,
   bounds: KeyBounds,
-  revision: number,
-): Iterable<AliveKey> {
-  for (const { key, encodedHead } of scanHeads(reader, bounds)) {
-    const head = decodeHead(encodedHead)
-    if (head.main <= revision) {
-      if (!head.isTombstone) yield { key, version: head }
-      continue
+  options: { readonly revision: number; readonly limit: number },
+): AliveKey[] {
+  const { revision } = options
+  const limit = options.limit === 0 ? Number.POSITIVE_INFINITY : options.limit
+  const alive: AliveKey[] = []
+  let start: Uint8Array | undefined = bounds.start
+  while (start !== undefined && alive.length < limit) {
+    const room = Math.min(limit - alive.length, notedHeadCountMax)
+    const noted = noteHeads(reader, { start, end: bounds.end }, { revision, room })
+    for (const { key, head } of noted) {
+      const version = head.main <= revision ? head : findVersionAt(reader, head, revision)
+      if (version?.isTombstone === false) alive.push({ key, version })
     }
-    const version = findVersionAt(reader, head, revision)
-    if (version?.isTombstone === false) yield { key, version }
+    const last = noted.at(-1)
+    start = last === undefined || noted.length < room ? undefined : keyAfter(last.key)
   }
+  return alive
+}
+
+/** The first heads of the bounds that may lead to a key that is alive at the revision. */
+function noteHeads(
+  reader: BackendReader,
+  bounds: KeyBounds,
+  { revision, room }: { readonly revision: number; readonly room: number },
+): { readonly key: Uint8Array; readonly head: KeyHead }[] {
+  const noted: { readonly key: Uint8Array; readonly head: KeyHead }[] = []
+  visitHeads(reader, bounds, (key, encodedHead, sizeBytes) => {
+    const main = mainOfHead(encodedHead)
+    if (isDeletedHead(encodedHead) && main <= revision) return true
+    noted.push({ key: key(), head: copyHead(encodedHead, sizeBytes) })
+    return noted.length < room
+  })
+  return noted
+}
+
+function keyAfter(key: Uint8Array): Uint8Array {
+  return concatBytes([key, Uint8Array.of(0)])
 }
 
 /** Start and end of a range that is not a single key. */
@@ -150,10 +186,7 @@ export function countAliveAt(context: ReadContext, bounds: KeyBounds, revision: 
 }
 
 function walkAliveAt(reader: BackendReader, bounds: KeyBounds, revision: number): number {
-  let count = 0
-  const alive = aliveAt(reader, bounds, revision)[Symbol.iterator]()
-  while (alive.next().done !== true) count++
-  return count
+  return aliveAt(reader, bounds, { revision, limit: 0 }).length
 }
 
 /** By how much the number of alive keys grew after the revision. */
@@ -175,17 +208,26 @@ function netGrowthSince(reader: BackendReader, bounds: KeyBounds, revision: numb
   return growth
 }
 
-function pairOf(
-  reader: BackendReader,
-  { key, version }: AliveKey,
-  options: ReadRangeOptions,
-): StoredKeyValue {
-  if (options.isKeysOnly === true && 'created' in version) return keyOnlyPair(key, version)
+function pairOf(reader: BackendReader, alive: AliveKey, options: ReadRangeOptions): StoredKeyValue {
+  const { key, version } = alive
+  if (options.isKeysOnly !== true) return getKeyRecord(reader, version)
+  if ('created' in version) return keyOnlyPair(key, version)
   const pair = getKeyRecord(reader, version)
-  if (options.isKeysOnly !== true) return pair
   const { createRevision, modRevision } = pair
   const fields = { key, createRevision, modRevision, version: pair.version }
   return storeKeyValue({ ...fields, value: emptyBytes, lease: noLease })
+}
+
+function pairsOf(
+  reader: BackendReader,
+  alive: readonly AliveKey[],
+  options: ReadRangeOptions,
+): StoredKeyValue[] {
+  if (options.isKeysOnly === true) return alive.map((one) => pairOf(reader, one, options))
+  return getKeyRecords(
+    reader,
+    alive.map(({ version }) => version),
+  )
 }
 
 /** A pair without value and lease. */
