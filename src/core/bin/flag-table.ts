@@ -229,9 +229,9 @@ const security: readonly Row[] = [
   ['tls-max-version', 'string', '', 'supported', 'newest version of TLS'],
   ['cors', 'string', '*', 'supported', 'origins allowed to use HTTP'],
   ['host-whitelist', 'string', '*', 'supported', 'host names accepted over HTTP'],
-  ['auth-token', 'string', 'simple', 'fixed', 'simple or jwt,…'],
-  ['auth-token-ttl', 'integer', '300', 'fixed', 'seconds that a token lives'],
-  ['bcrypt-cost', 'integer', '10', 'fixed', 'cost of hashing passwords'],
+  ['auth-token', 'string', 'simple', 'supported', 'simple or jwt,…'],
+  ['auth-token-ttl', 'integer', '300', 'supported', 'seconds that a token lives'],
+  ['bcrypt-cost', 'integer', '10', 'supported', 'cost of hashing passwords'],
 ]
 
 const observability: readonly Row[] = [

@@ -2,6 +2,7 @@
 import { nodeConfigDefaults, type InitialCluster, type NodeConfig } from '../node/node-config.ts'
 import { parseListenUrl, type ListenUrl } from '../rpc/listen-url.ts'
 import { rpcServerDefaults, type RpcServerOptions } from '../rpc/rpc-server.ts'
+import { jwtOptionsOf } from './auth-token-config.ts'
 import { flagTable, type FlagDescription } from './flag-table.ts'
 import { parseBoolean, parseDurationMs, parseInteger } from './flag-values.ts'
 import { UsageError, type ParsedFlags } from './flags.ts'
@@ -40,6 +41,11 @@ export function programConfigOf(
   const listenClientUrls = read.urls('listen-client-urls').map(parseListenUrl)
   const listenPeerUrls = read.urls('listen-peer-urls').map(parseListenUrl)
   const tls = tlsConfigOf(read, { client: listenClientUrls, peer: listenPeerUrls }, problems)
+  const jwt = jwtOptionsOf(read.text('auth-token'), problems)
+  const passwordCost = read.integer('bcrypt-cost')
+  if (passwordCost < 4 || passwordCost > 31) {
+    problems.push(`--bcrypt-cost is ${passwordCost}; it may be 4 to 31`)
+  }
   if (problems.length > 0) throw new UsageError(problems.join('; '), 1)
   const electionMs = read.integer('election-timeout')
   const requestSizeBytesMax = read.integer('max-request-bytes')
@@ -65,6 +71,9 @@ export function programConfigOf(
       snapshotCatchUpEntryCount: read.integer('snapshot-catchup-entries'),
       compactionBatchRevisionsMax: read.integer('compaction-batch-limit'),
       compactionPauseMs: read.durationMs('compaction-sleep-interval'),
+      jwt,
+      simpleTokenTtlMs: read.integer('auth-token-ttl') * 1_000,
+      passwordCost,
       reportedVersion,
     },
     rpc: {

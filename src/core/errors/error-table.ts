@@ -147,6 +147,11 @@ export const errorTable = {
     'etcdserver: permission is not granted to the role',
   ),
   authNotEnabled: describe('failedPrecondition', 'etcdserver: authentication is not enabled'),
+  noPasswordUser: describe(
+    'unknown',
+    'auth: authentication failed, password was given for no password user',
+  ),
+  passwordTooLong: describe('unknown', 'bcrypt: password length exceeds 72 bytes'),
   invalidAuthToken: describe('unauthenticated', 'etcdserver: invalid auth token'),
   invalidAuthMgmt: describe('invalidArgument', 'etcdserver: invalid auth management'),
   authOldRevision: describe('invalidArgument', 'etcdserver: revision of auth store is old'),

@@ -29,7 +29,7 @@ export interface DatabaseSnapshotsParts {
   readonly clock: Clock
   readonly logger: Logger
   readonly fileSystem: FileSystem
-  readonly machine: StateMachine
+  readonly machine: Pick<StateMachine, 'withDatabase'>
 }
 
 export interface DatabaseSnapshotsOptions {

@@ -6,6 +6,7 @@
  */
 import type { ApplyResult } from '../apply/apply-result.ts'
 import type { LoggedRequest } from '../apply/request-envelope.ts'
+import type { AuthInfo } from '../auth/auth-store.ts'
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import { delay } from '../base/clock.ts'
@@ -37,7 +38,16 @@ export interface LeaseRequestsParts {
   readonly leader: () => NodeId
   readonly memberId: NodeId
   readonly remote: LeaderLeases
-  readonly propose: (request: LoggedRequest) => Promise<ApplyResult>
+  readonly propose: (
+    request: LoggedRequest,
+    requester: AuthInfo | undefined,
+  ) => Promise<ApplyResult>
+  /** Refuses who may not touch all keys of a lease. */
+  readonly checkKeys: (
+    requester: AuthInfo | undefined,
+    id: LeaseId,
+    access: 'read' | 'write',
+  ) => void
   /** Waits until everything committed before the call is applied here, and leadership is confirmed. */
   readonly confirm: () => Promise<void>
   /** Whether so much time passed since the driver's last tick that somebody else may lead by now. */
@@ -66,16 +76,22 @@ export class LeaseRequests {
    * @param asked  id 0: one is chosen; a time below the least is raised
    * @throws StoreError `leaseExist`, `leaseTtlTooLarge`, `noSpace`, and those of every write
    */
-  async grant(asked: { readonly id: bigint; readonly ttlSeconds: bigint }): Promise<Lease> {
+  async grant(
+    asked: { readonly id: bigint; readonly ttlSeconds: bigint },
+    requester?: AuthInfo,
+  ): Promise<Lease> {
     const least = BigInt(leaseTtlSecondsMin(this.options.electionMs))
     const ttlSeconds = asked.ttlSeconds < least ? least : asked.ttlSeconds
     for (;;) {
       const id = asked.id === 0n ? this.drawId() : leaseId(asked.id)
       try {
-        const result = await this.parts.propose({
-          kind: 'leaseGrant',
-          request: { ID: id, TTL: ttlSeconds },
-        })
+        const result = await this.parts.propose(
+          {
+            kind: 'leaseGrant',
+            request: { ID: id, TTL: ttlSeconds },
+          },
+          requester,
+        )
         assert(result.kind === 'leaseGrant', 'a grant is answered as one')
         return result.lease
       } catch (error) {
@@ -87,13 +103,15 @@ export class LeaseRequests {
   }
 
   /** @throws StoreError `leaseNotFound`, and those of every write */
-  async revoke(id: bigint): Promise<void> {
-    await this.parts.propose({ kind: 'leaseRevoke', request: { ID: leaseId(id) } })
+  async revoke(id: bigint, requester?: AuthInfo): Promise<void> {
+    await this.parts.propose({ kind: 'leaseRevoke', request: { ID: leaseId(id) } }, requester)
   }
 
   /** Known here, without asking anybody. */
-  list(): readonly LeaseId[] {
-    return this.parts.expiry.listByExpiry()
+  list(requester?: AuthInfo): readonly LeaseId[] {
+    const ids = this.parts.expiry.listByExpiry()
+    for (const id of ids) this.parts.checkKeys(requester, id, 'read')
+    return ids
   }
 
   /**
@@ -101,7 +119,8 @@ export class LeaseRequests {
    * @returns seconds granted; 0 when there is no such lease (any more)
    * @throws StoreError `timeout`, `stopped`
    */
-  renew(id: LeaseId): Promise<number> {
+  renew(id: LeaseId, requester?: AuthInfo): Promise<number> {
+    this.parts.checkKeys(requester, id, 'write')
     return this.atLeader(
       () => this.renewHere(id),
       (leader) => this.parts.remote.renew(leader, id),
@@ -109,7 +128,8 @@ export class LeaseRequests {
   }
 
   /** @throws StoreError `timeout`, `stopped` */
-  timeToLive(id: LeaseId, wantsKeys: boolean): Promise<LeaseTime> {
+  timeToLive(id: LeaseId, wantsKeys: boolean, requester?: AuthInfo): Promise<LeaseTime> {
+    if (wantsKeys) this.parts.checkKeys(requester, id, 'read')
     return this.atLeader(
       () => this.timeToLiveHere(id, wantsKeys),
       (leader) => this.parts.remote.timeToLive(leader, id, wantsKeys),

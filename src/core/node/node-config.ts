@@ -1,5 +1,9 @@
 /** Everything that can be set on a store node, parsed and complete. Parsing flags and variables is the program's affair. */
 
+import { jwtMethods, type JwtOptions } from '../auth/jwt-tokens.ts'
+
+export { jwtMethods, type JwtOptions }
+
 /** One URL list per member name, as `--initial-cluster` gives it. */
 export type InitialCluster = ReadonlyMap<string, readonly string[]>
 
@@ -41,6 +45,12 @@ export interface NodeConfig {
   readonly inflightMessagesMax: number
   /** Whether the leader writes down what is left of long leases, for the leader after it. */
   readonly writesLeaseCheckpoints: boolean
+  /** How tokens are signed; undefined: they are simple ones, kept in memory. */
+  readonly jwt: JwtOptions | undefined
+  /** How long a simple token lives without being used. */
+  readonly simpleTokenTtlMs: number
+  /** Logarithm of the rounds of hashing a password, 4 to 31. */
+  readonly passwordCost: number
   /** Size at which a new log segment is begun. */
   readonly walSegmentSizeBytes: number
   /** etcd version told to clients and peers, as major.minor.patch. */
@@ -79,6 +89,10 @@ export const nodeConfigDefaults = {
   inflightMessagesMax: 512,
   // As etcd's feature gate: off.
   writesLeaseCheckpoints: false,
+  jwt: undefined,
+  simpleTokenTtlMs: 300_000,
+  // bcrypt's own default: about 70 ms of a core.
+  passwordCost: 10,
   walSegmentSizeBytes: 64_000_000,
   reportedVersion: '3.7.1',
 } as const satisfies Partial<NodeConfig>

@@ -8,11 +8,17 @@ import type { PeerTransport } from '../peer/peer-transport.ts'
 import { MemoryLogStorage } from '../raft/memory-log-storage.ts'
 import { RaftNode } from '../raft/raft-node.ts'
 import type { WriteAheadLog } from '../wal/write-ahead-log.ts'
+import { rootName, type AuthInfo, type AuthStore } from '../auth/auth-store.ts'
+import { JwtTokens } from '../auth/jwt-tokens.ts'
+import { Passwords } from '../auth/passwords.ts'
+import { AuthRequests } from './auth-requests.ts'
+import { callerOf } from './caller.ts'
 import { bootNode, nodePathsOf, type BootState } from './bootstrap.ts'
 import type { DatabaseFolder } from './database-folder.ts'
 import { DatabaseSnapshots } from './database-snapshots.ts'
 import { FirstElection } from './first-election.ts'
 import { Leadership } from './leadership.ts'
+import { checkLeaseAccess } from '../apply/access-check.ts'
 import { answerLeaseQuestion, remoteLeases, type PeerAnswer } from './leader-leases.ts'
 import { LeaseExpiry } from './lease-expiry.ts'
 import { LeaseRequests } from './lease-requests.ts'
@@ -51,6 +57,7 @@ export interface NodeParts {
   readonly reads: LinearizableReads
   readonly leaseExpiry: LeaseExpiry
   readonly leases: LeaseRequests
+  readonly auth: AuthRequests
   readonly sender: SnapshotSender
   readonly snapshots: SnapshotPolicy
   readonly databaseSnapshots: DatabaseSnapshots
@@ -186,6 +193,7 @@ function connect(context: Connected): NodeParts {
     reads,
     mayBePaused: () => loop.isLate,
   })
+  const auth = makeAuth(context, { proposals, reads })
   const sender = new SnapshotSender({ clock, logger }, machine, transport)
   const snapshots = makeSnapshotPolicy(context, () => {
     loop.wake()
@@ -203,6 +211,7 @@ function connect(context: Connected): NodeParts {
       proposals,
       reads,
       leases: leaseExpiry,
+      auth,
       leadership,
       peers,
       snapshots,
@@ -216,7 +225,7 @@ function connect(context: Connected): NodeParts {
   const { electionTicks } = loopOptionsOf(context)
   return {
     ...{ clock, logger, memberId, clusterId, raft, machine, transport, peers },
-    ...{ leadership, proposals, reads, leaseExpiry, leases, sender, snapshots, loop, wal },
+    ...{ leadership, proposals, reads, leaseExpiry, leases, auth, sender, snapshots, loop, wal },
     databaseSnapshots: new DatabaseSnapshots(
       { clock, logger, machine, fileSystem: environment.fileSystem },
       {
@@ -298,7 +307,11 @@ function makeLeases(
   const { leadership, proposals, reads, mayBePaused } = parts
   const common = { clock, leases: () => machine.state.leases }
   const leaseExpiry = new LeaseExpiry(
-    { ...common, logger, propose: (request) => proposals.submit(request) },
+    {
+      ...common,
+      logger,
+      propose: (request) => proposals.submit(request, callerOf(rootOf(machine.state.auth))),
+    },
     { electionMs, requestTimeoutMs, writesCheckpoints: config.writesLeaseCheckpoints },
   )
   const leases = new LeaseRequests(
@@ -309,7 +322,13 @@ function makeLeases(
       memberId: boot.memberId,
       leader: () => leadership.leader,
       remote: remoteLeases(environment.askPeer, (id) => machine.state.membership.find(id)),
-      propose: (request) => proposals.submit(request),
+      propose: (request, requester) => proposals.submit(request, callerOf(requester)),
+      checkKeys: (requester, lease, access) => {
+        checkLeaseAccess(machine.state, requester ?? { username: '', revision: 0 }, {
+          lease,
+          access,
+        })
+      },
       confirm: () =>
         settled((settler) => {
           reads.join(settler, undefined)
@@ -319,6 +338,36 @@ function makeLeases(
     { electionMs, requestTimeoutMs },
   )
   return { leaseExpiry, leases }
+}
+
+/** The node does in root's name what nobody asked it for. */
+function rootOf(auth: AuthStore): AuthInfo | undefined {
+  return auth.isEnabled ? { username: rootName, revision: auth.revision } : undefined
+}
+
+function makeAuth(
+  context: Connected,
+  parts: { readonly proposals: Proposals; readonly reads: LinearizableReads },
+): AuthRequests {
+  const { environment, config, machine } = context
+  const { clock, random } = environment
+  const { proposals, reads } = parts
+  return new AuthRequests(
+    {
+      clock,
+      random,
+      passwords: new Passwords(config.passwordCost),
+      jwt: config.jwt === undefined ? undefined : new JwtTokens(config.jwt),
+      state: () => machine.state,
+      appliedIndex: () => machine.appliedIndex,
+      propose: (request, requester) => proposals.submit(request, callerOf(requester)),
+      confirm: () =>
+        settled((settler) => {
+          reads.join(settler, undefined)
+        }),
+    },
+    config.simpleTokenTtlMs,
+  )
 }
 
 function makeSnapshotPolicy(context: Connected, wake: () => void): SnapshotPolicy {

@@ -18,4 +18,6 @@ export { encodeKeyValue, type StoredKeyValue } from '../mvcc/stored-key-value.ts
 export type { EventBatch } from '../watch/event-batch.ts'
 export type { WatchSink, Watcher } from '../watch/watcher.ts'
 export type { DatabaseSnapshot } from './database-snapshots.ts'
+export type { AuthOperation } from '../apply/auth-operation.ts'
+export type { AuthInfo } from '../auth/auth-store.ts'
 export { leaseId as asLeaseId, type LeaseId } from '../base/ids.ts'

@@ -17,6 +17,7 @@ import { settled, type Settler } from '../base/settler.ts'
 import type { StoreErrorCode } from '../errors/error-table.ts'
 import { StoreError } from '../errors/store-error.ts'
 import type { ProposalOutcome } from '../raft/raft-node.ts'
+import type { Caller } from './caller.ts'
 import type { RequestIds } from './request-ids.ts'
 
 /** Requests that may wait for the driver's next turn, or for a leader. */
@@ -58,29 +59,29 @@ export class Proposals {
    * Proposes a request and waits for its effect.
    * @throws StoreError `requestTooLarge`, `tooManyRequests`, the kinds of time-out, `canceled`, `stopped`, and whatever applying it answers
    */
-  submit(logged: LoggedRequest, cancellation?: Cancellation): Promise<ApplyResult> {
+  submit(logged: LoggedRequest, caller?: Caller): Promise<ApplyResult> {
     return settled((settler) => {
-      this.begin(logged, settler, cancellation)
+      this.begin(logged, settler, caller)
     })
   }
 
   /** As {@link submit}, without a promise. */
-  begin(logged: LoggedRequest, settler: Settler<ApplyResult>, cancellation?: Cancellation): void {
-    const refusal = this.refusalOf(cancellation)
+  begin(logged: LoggedRequest, settler: Settler<ApplyResult>, caller?: Caller): void {
+    const refusal = this.refusalOf(caller)
     if (refusal !== undefined) {
       settler.fail(new StoreError(refusal))
       return
     }
     const id = this.ids.draw()
-    const data = this.envelopes.encode({ id, logged })
+    const data = this.envelopes.encode({ id, logged, requester: caller?.requester })
     if (data.length > this.options.requestSizeBytesMax) {
       settler.fail(new StoreError('requestTooLarge', { sizeBytes: data.length }))
       return
     }
     assert(!this.waiters.has(id), 'request ids are drawn once')
     const waiter = new Waiter(this, { id, data, startedMs: this.clock.monotonicMs() }, settler)
-    waiter.cancellation = cancellation
-    cancellation?.setCancelListener(waiter)
+    waiter.cancellation = caller
+    caller?.setCancelListener(waiter)
     this.waiters.set(id, waiter)
     this.queued.push(waiter)
     this.options.wake()

@@ -21,6 +21,7 @@ import type { RaftNode } from '../raft/raft-node.ts'
 import type { Ready } from '../raft/ready.ts'
 import type { WriteAheadLog } from '../wal/write-ahead-log.ts'
 import type { Leadership } from './leadership.ts'
+import type { AuthRequests } from './auth-requests.ts'
 import type { LeaseExpiry } from './lease-expiry.ts'
 import type { LinearizableReads } from './linearizable-read.ts'
 import type { PeerDirectory } from './peer-directory.ts'
@@ -40,7 +41,7 @@ const applyRunEntriesMax = 1_000
 const followerCatchUpTicksMax = 2
 
 /** So few entries that nothing is gained by writing them beside other work: whoever sent them waits for just this. */
-const briefEntryCountMax = 64
+const smallEntryCountMax = 64
 
 /** A node whose last tick is longer ago was paused; etcd's figure. */
 const lateTicksMin = 3
@@ -59,6 +60,7 @@ export interface RaftLoopParts {
   readonly proposals: Proposals
   readonly reads: LinearizableReads
   readonly leases: LeaseExpiry
+  readonly auth: AuthRequests
   readonly leadership: Leadership
   readonly peers: PeerDirectory
   readonly snapshots: SnapshotPolicy
@@ -88,6 +90,8 @@ export class RaftLoop {
   private isDriving = false
   private isHalted = false
   private nextPurgeMs: number
+  /** Entries applied since the database last had room for more. */
+  private appliedWithoutRoomCount = 0
   private lastTickMs: number
   /** Called when the present drive ends; see {@link finish}. */
   private readonly idleListeners: (() => void)[] = []
@@ -181,15 +185,18 @@ export class RaftLoop {
       return
     }
     this.isDriving = true
-    this.drive()
-      .catch((error: unknown) => {
-        this.fail(error)
-      })
-      .finally(() => {
-        this.isDriving = false
-        for (const listener of this.idleListeners.splice(0)) listener()
-        this.wakeForRest()
-      })
+    void this.driveToEnd()
+  }
+
+  private async driveToEnd(): Promise<void> {
+    try {
+      await this.drive()
+    } catch (error) {
+      this.fail(error)
+    }
+    this.isDriving = false
+    for (const listener of this.idleListeners.splice(0)) listener()
+    this.wakeForRest()
   }
 
   /** Input that came during the last steps of a drive must not wait for the next message. */
@@ -234,7 +241,9 @@ export class RaftLoop {
       if (this.stopsHere()) return
       this.takeInput()
       if (!raft.hasReady()) return
-      await this.carryOut(raft.ready())
+      const ready = raft.ready()
+      this.begin(ready)
+      if (!this.carryOutAtOnce(ready)) await this.carryOut(ready)
     }
   }
 
@@ -243,15 +252,47 @@ export class RaftLoop {
     return this.isHalted
   }
 
+  /** What need not wait for the disk. */
+  private begin(ready: Ready): void {
+    if (ready.softState !== undefined) this.noteSoftState(ready)
+    this.send(ready.messages)
+    this.parts.reads.takeReadStates(ready.readStates)
+  }
+
+  /** Does all that a small Ready asks for in this turn, if the disk lets it. False: nothing was done. */
+  private carryOutAtOnce(ready: Ready): boolean {
+    if (!this.isSmall(ready)) return false
+    const { raft, wal, storage, proposals } = this.parts
+    const { hardState, entries, committedEntries, mustSync } = ready
+    if (!wal.saveDirect(hardState, entries, { mustSync })) return false
+    if (hardState !== undefined) storage.setHardState(hardState)
+    storage.append(entries)
+    this.send(ready.messagesAfterPersist)
+    const deferred: EntryOutcome[] = []
+    if (committedEntries.length > 0) this.applyRun(committedEntries, deferred)
+    raft.advance()
+    proposals.settle(deferred)
+    this.afterApply()
+    return true
+  }
+
+  /** Whether nothing is gained by writing the entries of a Ready beside other work. */
+  private isSmall(ready: Ready): boolean {
+    if (ready.snapshot !== undefined || this.options.acknowledgesBeforeSync) return false
+    const { entries, committedEntries } = ready
+    // Answers to what is durable already need not wait for the disk.
+    const isOverlapping = entries.length > 0 && committedEntries.length > 0
+    if (isOverlapping && this.parts.raft.role === 'leader') return false
+    if (entries.length + committedEntries.length > smallEntryCountMax) return false
+    return this.appliedWithoutRoomCount + committedEntries.length <= applyRunEntriesMax
+  }
+
   /**
    * What is committed and was durable before this Ready is applied while the disk works on the rest; an entry that comes
    * with its own commit waits for its sync.
    */
   private async carryOut(ready: Ready): Promise<void> {
-    const { raft, reads, proposals } = this.parts
-    if (ready.softState !== undefined) this.noteSoftState(ready)
-    this.send(ready.messages)
-    reads.takeReadStates(ready.readStates)
+    const { raft, proposals } = this.parts
     const durableCount = durableCountOf(ready)
     // Both are seen to their end, so that a failure of one never leaves the other under way.
     const [written, applied] = await Promise.allSettled([
@@ -261,7 +302,9 @@ export class RaftLoop {
     if (applied.status === 'rejected') throw applied.reason
     if (written.status === 'rejected') throw written.reason
     const deferred = applied.value
-    deferred.push(...(await this.apply(ready.committedEntries.slice(durableCount))))
+    if (durableCount < ready.committedEntries.length) {
+      deferred.push(...(await this.apply(ready.committedEntries.slice(durableCount))))
+    }
     if (this.stopsHere()) return
     raft.advance()
     // Whoever waits for a membership change may ask for the next one, which Raft takes only from here on.
@@ -314,10 +357,7 @@ export class RaftLoop {
     if (snapshot !== undefined) await snapshots.recordReceived(snapshot)
     if (hardState !== undefined || entries.length > 0) {
       // The log record of a snapshot counts only together with a hard state that covers it.
-      await wal.save(hardState, entries, {
-        mustSync: ready.mustSync || snapshot !== undefined,
-        mayBlock: entries.length <= briefEntryCountMax && ready.committedEntries.length === 0,
-      })
+      await wal.save(hardState, entries, { mustSync: ready.mustSync || snapshot !== undefined })
     }
     if (this.stopsHere()) return
     if (snapshot !== undefined) {
@@ -335,29 +375,37 @@ export class RaftLoop {
 
   /** Applies in bounded runs. Returns answers that must wait until Raft was advanced. */
   private async apply(entries: readonly Entry[]): Promise<EntryOutcome[]> {
-    const { machine, proposals } = this.parts
+    const { machine } = this.parts
     const deferred: EntryOutcome[] = []
     for (let start = 0; start < entries.length; start += applyRunEntriesMax) {
       await machine.state.backend.waitForRoom()
+      this.appliedWithoutRoomCount = 0
       if (start > 0) await this.nextTurn()
       if (this.stopsHere()) return deferred
-      const run = entries.slice(start, start + applyRunEntriesMax)
-      const turn = machine.apply(run, this.applyHost)
-      if (turn.isMembershipChanged) deferred.push(...turn.outcomes)
-      else proposals.settle(turn.outcomes)
-      this.noteApplied(turn)
+      this.applyRun(entries.slice(start, start + applyRunEntriesMax), deferred)
     }
     return deferred
   }
 
+  /** Applies a run at once; answers that must wait are added to `deferred`. */
+  private applyRun(run: readonly Entry[], deferred: EntryOutcome[]): void {
+    const { machine, proposals } = this.parts
+    this.appliedWithoutRoomCount += run.length
+    const turn = machine.apply(run, this.applyHost)
+    if (turn.isMembershipChanged) deferred.push(...turn.outcomes)
+    else proposals.settle(turn.outcomes)
+    this.noteApplied(turn)
+  }
+
   private noteApplied(turn: ApplyTurn): void {
-    const { reads, peers, machine, leases } = this.parts
+    const { reads, peers, machine, leases, auth } = this.parts
     if (turn.hasTermStart) {
       reads.noteTermStart()
       // Everything granted before is known now.
       if (this.parts.raft.role === 'leader') leases.promote()
     }
     leases.note(turn.leaseChanges)
+    if (turn.tokenChanges.length > 0) auth.note(turn.tokenChanges)
     reads.releaseApplied()
     if (!turn.isMembershipChanged) return
     peers.follow(machine.state.membership.list())

@@ -15,7 +15,6 @@ import type {
   TxnResult,
 } from '../apply/apply-result.ts'
 import { isReadOnlyTxn, isSerializableTxn, readTxn, txnDepth } from '../apply/apply-txn.ts'
-import { readRangeRequest } from '../apply/range-request.ts'
 import type { LoggedRequest } from '../apply/request-envelope.ts'
 import { costOfPut, costOfTxn } from '../apply/write-cost.ts'
 import { assert } from '../base/assert.ts'
@@ -40,6 +39,8 @@ import type { SnapshotMessage, Term } from '../raft/message.ts'
 import type { WatchHub } from '../watch/watch-hub.ts'
 import type { DatabaseSnapshot } from './database-snapshots.ts'
 import { chooseTransferee, transferLeadership } from './leader-transfer.ts'
+import type { AuthRequests } from './auth-requests.ts'
+import { callerOf, type Caller } from './caller.ts'
 import type { LeaseRequests } from './lease-requests.ts'
 import type { NodeConfig } from './node-config.ts'
 import type { NodeEnvironment } from './node-environment.ts'
@@ -47,11 +48,12 @@ import { buildNode, type NodeParts } from './node-parts.ts'
 import { describeNode, type NodeStatus, type StopReason } from './node-status.ts'
 import { closeParts, haltParts, publishMember } from './part-lifetimes.ts'
 import { PendingRead } from './pending-read.ts'
+import { RangeReads } from './range-reads.ts'
 
 /** Options of every call that may wait. */
 export interface CallOptions {
   /** Ends the wait; a write may still happen. */
-  readonly cancellation?: Cancellation | undefined
+  readonly cancellation?: Caller | undefined
 }
 
 /** Hash over all revisions up to `hashRevision`. */
@@ -79,10 +81,14 @@ export class StoreNode {
   readonly clusterId: ClusterId
   /** The door for requests about leases. */
   readonly leases: LeaseRequests
+  /** The door for requests about users and roles. */
+  readonly auth: AuthRequests
   /** Resolves once a leader is known and this member has published itself; rejects when it stops before. */
   readonly ready: Promise<void>
   /** Resolves when the node has stopped, whether by itself or asked to. */
   readonly stopped: Promise<StopReason>
+  /** Reads of ranges, for callers that need no promise. */
+  readonly ranges: RangeReads
   private readonly config: NodeConfig
   private readonly parts: NodeParts
   private readonly releaseDirectory: () => Promise<void>
@@ -95,9 +101,14 @@ export class StoreNode {
     this.parts = parts
     this.config = config
     this.releaseDirectory = releaseDirectory
+    this.ranges = new RangeReads(parts.clock, parts.reads, () => {
+      this.assertRunning()
+      return this.store
+    })
     this.memberId = parts.memberId
     this.clusterId = parts.clusterId
     this.leases = parts.leases
+    this.auth = parts.auth
     this.stopped = new Promise((resolve) => {
       this.announceStop = resolve
     })
@@ -168,7 +179,7 @@ export class StoreNode {
   beginPut(
     request: PutRequest,
     settler: Settler<PutResult>,
-    cancellation: Cancellation | undefined,
+    cancellation: Caller | undefined,
   ): void {
     const refusal = this.refusalFor(costOfPut(request))
     if (refusal !== undefined) settler.fail(refusal)
@@ -185,7 +196,7 @@ export class StoreNode {
   beginDeleteRange(
     request: DeleteRangeRequest,
     settler: Settler<DeleteRangeResult>,
-    cancellation: Cancellation | undefined,
+    cancellation: Caller | undefined,
   ): void {
     this.beginProposal({ kind: 'deleteRange', request }, settler, cancellation)
   }
@@ -201,14 +212,17 @@ export class StoreNode {
   beginTxn(
     request: TxnRequest,
     settler: Settler<TxnResult>,
-    cancellation: Cancellation | undefined,
+    cancellation: Caller | undefined,
   ): void {
     if (txnDepth(request) > txnDepthMax) {
       settler.fail(new StoreError('tooManyOps'))
       return
     }
     if (isReadOnlyTxn(request)) {
-      const read = new PendingRead(() => this.readTxnNow(request), settler)
+      const read = new PendingRead(() => {
+        this.auth.check(cancellation?.requester, { kind: 'txn', request })
+        return this.readTxnNow(request)
+      }, settler)
       this.beginRead(read, { isSerializable: isSerializableTxn(request), cancellation })
       return
     }
@@ -229,24 +243,7 @@ export class StoreNode {
   }
 
   range(request: RangeRequest, options: CallOptions = {}): Promise<RangeResult> {
-    return settled((settler) => {
-      const read = new PendingRead(() => this.rangeNow(request), settler)
-      this.beginRead(read, { isSerializable: request.serializable, ...options })
-    })
-  }
-
-  /** Whether a linearizable read may be served at once, as a serializable one always is. */
-  canReadNow(): boolean {
-    return this.parts.reads.isConfirmed()
-  }
-
-  /**
-   * Reads from the local state as it is, whatever the request says about that: the caller has confirmed before.
-   * @throws StoreError `emptyKey`, `compacted`, `futureRevision`, `stopped`
-   */
-  rangeNow(request: RangeRequest): RangeResult {
-    this.assertRunning()
-    return readRangeRequest(this.store, request)
+    return this.ranges.range(request, options.cancellation)
   }
 
   /** Waits until this node has applied everything committed before the call. */
@@ -400,7 +397,7 @@ export class StoreNode {
   private beginProposal<Result extends ApplyResult>(
     logged: LoggedRequest,
     settler: Settler<Result>,
-    cancellation: Cancellation | undefined,
+    cancellation: Caller | undefined,
   ): void {
     const { raft, machine, proposals } = this.parts
     if (raft.commit - machine.appliedIndex > this.config.applyLagEntriesMax) {
@@ -411,10 +408,10 @@ export class StoreNode {
   }
 
   private beginRead(
-    read: PendingRead<unknown>,
+    read: Settler<void>,
     options: CallOptions & { readonly isSerializable: boolean },
   ): void {
-    if (options.isSerializable || this.canReadNow()) read.succeed()
+    if (options.isSerializable || this.ranges.isConfirmed()) read.succeed()
     else this.beginConfirm(read, options.cancellation)
   }
 
@@ -439,7 +436,7 @@ export class StoreNode {
         alarm: AlarmType.NOSPACE,
       }
       proposals
-        .submit({ kind: 'alarm', request })
+        .submit({ kind: 'alarm', request }, callerOf(this.auth.rootInfo))
         .catch((error: unknown) => {
           logger.warn('the alarm about missing space could not be raised', {
             reason: String(error),

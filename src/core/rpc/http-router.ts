@@ -7,7 +7,7 @@
  * @see etcd v3 API, "HTTP"
  */
 import type { Logger } from '../base/logger.ts'
-import { notFoundAnswer, sendAnswer, type HttpExchange } from './http-exchange.ts'
+import { BodyTooLarge, notFoundAnswer, sendAnswer, type HttpExchange } from './http-exchange.ts'
 import { isFatal } from './status-mapping.ts'
 
 /** What answers under one path. */
@@ -92,7 +92,12 @@ export class HttpRouter {
       const reason = error instanceof Error ? error.message : String(error)
       this.options.logger.warn('HTTP request failed', { path: exchange.path, error: reason })
       if (exchange.hasBegun) exchange.end()
-      else sendAnswer(exchange, { status: 500, body: `${reason}\n` })
+      else {
+        sendAnswer(exchange, {
+          status: error instanceof BodyTooLarge ? 413 : 500,
+          body: `${reason}\n`,
+        })
+      }
     }
   }
 

@@ -13,12 +13,14 @@ import type { CallForm } from './call-route.ts'
 import { gzipResponseFields, okTrailers, responseFields, statusTrailers } from './grpc-response.ts'
 import { errorCodes } from './http2/http2-error.ts'
 import type { ServerStream, StreamHandler } from './http2/server-stream.ts'
+import type { AuthInfo } from '../node/node-surface.ts'
 import { MessageReader } from './message-reader.ts'
 import type { ClientIdentity, StreamCall } from './rpc-call.ts'
 import { okStatus, statusOfError, WireError, type RpcStatus } from './status-mapping.ts'
 
 /** One call. Created when its headers have arrived; it ends exactly once. */
 export class Http2Call implements StreamCall, StreamHandler {
+  requester: AuthInfo | undefined
   private readonly stream: ServerStream
   private readonly host: CallHost
   private readonly reader: MessageReader

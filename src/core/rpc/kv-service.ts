@@ -1,6 +1,6 @@
 /** The KV service: reads, writes, transactions, compaction. */
 import type { Settler } from '../base/settler.ts'
-import type { PutResult, DeleteRangeResult, TxnResult } from '../node/node-surface.ts'
+import type { DeleteRangeResult, PutResult, RangeResult, TxnResult } from '../node/node-surface.ts'
 import type { StoreNode } from '../node/store-node.ts'
 import {
   CompactionRequest,
@@ -48,46 +48,46 @@ export function kvService(
   ])
 }
 
-/** A read that need not wait is answered before its method returns. */
+/** A small read that need not wait is answered before its method returns. */
 function rangeMethod(node: StoreNode, headers: ResponseHeaders): UnaryMethod {
-  const answer = (request: RangeRequest): Uint8Array =>
-    encodeRange(headers, node.rangeNow(request), rangeFormOf(request))
+  const encode = (result: RangeResult, request: RangeRequest): Uint8Array =>
+    encodeRange(headers, result, rangeFormOf(request))
   return directMethod(
     kvRequestCodecs.range,
     (request, call) => {
       checkRange(request)
-      if (request.serializable || node.canReadNow()) call.succeed(answer(request))
-      else node.beginConfirm(new WaitingRange(call, request, answer), call)
+      const reading = new RangeAnswering(node.ranges, call, { request, encode })
+      if (request.serializable || node.ranges.isConfirmed()) reading.succeed()
+      else node.beginConfirm(reading, call)
     },
     (request) => request.serializable,
   )
 }
 
-/** A range that waits for its confirmation. */
-class WaitingRange implements Settler<void> {
+/** A range that is read once it is confirmed. */
+class RangeAnswering implements Settler<void> {
+  private readonly ranges: StoreNode['ranges']
   private readonly call: UnaryExchange
   private readonly request: RangeRequest
-  private readonly answer: (request: RangeRequest) => Uint8Array
+  private readonly encode: (result: RangeResult, request: RangeRequest) => Uint8Array
 
   constructor(
+    ranges: StoreNode['ranges'],
     call: UnaryExchange,
-    request: RangeRequest,
-    answer: (request: RangeRequest) => Uint8Array,
+    range: {
+      readonly request: RangeRequest
+      readonly encode: (result: RangeResult, request: RangeRequest) => Uint8Array
+    },
   ) {
+    this.ranges = ranges
     this.call = call
-    this.request = request
-    this.answer = answer
+    this.request = range.request
+    this.encode = range.encode
   }
 
   succeed(): void {
-    let frame: Uint8Array
-    try {
-      frame = this.answer(this.request)
-    } catch (error) {
-      this.call.fail(error)
-      return
-    }
-    this.call.succeed(frame)
+    const { call, request, encode } = this
+    this.ranges.read(request, new Answering(call, request, encode), call)
   }
 
   fail(error: unknown): void {

@@ -27,8 +27,8 @@ export function leaseService(
   return new Map<string, RpcMethod>([
     [
       'LeaseGrant',
-      unaryMethod(LeaseGrantRequest, async ({ ID, TTL }) => {
-        const lease = await node.leases.grant({ id: ID, ttlSeconds: TTL })
+      unaryMethod(LeaseGrantRequest, async ({ ID, TTL }, call) => {
+        const lease = await node.leases.grant({ id: ID, ttlSeconds: TTL }, call.requester)
         return frameOf(LeaseGrantResponse, {
           header: header(),
           ID: lease.id,
@@ -39,15 +39,15 @@ export function leaseService(
     ],
     [
       'LeaseRevoke',
-      unaryMethod(LeaseRevokeRequest, async ({ ID }) => {
-        await node.leases.revoke(ID)
+      unaryMethod(LeaseRevokeRequest, async ({ ID }, call) => {
+        await node.leases.revoke(ID, call.requester)
         return frameOf(LeaseRevokeResponse, { header: header() })
       }),
     ],
     [
       'LeaseTimeToLive',
-      unaryMethod(LeaseTimeToLiveRequest, async ({ ID, keys }) => {
-        const time = await node.leases.timeToLive(asLeaseId(ID), keys)
+      unaryMethod(LeaseTimeToLiveRequest, async ({ ID, keys }, call) => {
+        const time = await node.leases.timeToLive(asLeaseId(ID), keys, call.requester)
         return frameOf(LeaseTimeToLiveResponse, {
           header: header(),
           ID,
@@ -59,11 +59,11 @@ export function leaseService(
     ],
     [
       'LeaseLeases',
-      unaryMethod(LeaseLeasesRequest, () =>
+      unaryMethod(LeaseLeasesRequest, (_request, call) =>
         Promise.resolve(
           frameOf(LeaseLeasesResponse, {
             header: header(),
-            leases: node.leases.list().map((ID) => ({ ID })),
+            leases: node.leases.list(call.requester).map((ID) => ({ ID })),
           }),
         ),
       ),
@@ -129,7 +129,7 @@ class KeepAliveStream {
     this.isRenewing = true
     // The answer speaks of the state before the renewal, as etcd's does.
     const header = this.headers.message(this.node.currentRevision)
-    this.node.leases.renew(asLeaseId(id)).then(
+    this.renew(id).then(
       (ttlSeconds) => {
         this.call.send(frameOf(LeaseKeepAliveResponse, { header, ID: id, TTL: BigInt(ttlSeconds) }))
         this.isRenewing = false
@@ -139,6 +139,11 @@ class KeepAliveStream {
         this.call.end(statusOfError(error))
       },
     )
+  }
+
+  /** A refusal is an answer like another. */
+  private async renew(id: bigint): Promise<number> {
+    return this.node.leases.renew(asLeaseId(id), this.call.requester)
   }
 
   private endWhenDone(): void {

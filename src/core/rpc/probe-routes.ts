@@ -7,13 +7,21 @@ import { noNode } from '../base/ids.ts'
 import type { Alarm } from '../node/node-surface.ts'
 import type { StoreNode } from '../node/store-node.ts'
 import { RangeRequest } from '../proto/gen/rpc.ts'
-import { notFoundAnswer, plainText, sendAnswer, type HttpAnswer } from './http-exchange.ts'
+import {
+  notFoundAnswer,
+  plainText,
+  readBody,
+  sendAnswer,
+  type HttpAnswer,
+} from './http-exchange.ts'
 import type { HttpRoute } from './http-router.ts'
 import { isFatal } from './status-mapping.ts'
 
 /** A check of `/livez` or `/readyz`; rejects with the reason when it fails. */
 type Check = () => Promise<void>
 
+/** Content of a request that has a reason to have none. */
+const ignoredBodyBytesMax = 65_536
 const alarmNames = { noSpace: 'NOSPACE', corrupt: 'CORRUPT' } as const
 
 /** The routes of one node. */
@@ -26,6 +34,8 @@ export function probeRoutes(node: StoreNode): readonly HttpRoute[] {
     path,
     methods: ['GET'],
     handle: async (exchange) => {
+      // Nothing is to come; an answer before the end of the request would have to break it off.
+      await readBody(exchange, ignoredBodyBytesMax)
       sendAnswer(exchange, await answer(exchange.path, exchange.query))
     },
   })

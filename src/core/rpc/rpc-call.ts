@@ -6,6 +6,7 @@
  */
 import type { Cancellation } from '../base/cancellation.ts'
 import type { Settler } from '../base/settler.ts'
+import type { AuthInfo } from '../node/node-surface.ts'
 import type { RpcStatus } from './status-mapping.ts'
 
 /** What is known of a client by its connection. */
@@ -26,6 +27,8 @@ export const plainClient: ClientIdentity = { isSecure: false, commonName: undefi
 export interface CallContext extends Cancellation {
   /** Who calls, as far as the connection tells. */
   readonly client: ClientIdentity
+  /** In whose name; found before a method sees the call, and only while calls have to say so. */
+  requester: AuthInfo | undefined
   /** Value of a metadata key in lower case; one UTF-16 unit per byte, as HTTP/2 delivers it. */
   findMetadata(key: string): string | undefined
 }

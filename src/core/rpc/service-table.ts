@@ -3,6 +3,8 @@
  * methods, as an older etcd answers a newer client, and not as an unknown service.
  */
 import type { StoreNode } from '../node/store-node.ts'
+import { guardServices } from './access-guard.ts'
+import { authService } from './auth-service.ts'
 import { clusterService } from './cluster-service.ts'
 import { healthService } from './health-service.ts'
 import { kvService, type KvServiceOptions } from './kv-service.ts'
@@ -24,15 +26,16 @@ export function serviceTable(
   headers: ResponseHeaders,
   options: ServiceOptions,
 ): ServiceTable {
-  return new Map([
+  const services: ServiceTable = new Map([
     ['etcdserverpb.KV', kvService(node, headers, options.kv)],
     ['etcdserverpb.Watch', watchService(node, headers, options.watch)],
     ['etcdserverpb.Cluster', clusterService(node, headers)],
     ['etcdserverpb.Maintenance', maintenanceService(node, headers)],
     ['etcdserverpb.Lease', leaseService(node, headers)],
-    ['etcdserverpb.Auth', new Map()],
+    ['etcdserverpb.Auth', authService(node, headers)],
     ['v3lockpb.Lock', new Map()],
     ['v3electionpb.Election', new Map()],
     ['grpc.health.v1.Health', healthService()],
   ])
+  return guardServices(services, node)
 }

@@ -22,12 +22,14 @@ import type { ServerStream, StreamHandler } from './http2/server-stream.ts'
 import { deadlineMsMax, type CallHost } from './call-host.ts'
 import { MessageReader } from './message-reader.ts'
 import type { ClientIdentity, UnaryExchange, UnaryMethod } from './rpc-call.ts'
+import type { AuthInfo } from '../node/node-surface.ts'
 import { statusOfError, WireError } from './status-mapping.ts'
 
 const prefixSizeBytes = 5
 
 /** One call. Created when its headers have arrived; it ends exactly once. */
 export class UnaryCall implements UnaryExchange, StreamHandler {
+  requester: AuthInfo | undefined
   private readonly stream: ServerStream
   private readonly host: CallHost
   private readonly method: UnaryMethod

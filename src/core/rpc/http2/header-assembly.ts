@@ -6,8 +6,8 @@
  *
  * @see RFC 9113, section 6.10
  */
-import { frameFlags, type FrameReader } from './frame-reader.ts'
-import { ConnectionError, errorCodes } from './http2-error.ts'
+import { frameFlags, readId, type FrameReader } from './frame-reader.ts'
+import { ConnectionError, errorCodes, protocolError } from './http2-error.ts'
 
 /** Largest block taken, compressed, in bytes. */
 const blockSizeBytesMax = 65_536
@@ -41,7 +41,12 @@ export class HeaderAssembly {
   begin(reader: FrameReader): HeaderFrame | undefined {
     let { start, end } = reader
     if ((reader.flags & frameFlags.padded) !== 0) end -= reader.buffer[start++] ?? 0
-    if ((reader.flags & frameFlags.priority) !== 0) start += 5
+    if ((reader.flags & frameFlags.priority) !== 0) {
+      if (readId(reader.buffer, start) === reader.streamId && start + 5 <= end) {
+        throw protocolError('stream that depends on itself')
+      }
+      start += 5
+    }
     if (start > end || start > reader.end) {
       throw new ConnectionError(errorCodes.protocolError, 'padding exceeds the frame')
     }

@@ -410,6 +410,9 @@ export class ServerConnection implements StreamOwner {
     if (this.reader.type === frameTypes.priority) {
       if (this.reader.streamId === 0) throw protocolError('PRIORITY without a stream')
       this.reader.requireSize(5, 'PRIORITY')
+      if (readId(this.reader.buffer, this.reader.start) === this.reader.streamId) {
+        throw protocolError('stream that depends on itself')
+      }
     }
     this.guard.noteIdleFrame()
   }

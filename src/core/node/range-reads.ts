@@ -1,0 +1,81 @@
+/**
+ * Ranges out of this node's own state: confirmed first, unless the request does without, then read at once where they are
+ * small and in slices where they may be large.
+ */
+import type { RangeResult } from '../apply/apply-result.ts'
+import { rangeReadOf, readRangeRequest } from '../apply/range-request.ts'
+import type { Cancellation } from '../base/cancellation.ts'
+import type { Clock } from '../base/clock.ts'
+import { settled, type Settler } from '../base/settler.ts'
+import type { MvccStore } from '../mvcc/mvcc-store.ts'
+import type { RangeRequest } from '../proto/gen/rpc.ts'
+import type { LinearizableReads } from './linearizable-read.ts'
+import { SlicedRanges } from './sliced-ranges.ts'
+
+/** Ranges with a limit up to this are small, whatever the store holds. */
+const smallLimitMax = 512
+
+/** All range reads of one node. */
+export class RangeReads {
+  private readonly reads: LinearizableReads
+  private readonly store: () => MvccStore
+  private readonly sliced: SlicedRanges
+
+  /** @param store  the store as it is now; throws StoreError `stopped` once there is none to read */
+  constructor(clock: Clock, reads: LinearizableReads, store: () => MvccStore) {
+    this.reads = reads
+    this.store = store
+    this.sliced = new SlicedRanges(clock, store)
+  }
+
+  /** Whether a linearizable read may be served at once, as a serializable one always is. */
+  isConfirmed(): boolean {
+    return this.reads.isConfirmed()
+  }
+
+  /**
+   * Confirms and reads.
+   * @throws StoreError  what confirming and reading may fail with
+   */
+  range(request: RangeRequest, cancellation: Cancellation | undefined): Promise<RangeResult> {
+    return settled((settler) => {
+      const reading: Settler<void> = {
+        succeed: () => {
+          this.read(request, settler, cancellation)
+        },
+        fail: (error) => {
+          settler.fail(error)
+        },
+      }
+      if (request.serializable || this.isConfirmed()) reading.succeed()
+      else this.reads.join(reading, cancellation)
+    })
+  }
+
+  /** Reads, whatever the request says about confirming: the caller has done that. Perhaps before the call returns. */
+  read(
+    request: RangeRequest,
+    settler: Settler<RangeResult>,
+    cancellation: Cancellation | undefined,
+  ): void {
+    if (!isSmall(request)) {
+      this.sliced.begin(request, settler, cancellation)
+      return
+    }
+    let result: RangeResult
+    try {
+      result = readRangeRequest(this.store(), request)
+    } catch (error) {
+      settler.fail(error)
+      return
+    }
+    settler.succeed(result)
+  }
+}
+
+function isSmall(request: RangeRequest): boolean {
+  if (request.rangeEnd.length === 0 || request.countOnly) return true
+  if (request.key.length === 0) return true
+  const { limit } = rangeReadOf(request).options
+  return limit > 0 && limit <= smallLimitMax
+}
