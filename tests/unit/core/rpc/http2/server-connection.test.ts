@@ -346,6 +346,26 @@ describe('mistakes that end the connection', () => {
     ],
     [1, ['padding without a length', () => [frame(1, { flags: 12, streamId: 1 })]]],
     [1, ['a priority cut short', () => [frame(1, { flags: 0x24, streamId: 1 }, Buffer.of(9))]]],
+    [
+      1,
+      [
+        'a stream that depends on itself',
+        (c) => [
+          frame(
+            1,
+            { flags: 0x24, streamId: 1 },
+            Buffer.concat([number32(1), Buffer.of(0), c.encoder.encode(requestFields)]),
+          ),
+        ],
+      ],
+    ],
+    [
+      1,
+      [
+        'a priority of a stream on itself',
+        () => [frame(2, { streamId: 1 }, Buffer.concat([number32(1), Buffer.of(0)]))],
+      ],
+    ],
     [1, ['a priority without a stream', () => [frame(2, {}, Buffer.alloc(5))]]],
     [6, ['a priority of four bytes', () => [frame(2, { streamId: 1 }, Buffer.alloc(4))]]],
     [
