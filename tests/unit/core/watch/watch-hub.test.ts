@@ -331,6 +331,83 @@ describe('WatchHub', () => {
     expect(other.watcher.isSynced).toBe(true)
   })
 
+  test('who has seen a part of what others get is given the rest of the same list', async () => {
+    const bench = await makeBench()
+    for (let number = 0; number < 10; number++) bench.write(put('a'))
+    const one = bench.watch({ startRevision: 1 })
+    const other = bench.watch({ startRevision: 5 })
+    bench.clock.settle()
+    const [whole, rest] = [one.sink.batches[0]!, other.sink.batches[0]!]
+    expect(rest.source).toBe(whole.source)
+    expect(rest.changes).toEqual(whole.changes.slice(3))
+  })
+
+  test('a live change is one batch for all who watch it, those of one owner side by side', async () => {
+    const bench = await makeBench()
+    const owners = [{}, {}, {}]
+    const served: number[] = []
+    const batches = new Set<EventBatch>()
+    const watchers = Array.from({ length: 12 }, (_, number) =>
+      bench.hub.watch(
+        { range: everything, startRevision: 0, filters: { noPut: false, noDelete: false } },
+        {
+          owner: owners[number % 3]!,
+          offer: (batch) => {
+            served.push(number % 3)
+            batches.add(batch)
+            return true
+          },
+          compacted: () => true,
+        },
+      ),
+    )
+    bench.write(put('a'))
+    expect(served).toEqual([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2])
+    expect(batches.size).toBe(1)
+    for (const number of [0, 5, 10]) watchers[number]!.cancel()
+    served.length = 0
+    bench.write(put('b'))
+    expect(served.length).toBe(9)
+    expect(served.filter((owner, position) => owner !== served[position + 1]).length).toBe(3)
+  })
+
+  test('a slice ends when its time is over, and the others are served in the next ones, in their order', async () => {
+    const bench = await makeBench()
+    for (let number = 0; number < 5; number++) bench.write(put('a'))
+    let nowMs = 0
+    bench.clock.monotonicMs = () => nowMs
+    const watches = Array.from({ length: 20 }, () => bench.watch({ startRevision: 1 }))
+    for (const { sink } of watches) {
+      sink.onOffer = () => {
+        nowMs += 1
+      }
+    }
+    bench.clock.runTurn()
+    const served = watches.map(({ watcher }) => watcher.isSynced)
+    expect(served.filter(Boolean).length).toBeLessThan(7)
+    expect(served).toEqual([...served].sort((left, right) => Number(right) - Number(left)))
+    bench.clock.settle()
+    for (const { sink, watcher } of watches) {
+      expect([sink.batches.length, watcher.isSynced]).toEqual([1, true])
+    }
+  })
+
+  test('the more watchers lag, the less is read for each at once', async () => {
+    const bench = await makeBench()
+    for (let number = 0; number < 200; number++) bench.write(put('a', 'x'.repeat(10_000)))
+    const first = bench.watch({ startRevision: 1 })
+    bench.clock.runTurn()
+    const alone = first.sink.batches[0]!.changes.length
+    first.watcher.cancel()
+    const crowd = Array.from({ length: 2_000 }, () => bench.watch({ startRevision: 1 }))
+    bench.clock.runTurn()
+    expect(crowd[0]!.sink.batches[0]!.changes.length).toBeLessThan(alone / 5)
+    bench.clock.settle()
+    for (const { sink } of crowd) {
+      expect(sink.batches.reduce((count, { changes }) => count + changes.length, 0)).toBe(200)
+    }
+  })
+
   test('after cancel nothing is offered, also when it is called from inside an offer', async () => {
     const bench = await makeBench()
     const first = bench.watch()
