@@ -4,7 +4,7 @@
  */
 import { connect } from 'node:net'
 import { setImmediate } from 'node:timers'
-import { grpcStatusOf, RequestHeaders } from './hpack.mjs'
+import { RequestHeaders, StatusReader } from './hpack.mjs'
 
 const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1')
 const frameHeaderBytes = 9
@@ -17,6 +17,7 @@ const inputBytes = 256 * 1024
 const streamWindowBytes = 2 ** 31 - 1
 const connectionWindowBytes = 2 ** 30
 const firstWindowBytes = 65_535
+const missingStatus = -1
 
 export class Connection {
   #socket
@@ -34,7 +35,7 @@ export class Connection {
   #blocked = []
   #blockedAt = 0
   #unacknowledgedBytes = 0
-  #statusByBlock = new Map()
+  #statusReader = new StatusReader()
   #failure
   #onFailure
   /** Resolves when the server's settings have come. */
@@ -125,10 +126,9 @@ export class Connection {
   }
 
   #greet() {
-    const settings = Buffer.alloc(12)
-    settings.writeUInt16BE(1, 0) // header table size: none, so that trailers can be read alone
-    settings.writeUInt16BE(initialWindowSizeSetting, 6)
-    settings.writeUInt32BE(streamWindowBytes, 8)
+    const settings = Buffer.alloc(6)
+    settings.writeUInt16BE(initialWindowSizeSetting, 0)
+    settings.writeUInt32BE(streamWindowBytes, 2)
     this.#socket.write(preface)
     this.#writeFrame(type.settings, 0, 0, settings)
     this.#grantWindow(connectionWindowBytes)
@@ -225,7 +225,7 @@ export class Connection {
         this.#takeData(bytes, frame)
         break
       case type.headers:
-        if ((frame.flags & flag.endStream) !== 0) this.#endStream(bytes, frame)
+        this.#takeHeaders(bytes, frame)
         break
       case type.windowUpdate:
         if (frame.streamId === 0) {
@@ -264,16 +264,12 @@ export class Connection {
     if ((flags & flag.endStream) !== 0) this.#fail(new Error('a stream ended without trailers'))
   }
 
-  #endStream(bytes, { streamId, start, end }) {
-    const block = bytes.latin1Slice(start, end)
-    let status = this.#statusByBlock.get(block)
-    if (status === undefined) {
-      status = grpcStatusOf(bytes.subarray(start, end)) ?? -1
-      if (this.#statusByBlock.size < 1000) this.#statusByBlock.set(block, status)
-    }
+  #takeHeaders(bytes, { flags, streamId, start, end }) {
+    const status = this.#statusReader.read(bytes, start, end)
+    if ((flags & flag.endStream) === 0) return
     const handler = this.#streams.get(streamId)
     this.#streams.delete(streamId)
-    handler?.onEnd(status)
+    handler?.onEnd(status ?? missingStatus)
   }
 
   #sendBlocked() {

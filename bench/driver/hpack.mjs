@@ -1,6 +1,6 @@
 /**
  * Just as much HPACK (RFC 7541) as a load generator needs: request headers that shrink to one byte a field after the first
- * request, as those of a real client do, and the gRPC status out of trailers that were written without a dynamic table.
+ * request, as those of a real client do, and the gRPC status out of trailers.
  */
 
 function integer(value, prefixBits, firstByte) {
@@ -70,7 +70,7 @@ export class RequestHeaders {
 }
 
 // "grpc-status" as it is and in the Huffman code of the RFC's appendix B.
-const plainStatus = Buffer.from('grpc-status', 'latin1').toString('latin1')
+const plainStatus = 'grpc-status'
 const huffmanStatus = huffman({
   g: '100110',
   r: '101100',
@@ -104,20 +104,83 @@ function digitsOf(bytes, isHuffman) {
   }
 }
 
-/** The number of `grpc-status` in a header block, or undefined when there is none. */
-export function grpcStatusOf(block) {
-  for (const [name, isHuffman] of [
-    [plainStatus, false],
-    [huffmanStatus, true],
-  ]) {
-    const place = block.indexOf(name, 0, 'latin1')
-    if (place < 0 || (block[place - 1] & 0x80) !== (isHuffman ? 0x80 : 0)) continue
-    const valueAt = place + name.length
-    const length = block[valueAt] & 0x7f
-    return digitsOf(
-      block.subarray(valueAt + 1, valueAt + 1 + length),
-      (block[valueAt] & 0x80) !== 0,
-    )
+const staticEntryCount = 61
+/** Far from the 4096 bytes at which entries would begin to fall out, which are not counted here. */
+const maxDynamicEntries = 40
+
+/**
+ * Finds the gRPC status in the header blocks of one connection. Every block must be shown to it, because blocks build on each other.
+ * Texts stay encoded: the name that is looked for is known in both its forms.
+ */
+export class StatusReader {
+  /** Newest first: the status of each entry that is one, and undefined for all others. */
+  #entries = []
+  #known = new Map()
+
+  /** The number of `grpc-status` in the block, or undefined when there is none. */
+  read(bytes, start, end) {
+    const block = bytes.latin1Slice(start, end)
+    const known = this.#known.get(block)
+    if (known !== undefined) return known.status
+    const entryCount = this.#entries.length
+    const status = this.#decode(bytes.subarray(start, end))
+    if (this.#entries.length > entryCount) this.#known.clear()
+    else if (this.#known.size < 1000) this.#known.set(block, { status })
+    return status
   }
-  return undefined
+
+  #decode(block) {
+    const state = { block, at: 0 }
+    let status
+    while (state.at < block.length) {
+      const first = block[state.at]
+      if ((first & 0x80) !== 0) {
+        const index = readInteger(state, 7)
+        status ??= this.#entries[index - staticEntryCount - 1]
+      } else if ((first & 0xe0) === 0x20) readInteger(state, 5)
+      else {
+        const isInserted = (first & 0x40) !== 0
+        const index = readInteger(state, isInserted ? 6 : 4)
+        const isStatus = index === 0 ? isStatusName(readText(state)) : this.#isStatus(index)
+        const value = readText(state)
+        const found = isStatus ? digitsOf(value.bytes, value.isHuffman) : undefined
+        status ??= found
+        if (isInserted) this.#insert(found)
+      }
+    }
+    return status
+  }
+
+  #isStatus(index) {
+    return this.#entries[index - staticEntryCount - 1] !== undefined
+  }
+
+  #insert(status) {
+    this.#entries.unshift(status)
+    if (this.#entries.length > maxDynamicEntries) throw new Error('too many different headers')
+  }
 }
+
+function readInteger(state, prefixBits) {
+  const limit = 2 ** prefixBits - 1
+  let value = state.block[state.at++] & limit
+  if (value < limit) return value
+  let scale = 1
+  for (;;) {
+    const byte = state.block[state.at++]
+    value += (byte & 127) * scale
+    if (byte < 128) return value
+    scale *= 128
+  }
+}
+
+function readText(state) {
+  const isHuffman = (state.block[state.at] & 0x80) !== 0
+  const length = readInteger(state, 7)
+  const bytes = state.block.subarray(state.at, state.at + length)
+  state.at += length
+  return { bytes, isHuffman }
+}
+
+const isStatusName = ({ bytes, isHuffman }) =>
+  bytes.toString('latin1') === (isHuffman ? huffmanStatus : plainStatus)
