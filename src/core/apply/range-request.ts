@@ -25,14 +25,31 @@ export interface RangeReader {
 
 /** @throws StoreError `emptyKey`, `compacted`, `futureRevision` */
 export function readRangeRequest(reader: RangeReader, request: RangeRequest): RangeResult {
+  const { range, options } = rangeReadOf(request)
+  return rangeResultOf(request, reader.readRange(range, options))
+}
+
+/** What has to be read for a request. @throws StoreError `emptyKey` */
+export function rangeReadOf(request: RangeRequest): {
+  readonly range: KeyRange
+  readonly options: ReadRangeOptions
+} {
   if (request.key.length === 0) throw new StoreError('emptyKey')
-  const limit = Math.max(0, clampToSafe(request.limit))
-  const read = reader.readRange(keyRangeOfWire(request.key, request.rangeEnd), {
-    revision: clampToSafe(request.revision),
-    limit: limit === 0 || mustReadAll(request) ? 0 : limit + 1,
-    isCountOnly: request.countOnly,
-    isKeysOnly: request.keysOnly && request.sortTarget !== RangeRequest_SortTarget.VALUE,
-  })
+  const limit = limitOf(request)
+  return {
+    range: keyRangeOfWire(request.key, request.rangeEnd),
+    options: {
+      revision: clampToSafe(request.revision),
+      limit: limit === 0 || mustReadAll(request) ? 0 : limit + 1,
+      isCountOnly: request.countOnly,
+      isKeysOnly: request.keysOnly && request.sortTarget !== RangeRequest_SortTarget.VALUE,
+    },
+  }
+}
+
+/** The answer to a request for which this was read. */
+export function rangeResultOf(request: RangeRequest, read: ReadRangeResult): RangeResult {
+  const limit = limitOf(request)
   const matching = sorted(filtered(read.keyValues, request), request)
   const hasMore = limit > 0 && matching.length > limit
   return {
@@ -43,6 +60,10 @@ export function readRangeRequest(reader: RangeReader, request: RangeRequest): Ra
     revision: read.revision,
     isKeysOnly: request.keysOnly,
   }
+}
+
+function limitOf(request: RangeRequest): number {
+  return Math.max(0, clampToSafe(request.limit))
 }
 
 /** Whether the limit can be applied only after everything was seen. */

@@ -7,10 +7,9 @@ import { rangeReadOf, readRangeRequest } from '../apply/range-request.ts'
 import type { Cancellation } from '../base/cancellation.ts'
 import type { Clock } from '../base/clock.ts'
 import { settled, type Settler } from '../base/settler.ts'
-import type { MvccStore } from '../mvcc/mvcc-store.ts'
 import type { RangeRequest } from '../proto/gen/rpc.ts'
 import type { LinearizableReads } from './linearizable-read.ts'
-import { SlicedRanges } from './sliced-ranges.ts'
+import { SlicedRanges, type OpenStore } from './sliced-ranges.ts'
 
 /** Ranges with a limit up to this are small, whatever the store holds. */
 const smallLimitMax = 512
@@ -18,14 +17,13 @@ const smallLimitMax = 512
 /** All range reads of one node. */
 export class RangeReads {
   private readonly reads: LinearizableReads
-  private readonly store: () => MvccStore
+  private readonly open: OpenStore
   private readonly sliced: SlicedRanges
 
-  /** @param store  the store as it is now; throws StoreError `stopped` once there is none to read */
-  constructor(clock: Clock, reads: LinearizableReads, store: () => MvccStore) {
+  constructor(clock: Clock, reads: LinearizableReads, open: OpenStore) {
     this.reads = reads
-    this.store = store
-    this.sliced = new SlicedRanges(clock, store)
+    this.open = open
+    this.sliced = new SlicedRanges(clock, open)
   }
 
   /** Whether a linearizable read may be served at once, as a serializable one always is. */
@@ -64,7 +62,7 @@ export class RangeReads {
     }
     let result: RangeResult
     try {
-      result = readRangeRequest(this.store(), request)
+      result = readRangeRequest(this.open(request, cancellation), request)
     } catch (error) {
       settler.fail(error)
       return

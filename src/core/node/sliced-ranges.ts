@@ -32,17 +32,22 @@ const sliceKeysMax = 1_024
 /** How often a range begins anew because of a compaction. */
 const restartCountMax = 8
 
+/**
+ * The store as it is now, for a caller and a request that may read it.
+ * @throws StoreError  `stopped`, or why the caller may not
+ */
+export type OpenStore = (request: RangeRequest, caller: Cancellation | undefined) => MvccStore
+
 /** The large ranges of one node, in the order of their arrival. */
 export class SlicedRanges {
   private readonly clock: Clock
-  private readonly store: () => MvccStore
+  private readonly open: OpenStore
   private waiting: RangeReading[] = []
   private isRunning = false
 
-  /** @param store  the store as it is now; throws StoreError `stopped` once there is none to read */
-  constructor(clock: Clock, store: () => MvccStore) {
+  constructor(clock: Clock, open: OpenStore) {
     this.clock = clock
-    this.store = store
+    this.open = open
   }
 
   /** Reads a range, perhaps before the call returns. Fails with what reading it in one go would throw, or `contextCanceled`. */
@@ -62,7 +67,7 @@ export class SlicedRanges {
     for (;;) {
       const [reading] = this.waiting
       if (reading === undefined) break
-      keyCount += reading.readSlice(this.store)
+      keyCount += reading.readSlice(this.open)
       if (reading.isDone) this.waiting.shift()
       const elapsedMs = this.clock.monotonicMs() - startMs
       if (elapsedMs < turnMsMax && keyCount < turnKeysMax) continue
@@ -98,13 +103,13 @@ class RangeReading {
   }
 
   /** Reads on. @returns the number of keys read */
-  readSlice(store: () => MvccStore): number {
+  readSlice(open: OpenStore): number {
     if (this.cancellation?.isCanceled === true) {
       this.fail(new StoreError('contextCanceled'))
       return 0
     }
     try {
-      return this.tryReadSlice(store())
+      return this.tryReadSlice(open(this.request, this.cancellation))
     } catch (error) {
       if (!this.restartsAfter(error)) this.fail(error)
       return 0

@@ -101,10 +101,15 @@ export class StoreNode {
     this.parts = parts
     this.config = config
     this.releaseDirectory = releaseDirectory
-    this.ranges = new RangeReads(parts.clock, parts.reads, () => {
-      this.assertRunning()
-      return this.store
-    })
+    this.ranges = new RangeReads(
+      parts.clock,
+      parts.reads,
+      (request, caller: Caller | undefined) => {
+        this.assertRunning()
+        this.auth.check(caller?.requester, { kind: 'range', request })
+        return this.store
+      },
+    )
     this.memberId = parts.memberId
     this.clusterId = parts.clusterId
     this.leases = parts.leases
