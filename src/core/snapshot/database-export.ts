@@ -16,7 +16,7 @@ export interface DatabaseExportOptions {
 }
 
 /** Others wait for a slice; a put under load takes longer than this anyway. */
-const sliceMs = 2
+const sliceMs = 1
 /** Looking at the clock costs about as much as a small record. */
 const recordsBetweenLooks = 16
 /** Pages kept before they are given to the file. */
