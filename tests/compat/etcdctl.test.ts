@@ -237,6 +237,9 @@ describe('etcdctl', () => {
       ['endpoint health --cluster'],
       ['endpoint status'],
       ['alarm list'],
+      ['defrag'],
+      ['defrag --cluster'],
+      ['get --prefix key'],
     ])
   })
 
