@@ -103,9 +103,18 @@ class Conversation {
 
   /** As {@link take}, for answers to different watchers, between which no order is promised. */
   async takeUnordered(count: number): Promise<void> {
-    const answers = await this.receive(count)
-    answers.sort((left, right) => Number(left.watchId - right.watchId))
-    this.received.push(...answers.map(readable))
+    this.note(await this.receive(count))
+  }
+
+  /** The next answers, kept nowhere. */
+  receiveAll(count: number): Promise<WatchResponse[]> {
+    return this.receive(count)
+  }
+
+  /** Keeps answers, sorted by their watchers. */
+  note(answers: readonly WatchResponse[]): void {
+    const sorted = [...answers].sort((left, right) => Number(left.watchId - right.watchId))
+    this.received.push(...sorted.map(readable))
   }
 
   private async receive(count: number): Promise<WatchResponse[]> {
@@ -335,6 +344,103 @@ describe('events', () => {
       await watch.take(2)
       await watch.put('far', '1')
       await watch.take(1)
+    })
+  })
+})
+
+describe('fragments', () => {
+  const large = 'x'.repeat(700_000)
+
+  test('a live answer above the limit is divided for those who allow it, and whole for the others', async () => {
+    await compare(async (watch) => {
+      const range = { key: bytes('part/'), rangeEnd: bytes('part0'), prevKv: true }
+      watch.create({ ...range, watchId: 1n, fragment: true })
+      watch.create({ ...range, watchId: 2n })
+      await watch.take(2)
+      await watch.putAll([
+        ['part/1', large],
+        ['part/2', large],
+      ])
+      await watch.takeUnordered(2)
+      // With the pairs before, it is too large.
+      await watch.putAll([
+        ['part/1', large],
+        ['part/2', large],
+        ['part/3', 'small'],
+      ])
+      await watch.takeUnordered(3)
+    })
+  })
+
+  test('one event is never divided', async () => {
+    await compare(async (watch) => {
+      watch.create({ key: bytes('single'), fragment: true, prevKv: true })
+      await watch.take(1)
+      for (const size of [1_400_000, 1_400_001]) {
+        await watch.put('single', 'x'.repeat(size))
+        await watch.take(1)
+      }
+    })
+  })
+})
+
+describe('many watchers', () => {
+  test('each of a hundred on one stream gets what is its own, under its id', async () => {
+    await compare(async (watch) => {
+      for (let number = 0; number < 100; number++) {
+        const key = number % 3 === 0 ? { key: bytes('many/'), rangeEnd: bytes('many0') } : undefined
+        watch.create({
+          ...(key ?? { key: bytes(`many/${number % 10}`) }),
+          prevKv: number % 2 === 0,
+          filters: number % 7 === 0 ? [0] : [],
+        })
+      }
+      await watch.take(100)
+      await watch.put('many/4', 'a')
+      await watch.takeUnordered(countOf((number) => number % 10 === 4, { isPut: true }))
+      await watch.put('many/4', 'b')
+      await watch.takeUnordered(countOf((number) => number % 10 === 4, { isPut: true }))
+      await watch.remove('many/4')
+      await watch.takeUnordered(countOf((number) => number % 10 === 4, { isPut: false }))
+      watch.askProgress()
+      await watch.take(1)
+    })
+  })
+
+  /** How many of the hundred are told of a change to one key. */
+  function countOf(
+    watchesKey: (number: number) => boolean,
+    { isPut }: { readonly isPut: boolean },
+  ): number {
+    return [...Array(100).keys()].filter(
+      (number) => (number % 3 === 0 || watchesKey(number)) && !(isPut && number % 7 === 0),
+    ).length
+  }
+
+  test('those that start at different places of one history each get the rest of it', async () => {
+    await compare(async (watch) => {
+      const revision = await currentRevision(watch)
+      for (let number = 0; number < 20; number++) await watch.put('rest', String(number))
+      for (let number = 0; number < 20; number++) {
+        watch.create({ key: bytes('rest'), startRevision: BigInt(revision + 1 + number) })
+      }
+      const answers = await watch.receiveAll(40)
+      // Creations and events of different watchers mix as it happens.
+      watch.note(answers.filter(({ created }) => created))
+      watch.note(answers.filter(({ created }) => !created))
+    })
+  })
+
+  test('the same range is watched again under the id that was cancelled', async () => {
+    await compare(async (watch) => {
+      for (let round = 0; round < 5; round++) {
+        watch.create({ key: bytes('again'), watchId: 9n })
+        await watch.take(1)
+        await watch.put('again', String(round))
+        await watch.take(1)
+        watch.cancel(9n)
+        await watch.take(1)
+      }
     })
   })
 })
