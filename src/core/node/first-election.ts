@@ -14,12 +14,14 @@ import type { RaftLoop } from './raft-loop.ts'
 
 /** How often, and how long, a node looks whether others are there. */
 const lookIntervalMs = 50
-const lookCountMax = 100
+/** A lone voter waits for nothing but its own log, and whoever started it waits for it. */
+const loneLookIntervalMs = 5
+const lookForMs = 5_000
 
 /** Looks for the moment; ends by itself. */
 export class FirstElection {
   private timer: Timer | undefined
-  private lookCount = 0
+  private lookedForMs = 0
   private readonly parts: {
     readonly clock: Clock
     readonly raft: RaftNode
@@ -33,9 +35,11 @@ export class FirstElection {
   }
 
   start(): void {
-    this.timer = this.parts.clock.setTimer(lookIntervalMs, () => {
-      this.lookCount++
-      if (!this.isOver() && this.lookCount < lookCountMax) this.start()
+    const isAlone = this.parts.raft.confState.voters.length === 1
+    const intervalMs = isAlone ? loneLookIntervalMs : lookIntervalMs
+    this.timer = this.parts.clock.setTimer(intervalMs, () => {
+      this.lookedForMs += intervalMs
+      if (!this.isOver() && this.lookedForMs < lookForMs) this.start()
     })
   }
 

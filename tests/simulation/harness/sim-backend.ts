@@ -182,6 +182,7 @@ export class SimBackend implements Backend {
   private isFlushScheduled = false
   /** Nothing becomes durable while another place is put in force. */
   private isHeld = false
+  private reportFault: ((fault: Error) => void) | undefined
   private flushedBatchCount = 0
   private committedBatchCount = 0
   /** Frozen views that were opened and not closed. */
@@ -265,8 +266,9 @@ export class SimBackend implements Backend {
     return Promise.resolve()
   }
 
-  onFault(): void {
-    // The simulated database does not fail by itself; the file system below the log does.
+  /** The simulated database does not fail by itself, only where it is moved. */
+  onFault(listener: (fault: Error) => void): void {
+    this.reportFault = listener
   }
 
   size(): { readonly allocatedSizeBytes: number; readonly usedSizeBytes: number } {
@@ -278,14 +280,13 @@ export class SimBackend implements Backend {
     const { directory } = target
     const copy = new SimBackendStore()
     await fileSystem.makeDirectory(directory)
+    await fileSystem.syncDirectory(parentPath(directory))
     await fileSystem.perform('sync', directory, () => {
       this.isHeld = true
       for (const [bucket, records] of this.store.durable) copy.durable.set(bucket, new Map(records))
       fileSystem.directoryAt(directory).attachment = copy
     })
-    await fileSystem.syncDirectory(directory)
-    await fileSystem.syncDirectory(parentPath(directory))
-    const isWanted = await target.publish()
+    const isWanted = await this.publishCopy(target)
     if (isWanted) {
       copy.pending.push(...this.store.pending.splice(0))
       this.store = copy
@@ -293,6 +294,16 @@ export class SimBackend implements Backend {
     this.isHeld = false
     this.scheduleFlush(this.parts.random.below(this.parts.flushDelayUsMax) + 1)
     return isWanted ? { oldClosed: Promise.resolve() } : undefined
+  }
+
+  /** Nothing is flushed any more when it fails: nobody knows which place is in force. */
+  private async publishCopy(target: DefragmentTarget): Promise<boolean> {
+    try {
+      return await target.publish()
+    } catch (error) {
+      this.reportFault?.(error instanceof Error ? error : new Error(String(error)))
+      throw error
+    }
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 /** Clients that follow the real client's rules: one operation at a time, time-outs, unknown outcomes, unique values. */
+import { InvariantViolation } from '../../../src/core/base/assert.ts'
 import { namedRandom, type Random } from '../../../src/core/base/random.ts'
 import {
   Compare_CompareResult,
@@ -251,5 +252,18 @@ export async function runCompactor(context: CallContext, isStopping: () => boole
     })
     const options = { client: harnessClient - 1, random, timeoutUs: 3_000_000, marker: undefined }
     await callNode(context, node, { kind: 'compact', body }, options)
+    if (random.below(2) === 0) beginDefragmentation(context, nodes[random.below(plan.voterCount)]!)
   }
+}
+
+/** Nobody waits for it: it may still run when its node dies. */
+function beginDefragmentation({ cluster }: CallContext, { life }: SimNode): void {
+  const running = life?.node
+  if (running === undefined) return
+  cluster.scheduler.schedule(1, { kind: 'defragment', process: life?.process }, () => {
+    running.defragment().catch((error: unknown) => {
+      // A node that stops, or a disk that fails under it, ends the attempt; a bug must not be silent.
+      if (error instanceof InvariantViolation) throw error
+    })
+  })
 }

@@ -135,4 +135,43 @@ describe('DatabaseFolder', () => {
       else expect(read(await restarted.openLive())).toBe('new')
     }
   })
+
+  test('moves its database to another place, and finds it there after a restart', async () => {
+    const { open, factory } = machine()
+    const folder = await open()
+    const backend = await folder.openLive()
+    write(backend, 'mine')
+    expect(await folder.defragment(backend)).toBe(2)
+    expect(folder.liveNumber).toBe(2)
+    expect(factory.findOpen('/db/data-0001')).toBeUndefined()
+    write(backend, 'mine later')
+    await backend.close()
+    expect(read(await (await open()).openLive())).toBe('mine later')
+  })
+
+  test('gives a move up when a received database was put in force meanwhile', async () => {
+    const { open } = machine()
+    const folder = await open()
+    const backend = await folder.openLive()
+    write(backend, 'old')
+    await folder.receive({ index: 7, term: 1, appliedIndex: 0 }, await chunksOf('received'))
+    const switching = folder.switchTo(7)
+    expect(await folder.defragment(backend)).toBeUndefined()
+    expect(read(await switching)).toBe('received')
+    expect(folder.liveNumber).toBe(2)
+    await backend.close()
+  })
+
+  test('keeps the old place when the copy fails, and says why', async () => {
+    const { open } = machine()
+    const folder = await open()
+    const backend = await folder.openLive()
+    write(backend, 'old')
+    backend.defragment = () => Promise.reject(new Error('no space left'))
+    await expect(folder.defragment(backend)).rejects.toThrow(
+      'the database was not defragmented: no space left',
+    )
+    expect(folder.liveNumber).toBe(1)
+    expect(read(backend)).toBe('old')
+  })
 })
