@@ -32,12 +32,19 @@ export interface FileHandle {
   /** Writes all of the chunks one after the other at `offsetBytes`; resolves when the system has taken them. */
   write(offsetBytes: number, chunks: readonly Uint8Array[]): Promise<void>
   /** Makes everything written so far durable (fdatasync). */
-  sync(options?: SyncOptions): Promise<void>
+  sync(): Promise<void>
+  /** Absent where everything is left to other threads. */
+  readonly direct?: DirectWriter
   truncate(sizeBytes: number): Promise<void>
   close(): Promise<void>
 }
 
-export interface SyncOptions {
-  /** The caller has nothing to do before the sync is done: a brief one may hold up the thread, which saves two wake-ups. */
-  readonly mayBlock: boolean
+/** Writes to an open file by holding up the thread, which saves the wake-ups of another one and of this. */
+export interface DirectWriter {
+  /** Whether a write with its sync promises to be so brief that nothing else is kept waiting by it. */
+  isBrief(): boolean
+  /** Writes the chunk; the system has taken it on return. Throws the system's error. */
+  write(offsetBytes: number, chunk: Uint8Array): void
+  /** Makes everything written so far durable. Throws the system's error. */
+  sync(): void
 }

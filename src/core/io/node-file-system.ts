@@ -11,7 +11,7 @@ import {
   writeSync,
 } from 'node:fs'
 import * as promises from 'node:fs/promises'
-import type { FileHandle, FileSystem, SyncOptions } from './file-system.ts'
+import type { DirectWriter, FileHandle, FileSystem } from './file-system.ts'
 import { SyncPace } from './sync-pace.ts'
 
 /**
@@ -73,11 +73,13 @@ function openDescriptor(path: string, flags: string | number): Promise<number> {
 /** One descriptor. Reads and writes are positional and continue after short counts, which the system may return. */
 class DescriptorHandle implements FileHandle {
   readonly path: string
+  readonly direct: DirectWriter
   private readonly descriptor: number
 
   constructor(path: string, descriptor: number) {
     this.path = path
     this.descriptor = descriptor
+    this.direct = new DescriptorWriter(descriptor)
   }
 
   async read(offsetBytes: number, sizeBytes: number): Promise<Uint8Array> {
@@ -111,16 +113,12 @@ class DescriptorHandle implements FileHandle {
     }
   }
 
-  async sync(options?: SyncOptions): Promise<void> {
-    const hasBlocked = options?.mayBlock === true && syncPace.mayBlock()
+  async sync(): Promise<void> {
     const startMs = performance.now()
-    if (hasBlocked) fdatasyncSync(this.descriptor)
-    else {
-      await settled((done) => {
-        fdatasync(this.descriptor, done)
-      })
-    }
-    syncPace.note({ tookMs: performance.now() - startMs, hasBlocked })
+    await settled((done) => {
+      fdatasync(this.descriptor, done)
+    })
+    syncPace.note({ tookMs: performance.now() - startMs, hasBlocked: false })
   }
 
   truncate(sizeBytes: number): Promise<void> {
@@ -133,6 +131,34 @@ class DescriptorHandle implements FileHandle {
     return settled((done) => {
       close(this.descriptor, done)
     })
+  }
+}
+
+/** Writes to one descriptor at once. */
+class DescriptorWriter implements DirectWriter {
+  private readonly descriptor: number
+
+  constructor(descriptor: number) {
+    this.descriptor = descriptor
+  }
+
+  isBrief(): boolean {
+    return syncPace.mayBlock()
+  }
+
+  write(offsetBytes: number, chunk: Uint8Array): void {
+    let writtenBytes = 0
+    while (writtenBytes < chunk.length) {
+      const restBytes = chunk.length - writtenBytes
+      const position = offsetBytes + writtenBytes
+      writtenBytes += writeSync(this.descriptor, chunk, writtenBytes, restBytes, position)
+    }
+  }
+
+  sync(): void {
+    const startMs = performance.now()
+    fdatasyncSync(this.descriptor)
+    syncPace.note({ tookMs: performance.now() - startMs, hasBlocked: true })
   }
 }
 

@@ -213,6 +213,7 @@ export class RaftLoop {
     const tickCount = this.dueTicks
     if (tickCount > 0) this.passTicks(tickCount)
     proposals.flush((data) => raft.propose(data))
+    proposals.flushChanges((data) => raft.proposeConfChange({ kind: 'confChange', data }))
     reads.pump()
   }
 

@@ -1,4 +1,4 @@
-import type { FileHandle, FileSystem } from '../io/file-system.ts'
+import type { DirectWriter, FileHandle, FileSystem } from '../io/file-system.ts'
 
 /**
  * Zeros are laid ahead of the writer in steps of this size. Node has no `fallocate`, and a file that grows with every
@@ -60,6 +60,21 @@ export class SegmentFile {
     await this.handle.write(this.offsetBytes, [bytes])
     this.offsetBytes += bytes.length
     this.allocatedBytes = Math.max(this.allocatedBytes, this.offsetBytes)
+  }
+
+  /** For an append of at most so many bytes, if it can be made at once, briefly, and leaves the segment below its full size. */
+  findDirectWriter(sizeBytes: number): DirectWriter | undefined {
+    const { direct } = this.handle
+    const endBytes = this.offsetBytes + sizeBytes
+    // Beyond the zeros laid, others may be on their way.
+    if (endBytes > this.allocatedBytes || endBytes >= this.sizeBytesMax) return undefined
+    return direct?.isBrief() === true ? direct : undefined
+  }
+
+  /** As {@link append}, at once. @param writer  as found for at least this size */
+  appendDirect(writer: DirectWriter, bytes: Uint8Array): void {
+    writer.write(this.offsetBytes, bytes)
+    this.offsetBytes += bytes.length
   }
 
   /** Lays further zeros beside the following appends once half of a step is left. A failure shows at the next append. */

@@ -3,7 +3,7 @@ import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import { type Logger, silentLogger } from '../base/logger.ts'
 import { StorageFault } from '../errors/storage-fault.ts'
-import type { FileSystem, SyncOptions } from '../io/file-system.ts'
+import type { FileSystem } from '../io/file-system.ts'
 import type { Entry, HardState, LogIndex, SnapshotMetadata } from '../raft/message.ts'
 import type { WalMetadata, WalPosition, WalSnapshotMarker } from './log-contents.ts'
 import { type RecoveredLog, recoverLog } from './log-recovery.ts'
@@ -25,16 +25,6 @@ export interface WalOptions {
   readonly plantedBugs?: WalPlantedBugs
 }
 
-/** How entries are written. */
-export interface SaveOptions {
-  readonly mustSync: boolean
-  /** The caller has nothing else to do until the entries are durable. */
-  readonly mayBlock?: boolean
-}
-
-const mustSync: SaveOptions = { mustSync: true }
-const blockingSync: SyncOptions = { mayBlock: true }
-
 /** What a log held when it was opened. */
 export interface WalContents {
   readonly log: WriteAheadLog
@@ -53,6 +43,8 @@ const defaultSegmentSizeBytes = 64_000_000
 /** A purge leaves this many segments, released or not, so that a slow follower may still be served from the log. */
 const keptSegmentCount = 5
 const slowSyncMs = 1_000
+/** Frame, checksum and numbers of one record with their padding; also all of a hard state. */
+const recordOverheadBytesMax = 96
 
 /** Whether the directory holds a log: at least one segment. An absent directory holds none. */
 export async function hasWriteAheadLog(
@@ -225,17 +217,56 @@ export class WriteAheadLog {
   save(
     hardState: HardState | undefined,
     entries: readonly Entry[],
-    options: SaveOptions,
+    options: { readonly mustSync: boolean },
   ): Promise<void> {
-    if (this.fault === undefined && entries.length === 0) {
-      if (hardState === undefined) return Promise.resolve()
-      if (!options.mustSync && !this.writesStatesApart) {
-        // Only the commit index moved. It is found again after a crash, so it waits for the next write.
-        this.waitingHardState = hardState
-        return Promise.resolve()
-      }
+    if (this.fault === undefined && this.waitsForNextWrite(hardState, entries, options.mustSync)) {
+      return Promise.resolve()
     }
-    return this.run(() => this.writeBatch(hardState, entries, options))
+    return this.run(() => this.writeBatch(hardState, entries, options.mustSync))
+  }
+
+  /**
+   * As {@link save}, done on return, where holding up the thread for it is brief or the disk is not needed. False: nothing
+   * was done.
+   *
+   * @throws StorageFault  the disk failed
+   */
+  saveDirect(
+    hardState: HardState | undefined,
+    entries: readonly Entry[],
+    options: { readonly mustSync: boolean },
+  ): boolean {
+    if (this.running !== undefined || this.fault !== undefined || this.isClosed) return false
+    if (this.waitsForNextWrite(hardState, entries, options.mustSync)) return true
+    if (this.options.plantedBugs !== undefined) return false
+    const writer = this.tail.findDirectWriter(encodedSizeBytesMax(entries))
+    if (writer === undefined) return false
+    try {
+      this.encoder.reset()
+      this.addBatch(hardState, entries)
+      this.tail.appendDirect(writer, this.encoder.bytes)
+      const startMs = this.options.clock?.monotonicMs()
+      writer.sync()
+      this.noteSync(startMs)
+    } catch (error) {
+      this.fault = toFault(error, 'the write-ahead log cannot be written', this.tail.path)
+      throw this.fault
+    }
+    this.prepareRoom()
+    return true
+  }
+
+  /** Nothing new, or only the commit index: that is found again after a crash, so it goes with the next write. */
+  private waitsForNextWrite(
+    hardState: HardState | undefined,
+    entries: readonly Entry[],
+    mustSync: boolean,
+  ): boolean {
+    if (entries.length > 0) return false
+    if (hardState === undefined) return true
+    if (mustSync || this.writesStatesApart) return false
+    this.waitingHardState = hardState
+    return true
   }
 
   /**
@@ -250,7 +281,7 @@ export class WriteAheadLog {
       this.addWaitingHardState()
       this.encoder.addSnapshotMarker(metadata)
       this.lastIndex = Math.max(this.lastIndex, metadata.index)
-      await this.appendEncoded(mustSync)
+      await this.appendEncoded(true)
     })
   }
 
@@ -338,21 +369,25 @@ export class WriteAheadLog {
   private async writeBatch(
     hardState: HardState | undefined,
     entries: readonly Entry[],
-    options: SaveOptions,
+    mustSync: boolean,
   ): Promise<void> {
     this.encoder.reset()
     if (hardState !== undefined && this.writesStatesApart) {
       this.addHardState(hardState)
-      await this.appendEncoded(options)
+      await this.appendEncoded(mustSync)
       this.encoder.reset()
     }
+    this.addBatch(hardState, entries)
+    await this.appendEncoded(mustSync)
+  }
+
+  private addBatch(hardState: HardState | undefined, entries: readonly Entry[]): void {
     for (const entry of entries) this.encoder.addEntry(entry)
     const lastEntry = entries.at(-1)
     if (lastEntry !== undefined) this.lastIndex = lastEntry.index
     // The state comes last: after a tear it must never commit more than the log holds.
     if (hardState === undefined) this.addWaitingHardState()
     else if (!this.writesStatesApart) this.addHardState(hardState)
-    await this.appendEncoded(options)
   }
 
   private get writesStatesApart(): boolean {
@@ -369,26 +404,30 @@ export class WriteAheadLog {
     this.waitingHardState = undefined
   }
 
-  private async appendEncoded(options: SaveOptions): Promise<void> {
+  private async appendEncoded(mustSync: boolean): Promise<void> {
     await this.tail.append(this.encoder.bytes)
     if (this.tail.offsetBytes >= this.segmentSizeBytes) {
       await this.cut()
       return
     }
-    if (options.mustSync && this.options.plantedBugs?.skipsSync !== true) await this.sync(options)
+    if (mustSync && this.options.plantedBugs?.skipsSync !== true) await this.sync()
+    this.prepareRoom()
+  }
+
+  private prepareRoom(): void {
     this.tail.allocateAhead()
     if (this.tail.offsetBytes > this.segmentSizeBytes / 2) this.pipeline.prepare()
   }
 
-  private async sync(options: SaveOptions): Promise<void> {
+  private async sync(): Promise<void> {
+    const startMs = this.options.clock?.monotonicMs()
+    await this.tail.handle.sync()
+    this.noteSync(startMs)
+  }
+
+  private noteSync(startMs: number | undefined): void {
     const { clock } = this.options
-    const syncOptions = options.mayBlock === true ? blockingSync : undefined
-    if (clock === undefined) {
-      await this.tail.handle.sync(syncOptions)
-      return
-    }
-    const startMs = clock.monotonicMs()
-    await this.tail.handle.sync(syncOptions)
+    if (clock === undefined || startMs === undefined) return
     const tookMs = clock.monotonicMs() - startMs
     if (tookMs > slowSyncMs) this.logger.warn('slow sync of the write-ahead log', { tookMs })
   }
@@ -429,6 +468,13 @@ export class WriteAheadLog {
     const second = this.segments[1]
     return second !== undefined && second.firstIndex <= this.releasedIndex
   }
+}
+
+/** At most so many bytes are written for entries and a hard state. */
+function encodedSizeBytesMax(entries: readonly Entry[]): number {
+  let sizeBytes = recordOverheadBytesMax
+  for (const { data } of entries) sizeBytes += data.length + recordOverheadBytesMax
+  return sizeBytes
 }
 
 /** Writes the opening records into a prepared file and gives it its name, durably. */
