@@ -1,12 +1,15 @@
 /** Saved snapshots are etcd database files: each system reads, verifies and restores what the other one saved. */
 import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { SnapshotResponse } from '../../src/core/proto/gen/rpc.ts'
 import { etcdctl } from '../helpers/etcdctl.ts'
 import { quoratedProgram, readyLine } from '../helpers/quorated.ts'
+import { framed, RawGrpcClient } from '../helpers/raw-grpc.ts'
 import { freePorts } from '../helpers/real-etcd.ts'
 import { ServerProcess } from '../helpers/server-process.ts'
 
@@ -117,8 +120,11 @@ function restore(system: System, file: string, place: Place, flags: readonly str
 function statusOf(system: System, file: string): Record<string, unknown> {
   const result = runTool(system.tool, ['snapshot', 'status', path(file), '-w', 'json'])
   if (result.code !== 0) throw new Error(result.stderr)
-  const { version: _, ...status } = JSON.parse(result.stdout) as Record<string, unknown>
-  return status
+  const { hash, revision, totalKey, totalSize } = JSON.parse(result.stdout) as Record<
+    string,
+    unknown
+  >
+  return { hash, revision, totalKey, totalSize }
 }
 
 async function call(
@@ -282,6 +288,39 @@ describe.each(realSystems)('a snapshot of $name', (system) => {
     expect(await hashOf(2)).toEqual(await hashOf(0))
     expect((await historyOf(1)).slice(1, 10)).toEqual((history as unknown[]).slice(1, 10))
   })
+})
+
+describe('the stream of a snapshot', () => {
+  test.each([etcd, quorate])(
+    'of $name: pieces of 32 KiB, the rest counted down, and the digest as the last',
+    async (system) => {
+      await start(system, [alone(`stream-${system.name}`)])
+      await call(['put', 'k'], { input: 'x'.repeat(300_000) })
+      const client = new RawGrpcClient(clientUrl(0))
+      const answer = await client.call(
+        '/etcdserverpb.Maintenance/Snapshot',
+        framed(new Uint8Array(0)),
+      )
+      client.close()
+      expect([answer.code, answer.text, answer.resetCode]).toEqual([0, '', 0])
+      const pieces = answer.messages.map((message) => SnapshotResponse.decode(message))
+      const digest = pieces.pop()!
+      const blobs = pieces.map((piece) => piece.blob)
+      const sizeBytes = blobs.reduce((sum, blob) => sum + blob.length, 0)
+      expect(sizeBytes % 4_096).toBe(0)
+      expect(new Set(blobs.slice(0, -1).map((blob) => blob.length))).toEqual(new Set([32_768]))
+      let remaining = sizeBytes
+      for (const { blob, remainingBytes, header } of pieces) {
+        remaining -= blob.length
+        expect(Number(remainingBytes)).toBe(remaining)
+        expect(header).toBeUndefined()
+      }
+      expect(digest.remainingBytes).toBe(0n)
+      expect(Buffer.from(digest.blob)).toEqual(
+        createHash('sha256').update(Buffer.concat(blobs)).digest(),
+      )
+    },
+  )
 })
 
 describe('restoring with a raised revision', () => {
