@@ -9,6 +9,7 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureDependencies, projectRoot } from './dependencies.mjs'
 import { findElectronRuntime } from './electron-runtime.mjs'
+import { ensureHttpClients } from './http-clients.mjs'
 import { ensureRealEtcd } from './real-etcd.mjs'
 import { ensureSystemLibraries, hasDisplay } from './system-libraries.mjs'
 
@@ -26,6 +27,7 @@ try {
   ensureDependencies({ say })
   if (chosen.some((name) => name === 'integration' || name === 'compat' || name === 'e2e')) {
     ensureRealEtcd({ say })
+    ensureHttpClients({ say })
   }
   if (chosen.includes('e2e')) {
     ensureSystemLibraries({ say, needsVirtualDisplay: !hasDisplay() })
