@@ -95,6 +95,25 @@ export class FrameReader {
     throw new ConnectionError(errorCodes.frameSizeError, `${name} of wrong size`)
   }
 
+  /**
+   * Frames of streams that were never opened are mistakes; those of closed ones may be late.
+   * @throws ConnectionError  the frame is of no stream, or of one above `lastStreamId`
+   */
+  requireStreamUpTo(lastStreamId: number, name: string): void {
+    if (this.streamId === 0 || this.streamId > lastStreamId) {
+      throw protocolError(`${name} without a stream`)
+    }
+  }
+
+  /** @throws ConnectionError  the frame is no PRIORITY that makes sense */
+  requirePriority(): void {
+    if (this.streamId === 0) throw protocolError('PRIORITY without a stream')
+    this.requireSize(5, 'PRIORITY')
+    if (readId(this.buffer, this.start) === this.streamId) {
+      throw protocolError('stream that depends on itself')
+    }
+  }
+
   private readPreface(): boolean {
     while (this.prefaceBytes < preface.length) {
       const byte = this.chunk[this.offset]

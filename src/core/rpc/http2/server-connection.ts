@@ -302,7 +302,7 @@ export class ServerConnection implements StreamOwner {
   private receiveData(): void {
     const { reader } = this
     const sizeBytes = reader.end - reader.start
-    this.requireKnown('DATA')
+    this.reader.requireStreamUpTo(this.lastStreamId, 'DATA')
     if (!this.receiveWindow.take(sizeBytes)) {
       throw new ConnectionError(errorCodes.flowControlError, 'connection window exceeded')
     }
@@ -333,7 +333,7 @@ export class ServerConnection implements StreamOwner {
 
   private receiveReset(): void {
     this.reader.requireSize(4, 'RST_STREAM')
-    this.requireKnown('RST_STREAM')
+    this.reader.requireStreamUpTo(this.lastStreamId, 'RST_STREAM')
     this.guard.noteReset()
     this.streams.get(this.reader.streamId)?.close()
   }
@@ -383,7 +383,7 @@ export class ServerConnection implements StreamOwner {
     reader.requireSize(4, 'WINDOW_UPDATE')
     const incrementBytes = readId(reader.buffer, reader.start)
     if (reader.streamId !== 0) {
-      this.requireKnown('WINDOW_UPDATE')
+      this.reader.requireStreamUpTo(this.lastStreamId, 'WINDOW_UPDATE')
       this.widenStream(incrementBytes)
       return
     }
@@ -407,22 +407,8 @@ export class ServerConnection implements StreamOwner {
 
   /** Priorities, which nobody needs, and frames of unknown kinds. */
   private receiveIgnored(): void {
-    if (this.reader.type === frameTypes.priority) {
-      if (this.reader.streamId === 0) throw protocolError('PRIORITY without a stream')
-      this.reader.requireSize(5, 'PRIORITY')
-      if (readId(this.reader.buffer, this.reader.start) === this.reader.streamId) {
-        throw protocolError('stream that depends on itself')
-      }
-    }
+    if (this.reader.type === frameTypes.priority) this.reader.requirePriority()
     this.guard.noteIdleFrame()
-  }
-
-  /** Frames of streams that were never opened are mistakes; those of closed ones may be late. */
-  private requireKnown(name: string): void {
-    const { streamId } = this.reader
-    if (streamId === 0 || streamId > this.lastStreamId) {
-      throw protocolError(`${name} without a stream`)
-    }
   }
 
   /** A stream that both sides have ended cannot be asked anything more, and a number that was passed over is used up. */
