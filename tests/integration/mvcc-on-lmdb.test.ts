@@ -70,6 +70,17 @@ function describeRange({ store }: Subject, range: KeyRange, options: ReadRangeOp
 const contentOf = ({ backend }: Subject, bucket: 'key' | 'head' | 'count'): string[] =>
   [...backend.scan(bucket, {})].map(({ key, value }) => `${hexOf(key)}=${hexOf(value)}`)
 
+function compact({ backend, store }: Subject, revision: number): void {
+  const scheduled = backend.beginBatch()
+  store.scheduleCompaction(scheduled, revision)
+  backend.commitBatch(scheduled)
+  while (store.hasCompactionWork) {
+    const step = backend.beginBatch()
+    store.runCompactionStep(step, 50)
+    backend.commitBatch(step)
+  }
+}
+
 test('the store answers the same on LMDB and in memory, through compactions, flushes and restarts', async () => {
   const random = seededRandom(7)
   const factories = {
@@ -106,16 +117,7 @@ test('the store answers the same on LMDB and in memory, through compactions, flu
     if (round % 10 === 9) {
       const target = oldest + random.below(currentRevision - oldest + 1)
       if (target > compactedRevision) {
-        for (const { backend, store } of subjects) {
-          const scheduled = backend.beginBatch()
-          store.scheduleCompaction(scheduled, target)
-          backend.commitBatch(scheduled)
-          while (store.hasCompactionWork) {
-            const step = backend.beginBatch()
-            store.runCompactionStep(step, 50)
-            backend.commitBatch(step)
-          }
-        }
+        for (const subject of subjects) compact(subject, target)
       }
       for (const bucket of ['key', 'head', 'count'] as const) {
         agree((subject) => contentOf(subject, bucket))

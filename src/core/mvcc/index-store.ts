@@ -133,22 +133,26 @@ export type HeadVisitor = (
 /** As {@link scanHeads}, without making anything for each key as long as no key is long. */
 export function visitHeads(reader: BackendReader, bounds: KeyBounds, visitor: HeadVisitor): void {
   const { start, end } = bounds
-  let isWanted = true
-  let longFrom: Uint8Array | undefined
-  if (start.length > partSizeBytesMax || (end?.length ?? 0) > partSizeBytesMax) longFrom = start
+  const walk: { isWanted: boolean; longFrom: Uint8Array | undefined } = {
+    isWanted: true,
+    longFrom: undefined,
+  }
+  if (start.length > partSizeBytesMax || (end?.length ?? 0) > partSizeBytesMax)
+    walk.longFrom = start
   else {
     let raw: RawRecord
     const key = (): Uint8Array => raw.copyKey()
     reader.visit('head', end === undefined ? { start } : { start, end }, (record) => {
       raw = record
       if (record.keyEnd - record.keyStart > partSizeBytesMax) {
-        longFrom = key().subarray(0, partSizeBytesMax)
+        walk.longFrom = key().subarray(0, partSizeBytesMax)
         return false
       }
-      isWanted = visitor(key, record.valueBytes, record.valueSizeBytes)
-      return isWanted
+      walk.isWanted = visitor(key, record.valueBytes, record.valueSizeBytes)
+      return walk.isWanted
     })
   }
+  const { isWanted, longFrom } = walk
   if (!isWanted || longFrom === undefined) return
   // The key that ends with these bytes was met, if there is one: those that go on after them are left.
   const after = longFrom === start ? start : concatBytes([longFrom, nodeMark])

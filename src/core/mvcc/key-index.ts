@@ -95,6 +95,11 @@ export function mainOfHead(bytes: Uint8Array): number {
   return readUint64(bytes, 1)
 }
 
+/** The version alone of an encoded head. */
+export function versionOfHead(bytes: Uint8Array): KeyVersion {
+  return { main: mainOfHead(bytes), sub: readUint32(bytes, 9), isTombstone: isDeletedHead(bytes) }
+}
+
 /** As {@link decodeHead}, of bytes that are used again. */
 export function copyHead(bytes: Uint8Array, sizeBytes: number): KeyHead {
   assert(sizeBytes >= headSizeBytes, 'a head is whole')

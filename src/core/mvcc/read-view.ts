@@ -6,7 +6,14 @@ import { StoreError } from '../errors/store-error.ts'
 import type { BackendReader } from '../backend/backend.ts'
 import type { CountIndex } from './count-index.ts'
 import { findHead, visitHeads, type KeyBounds } from './index-store.ts'
-import { copyHead, findVersionAt, isDeletedHead, mainOfHead, type KeyHead } from './key-index.ts'
+import {
+  copyHead,
+  findVersionAt,
+  isDeletedHead,
+  mainOfHead,
+  versionOfHead,
+  type KeyHead,
+} from './key-index.ts'
 import { getKeyRecord, getKeyRecords, keyOfRecord } from './key-record.ts'
 import { isEmptyRange, isInRange, type KeyRange } from './key-range.ts'
 import { encodeRevisionKey, type KeyVersion } from './revision.ts'
@@ -84,7 +91,11 @@ export function readRangeAt(
     return { keyValues: [], count, revision: currentRevision }
   }
   const { limit } = options
-  const alive = aliveAt(context.reader, bounds, { revision, limit })
+  const alive = aliveAt(context.reader, bounds, {
+    revision,
+    limit,
+    needsKeys: options.isKeysOnly === true,
+  })
   const keyValues = pairsOf(context.reader, alive, options)
   const last = alive.at(-1)
   if (last === undefined || alive.length !== limit || options.isUncounted === true) {
@@ -119,12 +130,12 @@ const notedHeadCountMax = 4_096
 /**
  * The keys of the bounds that are alive at the revision, in key order.
  *
- * @param options  `limit`: at most so many, 0: all
+ * @param options  `limit`: at most so many, 0: all; without `needsKeys`, only the last of as many as the limit has its key
  */
 function aliveAt(
   reader: BackendReader,
   bounds: KeyBounds,
-  options: { readonly revision: number; readonly limit: number },
+  options: { readonly revision: number; readonly limit: number; readonly needsKeys: boolean },
 ): AliveKey[] {
   const { revision } = options
   const limit = options.limit === 0 ? Number.POSITIVE_INFINITY : options.limit
@@ -132,9 +143,10 @@ function aliveAt(
   let start: Uint8Array | undefined = bounds.start
   while (start !== undefined && alive.length < limit) {
     const room = Math.min(limit - alive.length, notedHeadCountMax)
-    const noted = noteHeads(reader, { start, end: bounds.end }, { revision, room })
-    for (const { key, head } of noted) {
-      const version = head.main <= revision ? head : findVersionAt(reader, head, revision)
+    const bound = { start, end: bounds.end }
+    const noted = noteHeads(reader, bound, { revision, room, needsKeys: options.needsKeys })
+    for (const { key, version: newest } of noted) {
+      const version = versionAt(reader, newest, revision)
       if (version?.isTombstone === false) alive.push({ key, version })
     }
     const last = noted.at(-1)
@@ -143,20 +155,43 @@ function aliveAt(
   return alive
 }
 
-/** The first heads of the bounds that may lead to a key that is alive at the revision. */
+/** A head that may lead to a key that is alive at the revision. */
+interface NotedHead {
+  /** Empty where nobody will ask for it: copying keys is a good part of walking them. */
+  readonly key: Uint8Array
+  /** Not newer than the revision: what is asked for. Otherwise whole, to go back from. */
+  readonly version: KeyVersion | KeyHead
+}
+
+/** The first such heads of the bounds; the last of them has its key. */
 function noteHeads(
   reader: BackendReader,
   bounds: KeyBounds,
-  { revision, room }: { readonly revision: number; readonly room: number },
-): { readonly key: Uint8Array; readonly head: KeyHead }[] {
-  const noted: { readonly key: Uint8Array; readonly head: KeyHead }[] = []
+  options: { readonly revision: number; readonly room: number; readonly needsKeys: boolean },
+): NotedHead[] {
+  const { revision, room, needsKeys } = options
+  const noted: NotedHead[] = []
   visitHeads(reader, bounds, (key, encodedHead, sizeBytes) => {
-    const main = mainOfHead(encodedHead)
-    if (isDeletedHead(encodedHead) && main <= revision) return true
-    noted.push({ key: key(), head: copyHead(encodedHead, sizeBytes) })
-    return noted.length < room
+    const isDeleted = isDeletedHead(encodedHead)
+    const isCurrent = mainOfHead(encodedHead) <= revision
+    if (isDeleted && isCurrent) return true
+    const isLast = noted.length + 1 === room
+    noted.push({
+      key: needsKeys || isLast ? key() : emptyBytes,
+      version:
+        isCurrent && !needsKeys ? versionOfHead(encodedHead) : copyHead(encodedHead, sizeBytes),
+    })
+    return !isLast
   })
   return noted
+}
+
+function versionAt(
+  reader: BackendReader,
+  newest: KeyVersion | KeyHead,
+  revision: number,
+): KeyVersion | undefined {
+  return 'trail' in newest ? findVersionAt(reader, newest, revision) : newest
 }
 
 function keyAfter(key: Uint8Array): Uint8Array {
@@ -186,7 +221,7 @@ export function countAliveAt(context: ReadContext, bounds: KeyBounds, revision: 
 }
 
 function walkAliveAt(reader: BackendReader, bounds: KeyBounds, revision: number): number {
-  return aliveAt(reader, bounds, { revision, limit: 0 }).length
+  return aliveAt(reader, bounds, { revision, limit: 0, needsKeys: false }).length
 }
 
 /** By how much the number of alive keys grew after the revision. */
