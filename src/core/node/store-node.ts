@@ -25,22 +25,20 @@ import { StoreError } from '../errors/store-error.ts'
 import type { Member } from '../membership/member.ts'
 import type { MvccStore } from '../mvcc/mvcc-store.ts'
 import type { PeerTransportHost } from '../peer/peer-transport.ts'
-import {
-  AlarmRequest_AlarmAction,
-  AlarmType,
-  type AlarmRequest,
-  type CompactionRequest,
-  type DeleteRangeRequest,
-  type PutRequest,
-  type RangeRequest,
-  type TxnRequest,
+import type {
+  AlarmRequest,
+  CompactionRequest,
+  DeleteRangeRequest,
+  PutRequest,
+  RangeRequest,
+  TxnRequest,
 } from '../proto/gen/rpc.ts'
 import type { SnapshotMessage, Term } from '../raft/message.ts'
 import type { WatchHub } from '../watch/watch-hub.ts'
 import type { DatabaseSnapshot } from './database-snapshots.ts'
 import { chooseTransferee, transferLeadership } from './leader-transfer.ts'
 import type { AuthRequests } from './auth-requests.ts'
-import { callerOf, type Caller } from './caller.ts'
+import type { Caller } from './caller.ts'
 import type { LeaseRequests } from './lease-requests.ts'
 import type { NodeConfig } from './node-config.ts'
 import type { NodeEnvironment } from './node-environment.ts'
@@ -49,6 +47,7 @@ import { describeNode, type NodeStatus, type StopReason } from './node-status.ts
 import { closeParts, haltParts, publishMember } from './part-lifetimes.ts'
 import { PendingRead } from './pending-read.ts'
 import { RangeReads } from './range-reads.ts'
+import { SpaceRefusal } from './space-refusal.ts'
 
 /** Options of every call that may wait. */
 export interface CallOptions {
@@ -92,7 +91,7 @@ export class StoreNode {
   private readonly config: NodeConfig
   private readonly parts: NodeParts
   private readonly releaseDirectory: () => Promise<void>
-  private isRaisingAlarm = false
+  private readonly room: SpaceRefusal
   private phase: 'running' | 'stopping' | 'killed' = 'running'
   private ending: Promise<void> | undefined
   private announceStop: (reason: StopReason) => void = () => undefined
@@ -111,6 +110,7 @@ export class StoreNode {
       },
     )
     this.memberId = parts.memberId
+    this.room = new SpaceRefusal(parts)
     this.clusterId = parts.clusterId
     this.leases = parts.leases
     this.auth = parts.auth
@@ -186,7 +186,7 @@ export class StoreNode {
     settler: Settler<PutResult>,
     cancellation: Caller | undefined,
   ): void {
-    const refusal = this.refusalFor(costOfPut(request))
+    const refusal = this.room.refusalFor(costOfPut(request))
     if (refusal !== undefined) settler.fail(refusal)
     else this.beginProposal({ kind: 'put', request }, settler, cancellation)
   }
@@ -231,7 +231,7 @@ export class StoreNode {
       this.beginRead(read, { isSerializable: isSerializableTxn(request), cancellation })
       return
     }
-    const refusal = this.refusalFor(costOfTxn(request))
+    const refusal = this.room.refusalFor(costOfTxn(request))
     if (refusal !== undefined) settler.fail(refusal)
     else this.beginProposal({ kind: 'txn', request }, settler, cancellation)
   }
@@ -424,34 +424,6 @@ export class StoreNode {
     this.assertRunning()
     const { currentRevision: current, compactedRevision: compacted } = this.store
     return readTxn(this.store, request, { current, compacted })
-  }
-
-  /** Why a write of this cost is refused, `noSpace`, after asking the cluster to raise the alarm; undefined: it is not. */
-  private refusalFor(costBytes: number): StoreError | undefined {
-    const { quota, machine, proposals, logger } = this.parts
-    if (quota.hasRoomFor(machine.state.backend, costBytes)) return undefined
-    const isKnown = machine.state.alarms
-      .list('noSpace')
-      .some((alarm) => alarm.memberId === this.memberId)
-    if (!isKnown && !this.isRaisingAlarm) {
-      this.isRaisingAlarm = true
-      const request: AlarmRequest = {
-        action: AlarmRequest_AlarmAction.ACTIVATE,
-        memberID: this.memberId,
-        alarm: AlarmType.NOSPACE,
-      }
-      proposals
-        .submit({ kind: 'alarm', request }, callerOf(this.auth.rootInfo))
-        .catch((error: unknown) => {
-          logger.warn('the alarm about missing space could not be raised', {
-            reason: String(error),
-          })
-        })
-        .finally(() => {
-          this.isRaisingAlarm = false
-        })
-    }
-    return new StoreError('noSpace')
   }
 
   private assertRunning(): void {
