@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import type { FileHandle, FileSystem } from '../../src/core/io/file-system.ts'
+import type { DirectWriter, FileHandle, FileSystem } from '../../src/core/io/file-system.ts'
 
 /** A system error with its code, as the real file system reports it. */
 export class MemorySystemError extends Error {
@@ -27,6 +27,8 @@ export class MemoryFileSystem implements FileSystem {
   readonly directories = new Set<string>(['/'])
   readonly operations: FileOperation[] = []
   openHandleCount = 0
+  /** What files say of writing at once. */
+  isBrief = false
   /** Called before each operation; may throw to make it fail. */
   onOperation: ((operation: FileOperation) => void) | undefined
 
@@ -125,9 +127,25 @@ class MemoryFileHandle implements FileHandle {
     return this.content().slice(offsetBytes, offsetBytes + sizeBytes)
   }
 
+  get direct(): DirectWriter {
+    return {
+      isBrief: () => this.system.isBrief,
+      write: (offsetBytes, chunk) => {
+        this.writeNow(offsetBytes, [chunk])
+      },
+      sync: () => {
+        this.system.note({ kind: 'sync', path: this.path, sizeBytes: 0 })
+      },
+    }
+  }
+
   async write(offsetBytes: number, chunks: readonly Uint8Array[]): Promise<void> {
-    const sizeBytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
     await Promise.resolve()
+    this.writeNow(offsetBytes, chunks)
+  }
+
+  private writeNow(offsetBytes: number, chunks: readonly Uint8Array[]): void {
+    const sizeBytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
     this.system.note({ kind: 'write', path: this.path, sizeBytes })
     const content = this.content()
     const grown =

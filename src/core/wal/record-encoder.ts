@@ -144,3 +144,13 @@ export class RecordEncoder {
     this.writer.patch(frameAt + 7, paddingBytes === 0 ? 0 : 0x80 | paddingBytes)
   }
 }
+
+/** Frame, checksum and numbers of one record with their padding; also all of a hard state. */
+const recordOverheadBytesMax = 96
+
+/** At most so many bytes are written for entries and a hard state. */
+export function encodedSizeBytesMax(entries: readonly Entry[]): number {
+  let sizeBytes = recordOverheadBytesMax
+  for (const { data } of entries) sizeBytes += data.length + recordOverheadBytesMax
+  return sizeBytes
+}

@@ -8,7 +8,7 @@ import type { Entry, HardState, LogIndex, SnapshotMetadata } from '../raft/messa
 import type { WalMetadata, WalPosition, WalSnapshotMarker } from './log-contents.ts'
 import { type RecoveredLog, recoverLog } from './log-recovery.ts'
 import type { WalPlantedBugs } from './planted-bugs.ts'
-import { RecordEncoder } from './record-encoder.ts'
+import { encodedSizeBytesMax, RecordEncoder } from './record-encoder.ts'
 import { listOrEmpty, listSegments, type Segment, segmentOf } from './segment.ts'
 import { SegmentFile } from './segment-file.ts'
 import { SegmentPipeline } from './segment-pipeline.ts'
@@ -43,8 +43,6 @@ const defaultSegmentSizeBytes = 64_000_000
 /** A purge leaves this many segments, released or not, so that a slow follower may still be served from the log. */
 const keptSegmentCount = 5
 const slowSyncMs = 1_000
-/** Frame, checksum and numbers of one record with their padding; also all of a hard state. */
-const recordOverheadBytesMax = 96
 
 /** Whether the directory holds a log: at least one segment. An absent directory holds none. */
 export async function hasWriteAheadLog(
@@ -468,13 +466,6 @@ export class WriteAheadLog {
     const second = this.segments[1]
     return second !== undefined && second.firstIndex <= this.releasedIndex
   }
-}
-
-/** At most so many bytes are written for entries and a hard state. */
-function encodedSizeBytesMax(entries: readonly Entry[]): number {
-  let sizeBytes = recordOverheadBytesMax
-  for (const { data } of entries) sizeBytes += data.length + recordOverheadBytesMax
-  return sizeBytes
 }
 
 /** Writes the opening records into a prepared file and gives it its name, durably. */

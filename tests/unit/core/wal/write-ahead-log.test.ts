@@ -659,6 +659,66 @@ describe('save', () => {
   })
 })
 
+describe('saving at once', () => {
+  test('is durable on return, with one write and one sync, where the disk is quick', async () => {
+    const fileSystem = new MemoryFileSystem()
+    const log = await WriteAheadLog.create(fileSystem, directory, metadata)
+    expect(log.saveDirect(state(1, 0), entries(1, 2, 1), durably)).toBe(false)
+    fileSystem.isBrief = true
+    fileSystem.operations.length = 0
+    expect(log.saveDirect(state(1, 1), entries(1, 2, 1), durably)).toBe(true)
+    expect(fileSystem.operations.map(({ kind }) => kind)).toEqual(['write', 'sync'])
+    await log.close()
+    const contents = await reopen(fileSystem)
+    expect(textOf(contents.entries)).toBe(textOf(entries(1, 2, 1)))
+    expect(contents.hardState).toEqual(state(1, 1))
+  })
+
+  test('needs no disk for a commit index alone, which goes with the next write', async () => {
+    const fileSystem = new MemoryFileSystem()
+    const log = await WriteAheadLog.create(fileSystem, directory, metadata)
+    await log.save(state(1, 0), entries(1, 1, 1), durably)
+    fileSystem.operations.length = 0
+    expect(log.saveDirect(state(1, 1), [], { mustSync: false })).toBe(true)
+    expect(log.saveDirect(undefined, [], { mustSync: false })).toBe(true)
+    expect(log.saveDirect({ ...state(2, 1) }, [], durably)).toBe(false)
+    expect(fileSystem.operations).toEqual([])
+    await log.close()
+    expect((await reopen(fileSystem)).hardState).toEqual(state(1, 1))
+  })
+
+  test.each(['write', 'sync'] as const)('a failed %s ends the log', async (kind) => {
+    const fileSystem = new MemoryFileSystem()
+    const log = await WriteAheadLog.create(fileSystem, directory, metadata)
+    fileSystem.isBrief = true
+    fileSystem.onOperation = (operation) => {
+      if (operation.kind === kind) throw new Error('EIO')
+    }
+    expect(() => log.saveDirect(undefined, entries(1, 1, 1), durably)).toThrow(StorageFault)
+    fileSystem.onOperation = undefined
+    expect(log.saveDirect(undefined, entries(1, 1, 1), durably)).toBe(false)
+    await faultOf(log.save(undefined, entries(1, 1, 1), durably))
+    await log.close()
+  })
+
+  test('mixes with saving in the background, over many segments', async () => {
+    const fileSystem = new MemoryFileSystem()
+    fileSystem.isBrief = true
+    const segmentSizeBytes = 2_000
+    const log = await WriteAheadLog.create(fileSystem, directory, metadata, { segmentSizeBytes })
+    let directCount = 0
+    for (let index = 1; index <= 300; index++) {
+      const batch = [entry(index, 1)]
+      if (index % 7 !== 0 && log.saveDirect(state(1, index), batch, durably)) directCount++
+      else await log.save(state(1, index), batch, durably)
+    }
+    await log.close()
+    expect(directCount).toBeGreaterThan(200)
+    const contents = await reopen(fileSystem, { segmentSizeBytes })
+    expect(textOf(contents.entries)).toBe(textOf(entries(1, 300, 1)))
+  })
+})
+
 describe('snapshot markers', () => {
   test('those beyond the commit index must not be used', async () => {
     const fileSystem = new MemoryFileSystem()
