@@ -162,7 +162,7 @@ const clustering: readonly Row[] = [
     'strict-reconfig-check',
     'boolean',
     'true',
-    'fixed',
+    'supported',
     'refuse changes that would lose the quorum',
   ],
   ['pre-vote', 'boolean', 'true', 'supported', 'ask before standing for election'],

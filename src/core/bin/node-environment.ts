@@ -9,6 +9,7 @@ import { nodeFileSystem } from '../io/node-file-system.ts'
 import { systemClock } from '../io/system-clock.ts'
 import { systemRandom } from '../io/system-random.ts'
 import type { Member } from '../membership/member.ts'
+import { promotePath } from '../node/membership-requests.ts'
 import { leasePaths, type PeerAnswer } from '../node/leader-leases.ts'
 import type { ClusterDescription, NodeEnvironment } from '../node/node-environment.ts'
 import { noPlantedBugs } from '../node/planted-bugs.ts'
@@ -55,7 +56,10 @@ export function systemEnvironment(options: SystemEnvironmentOptions): NodeEnviro
           serverVersion: options.version,
           membersAnswer: () => transport.listMembers().map(describeMember),
           routes: Object.fromEntries(
-            Object.values(leasePaths).map((path) => [path, postRoute(path, transport.answerPeer)]),
+            [...Object.values(leasePaths), promotePath].map((path) => [
+              path,
+              postRoute((asked, body) => transport.answerPeer(asked, body)),
+            ]),
           ),
           versionAnswer: () => ({
             etcdserver: options.version,

@@ -71,6 +71,7 @@ export function programConfigOf(
       snapshotCatchUpEntryCount: read.integer('snapshot-catchup-entries'),
       compactionBatchRevisionsMax: read.integer('compaction-batch-limit'),
       compactionPauseMs: read.durationMs('compaction-sleep-interval'),
+      isStrictAboutQuorum: read.boolean('strict-reconfig-check'),
       jwt,
       simpleTokenTtlMs: read.integer('auth-token-ttl') * 1_000,
       passwordCost,

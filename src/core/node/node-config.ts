@@ -45,6 +45,8 @@ export interface NodeConfig {
   readonly inflightMessagesMax: number
   /** Whether the leader writes down what is left of long leases, for the leader after it. */
   readonly writesLeaseCheckpoints: boolean
+  /** Whether changes of membership that would cost the cluster its majority are refused. */
+  readonly isStrictAboutQuorum: boolean
   /** How tokens are signed; undefined: they are simple ones, kept in memory. */
   readonly jwt: JwtOptions | undefined
   /** How long a simple token lives without being used. */
@@ -89,6 +91,7 @@ export const nodeConfigDefaults = {
   inflightMessagesMax: 512,
   // As etcd's feature gate: off.
   writesLeaseCheckpoints: false,
+  isStrictAboutQuorum: true,
   jwt: undefined,
   simpleTokenTtlMs: 300_000,
   // bcrypt's own default: about 70 ms of a core.

@@ -3,31 +3,23 @@ import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { ClusterId, NodeId } from '../base/ids.ts'
 import { emptyBytes } from '../base/bytes.ts'
-import { settled } from '../base/settler.ts'
 import type { PeerTransport } from '../peer/peer-transport.ts'
 import { MemoryLogStorage } from '../raft/memory-log-storage.ts'
 import { RaftNode } from '../raft/raft-node.ts'
 import type { WriteAheadLog } from '../wal/write-ahead-log.ts'
-import { rootName, type AuthInfo, type AuthStore } from '../auth/auth-store.ts'
-import { JwtTokens } from '../auth/jwt-tokens.ts'
-import { Passwords } from '../auth/passwords.ts'
-import { AuthRequests } from './auth-requests.ts'
-import { callerOf } from './caller.ts'
 import { bootNode, nodePathsOf, type BootState } from './bootstrap.ts'
 import type { DatabaseFolder } from './database-folder.ts'
 import { DatabaseSnapshots } from './database-snapshots.ts'
 import { FirstElection } from './first-election.ts'
 import { Leadership } from './leadership.ts'
-import { checkLeaseAccess } from '../apply/access-check.ts'
-import { answerLeaseQuestion, remoteLeases, type PeerAnswer } from './leader-leases.ts'
-import { LeaseExpiry } from './lease-expiry.ts'
-import { LeaseRequests } from './lease-requests.ts'
+import type { PeerAnswer } from './leader-leases.ts'
 import { LinearizableReads } from './linearizable-read.ts'
 import type { NodeConfig } from './node-config.ts'
 import type { NodeEnvironment } from './node-environment.ts'
 import { PeerDirectory } from './peer-directory.ts'
 import { Proposals } from './proposals.ts'
 import { RaftLoop, type RaftLoopOptions } from './raft-loop.ts'
+import { answerPeer, openDoors, type RequestDoors } from './request-doors.ts'
 import { RequestIds } from './request-ids.ts'
 import { SnapshotPolicy } from './snapshot-policy.ts'
 import { SnapshotSender } from './snapshot-sender.ts'
@@ -41,7 +33,7 @@ const committedSizeBytesMax = 1_048_576
 /** What may be proposed and not yet committed, in bytes; proposals wait in their queue beyond it. */
 const uncommittedSizeBytesMax = 256 * 1_048_576
 
-export interface NodeParts {
+export interface NodeParts extends RequestDoors {
   readonly clock: Clock
   readonly logger: Logger
   readonly memberId: NodeId
@@ -55,9 +47,6 @@ export interface NodeParts {
   readonly leadership: Leadership
   readonly proposals: Proposals
   readonly reads: LinearizableReads
-  readonly leaseExpiry: LeaseExpiry
-  readonly leases: LeaseRequests
-  readonly auth: AuthRequests
   readonly sender: SnapshotSender
   readonly snapshots: SnapshotPolicy
   readonly databaseSnapshots: DatabaseSnapshots
@@ -174,7 +163,7 @@ function connect(context: Connected): NodeParts {
     clusterId,
     logger,
     listMembers: () => machine.state.membership.list(),
-    answerPeer: (path, body): Promise<PeerAnswer> => answerLeaseQuestion(leases, path, body),
+    answerPeer: (path, body): Promise<PeerAnswer> => answerPeer(doors, path, body),
   })
   const peers = new PeerDirectory(transport, memberId)
   peers.introduce(boot.knownMembers)
@@ -187,13 +176,10 @@ function connect(context: Connected): NodeParts {
       loop.wake()
     },
   })
-  const { leaseExpiry, leases } = makeLeases(context, {
-    leadership,
-    proposals,
-    reads,
+  const doors: RequestDoors = openDoors({
+    ...{ environment, config, memberId, machine, raft, peers, leadership, proposals, reads },
     mayBePaused: () => loop.isLate,
   })
-  const auth = makeAuth(context, { proposals, reads })
   const sender = new SnapshotSender({ clock, logger }, machine, transport)
   const snapshots = makeSnapshotPolicy(context, () => {
     loop.wake()
@@ -210,8 +196,8 @@ function connect(context: Connected): NodeParts {
       machine,
       proposals,
       reads,
-      leases: leaseExpiry,
-      auth,
+      leases: doors.leaseExpiry,
+      auth: doors.auth,
       leadership,
       peers,
       snapshots,
@@ -225,7 +211,16 @@ function connect(context: Connected): NodeParts {
   const { electionTicks } = loopOptionsOf(context)
   return {
     ...{ clock, logger, memberId, clusterId, raft, machine, transport, peers },
-    ...{ leadership, proposals, reads, leaseExpiry, leases, auth, sender, snapshots, loop, wal },
+    ...doors,
+    ...{
+      leadership,
+      proposals,
+      reads,
+      sender,
+      snapshots,
+      loop,
+      wal,
+    },
     databaseSnapshots: new DatabaseSnapshots(
       { clock, logger, machine, fileSystem: environment.fileSystem },
       {
@@ -290,84 +285,6 @@ function makeQueues(
     wake,
   })
   return { proposals, reads }
-}
-
-function makeLeases(
-  context: Connected,
-  parts: {
-    readonly leadership: Leadership
-    readonly proposals: Proposals
-    readonly reads: LinearizableReads
-    readonly mayBePaused: () => boolean
-  },
-): { readonly leaseExpiry: LeaseExpiry; readonly leases: LeaseRequests } {
-  const { environment, config, boot, machine } = context
-  const { clock, random, logger } = environment
-  const { electionMs, requestTimeoutMs } = config
-  const { leadership, proposals, reads, mayBePaused } = parts
-  const common = { clock, leases: () => machine.state.leases }
-  const leaseExpiry = new LeaseExpiry(
-    {
-      ...common,
-      logger,
-      propose: (request) => proposals.submit(request, callerOf(rootOf(machine.state.auth))),
-    },
-    { electionMs, requestTimeoutMs, writesCheckpoints: config.writesLeaseCheckpoints },
-  )
-  const leases = new LeaseRequests(
-    {
-      ...common,
-      random,
-      expiry: leaseExpiry,
-      memberId: boot.memberId,
-      leader: () => leadership.leader,
-      remote: remoteLeases(environment.askPeer, (id) => machine.state.membership.find(id)),
-      propose: (request, requester) => proposals.submit(request, callerOf(requester)),
-      checkKeys: (requester, lease, access) => {
-        checkLeaseAccess(machine.state, requester ?? { username: '', revision: 0 }, {
-          lease,
-          access,
-        })
-      },
-      confirm: () =>
-        settled((settler) => {
-          reads.join(settler, undefined)
-        }),
-      mayBePaused,
-    },
-    { electionMs, requestTimeoutMs },
-  )
-  return { leaseExpiry, leases }
-}
-
-/** The node does in root's name what nobody asked it for. */
-function rootOf(auth: AuthStore): AuthInfo | undefined {
-  return auth.isEnabled ? { username: rootName, revision: auth.revision } : undefined
-}
-
-function makeAuth(
-  context: Connected,
-  parts: { readonly proposals: Proposals; readonly reads: LinearizableReads },
-): AuthRequests {
-  const { environment, config, machine } = context
-  const { clock, random } = environment
-  const { proposals, reads } = parts
-  return new AuthRequests(
-    {
-      clock,
-      random,
-      passwords: new Passwords(config.passwordCost),
-      jwt: config.jwt === undefined ? undefined : new JwtTokens(config.jwt),
-      state: () => machine.state,
-      appliedIndex: () => machine.appliedIndex,
-      propose: (request, requester) => proposals.submit(request, callerOf(requester)),
-      confirm: () =>
-        settled((settler) => {
-          reads.join(settler, undefined)
-        }),
-    },
-    config.simpleTokenTtlMs,
-  )
 }
 
 function makeSnapshotPolicy(context: Connected, wake: () => void): SnapshotPolicy {

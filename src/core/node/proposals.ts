@@ -42,6 +42,7 @@ export class Proposals {
   private readonly waiters = new Map<RequestId, Waiter>()
   /** Not yet given to Raft, in order; may hold some that have ended meanwhile. */
   private queued: Waiter[] = []
+  private queuedChanges: Waiter[] = []
   private isStopped = false
 
   constructor(clock: Clock, ids: RequestIds, options: ProposalOptions) {
@@ -85,6 +86,38 @@ export class Proposals {
     this.waiters.set(id, waiter)
     this.queued.push(waiter)
     this.options.wake()
+  }
+
+  /**
+   * Proposes a change of membership and waits for its effect.
+   * @param encode  the entry that carries the id by which its answer is found
+   */
+  submitChange(encode: (id: RequestId) => Uint8Array): Promise<ApplyResult> {
+    return settled((settler) => {
+      const refusal = this.refusalOf(undefined)
+      if (refusal !== undefined) {
+        settler.fail(new StoreError(refusal))
+        return
+      }
+      const id = this.ids.draw()
+      const startedMs = this.clock.monotonicMs()
+      const waiter = new Waiter(this, { id, data: encode(id), startedMs }, settler)
+      this.waiters.set(id, waiter)
+      this.queuedChanges.push(waiter)
+      this.options.wake()
+    })
+  }
+
+  /** Gives queued changes of membership to Raft, one by one; they stay queued when it cannot take them now. */
+  flushChanges(propose: (data: Uint8Array) => ProposalOutcome): void {
+    if (this.queuedChanges.length === 0) return
+    this.queuedChanges = this.queuedChanges.filter((waiter) => {
+      if (this.waiters.get(waiter.id) !== waiter) return false
+      const outcome = propose(waiter.data)
+      // A change that came too early is dropped by Raft; as with etcd, its wait runs out.
+      waiter.isProposed = outcome === 'accepted' || outcome === 'confChangePending'
+      return !waiter.isProposed
+    })
   }
 
   private refusalOf(cancellation: Cancellation | undefined): StoreErrorCode | undefined {

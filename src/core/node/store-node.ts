@@ -40,6 +40,7 @@ import { chooseTransferee, transferLeadership } from './leader-transfer.ts'
 import type { AuthRequests } from './auth-requests.ts'
 import type { Caller } from './caller.ts'
 import type { LeaseRequests } from './lease-requests.ts'
+import type { MembershipRequests } from './membership-requests.ts'
 import type { NodeConfig } from './node-config.ts'
 import type { NodeEnvironment } from './node-environment.ts'
 import { buildNode, type NodeParts } from './node-parts.ts'
@@ -82,6 +83,8 @@ export class StoreNode {
   readonly leases: LeaseRequests
   /** The door for requests about users and roles. */
   readonly auth: AuthRequests
+  /** The door for requests about members. */
+  readonly members: MembershipRequests
   /** Resolves once a leader is known and this member has published itself; rejects when it stops before. */
   readonly ready: Promise<void>
   /** Resolves when the node has stopped, whether by itself or asked to. */
@@ -114,6 +117,7 @@ export class StoreNode {
     this.clusterId = parts.clusterId
     this.leases = parts.leases
     this.auth = parts.auth
+    this.members = parts.members
     this.stopped = new Promise((resolve) => {
       this.announceStop = resolve
     })

@@ -34,3 +34,8 @@ export function parsePeerUrl(text: string): PeerUrl | undefined {
   const defaultPort = isSecure ? 443 : 80
   return { host, port: url.port === '' ? defaultPort : Number(url.port), isSecure }
 }
+
+/** Whether a member can be reached under a URL of this form. */
+export function isPeerUrl(text: string): boolean {
+  return peerUrlProblem(text) === undefined
+}

@@ -7,8 +7,8 @@ export type PostAnswer = (
   body: Uint8Array,
 ) => Promise<{ readonly status: number; readonly body: Uint8Array }>
 
-/** A route for POST requests, with etcd's answers to other methods and to a body that cannot be read. */
-export function postRoute(path: string, answer: PostAnswer): PeerRoute {
+/** A route for POST requests, told the path that was asked for; with etcd's answers to other methods and to a body that cannot be read. */
+export function postRoute(answer: PostAnswer): PeerRoute {
   return (request, response) => {
     if (request.method !== 'POST') {
       response.writeHead(405, { 'Content-Type': 'text/plain; charset=utf-8' })
@@ -21,6 +21,7 @@ export function postRoute(path: string, answer: PostAnswer): PeerRoute {
         response.writeHead(400).end('error reading body\n')
         return
       }
+      const path = (request.url ?? '/').split('?', 1)[0] ?? '/'
       const answered = await answer(path, body)
       const isMessage = answered.status === 200
       response.writeHead(answered.status, {

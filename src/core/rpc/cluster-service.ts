@@ -1,9 +1,18 @@
-/** The Cluster service. Only listing is here yet; changes of membership are answered as unknown methods. */
-import type { Member } from '../node/node-surface.ts'
+/** The Cluster service: who belongs to the cluster, and changes of that. */
+import { asNodeId, isPeerUrl, type Member } from '../node/node-surface.ts'
 import type { StoreNode } from '../node/store-node.ts'
+import { StoreError } from '../errors/store-error.ts'
 import {
+  MemberAddRequest,
+  MemberAddResponse,
   MemberListRequest,
   MemberListResponse,
+  MemberPromoteRequest,
+  MemberPromoteResponse,
+  MemberRemoveRequest,
+  MemberRemoveResponse,
+  MemberUpdateRequest,
+  MemberUpdateResponse,
   type Member as WireMember,
 } from '../proto/gen/rpc.ts'
 import { frameOf, unaryMethod } from './method.ts'
@@ -15,22 +24,53 @@ export function clusterService(
   node: StoreNode,
   headers: ResponseHeaders,
 ): ReadonlyMap<string, RpcMethod> {
+  // Answers about the cluster carry no revision.
+  const answer = (members: readonly Member[]) => ({
+    header: headers.message(0),
+    members: members.map(wireMemberOf),
+  })
   return new Map<string, RpcMethod>([
     [
       'MemberList',
       unaryMethod(MemberListRequest, async (request, cancellation) => {
-        const members = await node.listMembers({
-          cancellation,
-          isLinearizable: request.linearizable,
-        })
-        return frameOf(MemberListResponse, {
-          // Answers about the cluster carry no revision.
-          header: headers.message(0),
-          members: members.map(wireMemberOf),
-        })
+        const { linearizable: isLinearizable } = request
+        const members = await node.listMembers({ cancellation, isLinearizable })
+        return frameOf(MemberListResponse, answer(members))
       }),
     ],
+    [
+      'MemberAdd',
+      unaryMethod(MemberAddRequest, async ({ peerURLs, isLearner }) => {
+        checkPeerUrls(peerURLs)
+        const { member, members } = await node.members.add({ peerUrls: peerURLs, isLearner })
+        return frameOf(MemberAddResponse, { ...answer(members), member: wireMemberOf(member) })
+      }),
+    ],
+    [
+      'MemberRemove',
+      unaryMethod(MemberRemoveRequest, async ({ ID }) =>
+        frameOf(MemberRemoveResponse, answer(await node.members.remove(asNodeId(ID)))),
+      ),
+    ],
+    [
+      'MemberUpdate',
+      unaryMethod(MemberUpdateRequest, async ({ ID, peerURLs }) =>
+        frameOf(MemberUpdateResponse, answer(await node.members.update(asNodeId(ID), peerURLs))),
+      ),
+    ],
+    [
+      'MemberPromote',
+      unaryMethod(MemberPromoteRequest, async ({ ID }) =>
+        frameOf(MemberPromoteResponse, answer(await node.members.promote(asNodeId(ID)))),
+      ),
+    ],
   ])
+}
+
+/** @throws StoreError `memberBadUrls` */
+function checkPeerUrls(urls: readonly string[]): void {
+  const bad = urls.find((url) => !isPeerUrl(url))
+  if (urls.length === 0 || bad !== undefined) throw new StoreError('memberBadUrls', { url: bad })
 }
 
 /** A member as clients see it. */

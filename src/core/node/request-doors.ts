@@ -1,0 +1,155 @@
+/** Builds what takes requests that are not about keys: leases, users and roles, members. */
+import { checkLeaseAccess } from '../apply/access-check.ts'
+import { rootName, type AuthInfo, type AuthStore } from '../auth/auth-store.ts'
+import { JwtTokens } from '../auth/jwt-tokens.ts'
+import { Passwords } from '../auth/passwords.ts'
+import type { NodeId } from '../base/ids.ts'
+import { settled } from '../base/settler.ts'
+import type { RaftNode } from '../raft/raft-node.ts'
+import { AuthRequests } from './auth-requests.ts'
+import { callerOf } from './caller.ts'
+import { answerLeaseQuestion, remoteLeases, type PeerAnswer } from './leader-leases.ts'
+import type { Leadership } from './leadership.ts'
+import { LeaseExpiry } from './lease-expiry.ts'
+import { LeaseRequests } from './lease-requests.ts'
+import type { LinearizableReads } from './linearizable-read.ts'
+import { MembershipRequests, promotePath } from './membership-requests.ts'
+import type { NodeConfig } from './node-config.ts'
+import type { NodeEnvironment } from './node-environment.ts'
+import type { PeerDirectory } from './peer-directory.ts'
+import type { Proposals } from './proposals.ts'
+import type { StateMachine } from './state-machine.ts'
+
+/** What the doors lead to. */
+export interface DoorParts {
+  readonly environment: NodeEnvironment
+  readonly config: NodeConfig
+  readonly memberId: NodeId
+  readonly machine: StateMachine
+  readonly raft: RaftNode
+  readonly peers: PeerDirectory
+  readonly leadership: Leadership
+  readonly proposals: Proposals
+  readonly reads: LinearizableReads
+  /** Whether so much time passed since the driver's last tick that somebody else may lead by now. */
+  readonly mayBePaused: () => boolean
+}
+
+export interface RequestDoors {
+  readonly leaseExpiry: LeaseExpiry
+  readonly leases: LeaseRequests
+  readonly auth: AuthRequests
+  readonly members: MembershipRequests
+}
+
+export function openDoors(parts: DoorParts): RequestDoors {
+  const leaseExpiry = leaseExpiryOf(parts)
+  return {
+    leaseExpiry,
+    leases: leasesOf(parts, leaseExpiry),
+    auth: authOf(parts),
+    members: membersOf(parts),
+  }
+}
+
+/** Answers what another member asks on the peer port. */
+export function answerPeer(
+  doors: RequestDoors,
+  path: string,
+  body: Uint8Array,
+): Promise<PeerAnswer> {
+  return path.startsWith(promotePath)
+    ? doors.members.answerPromotion(path)
+    : answerLeaseQuestion(doors.leases, path, body)
+}
+
+function leaseExpiryOf(parts: DoorParts): LeaseExpiry {
+  const { environment, config, machine, proposals } = parts
+  const { clock, logger } = environment
+  return new LeaseExpiry(
+    {
+      clock,
+      logger,
+      leases: () => machine.state.leases,
+      propose: (request) => proposals.submit(request, callerOf(rootOf(machine.state.auth))),
+    },
+    {
+      electionMs: config.electionMs,
+      requestTimeoutMs: config.requestTimeoutMs,
+      writesCheckpoints: config.writesLeaseCheckpoints,
+    },
+  )
+}
+
+function leasesOf(parts: DoorParts, expiry: LeaseExpiry): LeaseRequests {
+  const { environment, config, machine, leadership, proposals, memberId, mayBePaused } = parts
+  const { clock, random, askPeer } = environment
+  const { electionMs, requestTimeoutMs } = config
+  return new LeaseRequests(
+    {
+      clock,
+      random,
+      expiry,
+      memberId,
+      mayBePaused,
+      leases: () => machine.state.leases,
+      leader: () => leadership.leader,
+      remote: remoteLeases(askPeer, (id) => machine.state.membership.find(id)),
+      propose: (request, requester) => proposals.submit(request, callerOf(requester)),
+      checkKeys: (requester, lease, access) => {
+        checkLeaseAccess(machine.state, requester ?? nobody, { lease, access })
+      },
+      confirm: () => confirm(parts.reads),
+    },
+    { electionMs, requestTimeoutMs },
+  )
+}
+
+function authOf(parts: DoorParts): AuthRequests {
+  const { environment, config, machine, proposals } = parts
+  const { clock, random } = environment
+  return new AuthRequests(
+    {
+      clock,
+      random,
+      passwords: new Passwords(config.passwordCost),
+      jwt: config.jwt === undefined ? undefined : new JwtTokens(config.jwt),
+      state: () => machine.state,
+      appliedIndex: () => machine.appliedIndex,
+      propose: (request, requester) => proposals.submit(request, callerOf(requester)),
+      confirm: () => confirm(parts.reads),
+    },
+    config.simpleTokenTtlMs,
+  )
+}
+
+function membersOf(parts: DoorParts): MembershipRequests {
+  const { environment, config, machine, raft, peers, proposals, memberId } = parts
+  const { clock, askPeer } = environment
+  return new MembershipRequests(
+    {
+      clock,
+      memberId,
+      peers,
+      askPeer,
+      sha1: (bytes) => environment.sha1(bytes),
+      members: () => machine.state.membership.list(),
+      raft: () => raft.status(),
+      propose: (encode) => proposals.submitChange(encode),
+    },
+    { isStrict: config.isStrictAboutQuorum, requestTimeoutMs: config.requestTimeoutMs },
+  )
+}
+
+/** The node does in root's name what nobody asked it for. */
+function rootOf(auth: AuthStore): AuthInfo | undefined {
+  return auth.isEnabled ? { username: rootName, revision: auth.revision } : undefined
+}
+
+const nobody: AuthInfo = { username: '', revision: 0 }
+
+function confirm(reads: LinearizableReads): Promise<void> {
+  return settled((settler) => {
+    reads.join(settler, undefined)
+  })
+}
