@@ -4,7 +4,7 @@
  * Source: RFC 7519; the claims `username`, `revision`, `exp` are etcd's.
  */
 import type { KeyObject } from 'node:crypto'
-import { jwtVerify, SignJWT } from 'jose'
+import type * as Jose from 'jose'
 import { StoreError } from '../errors/store-error.ts'
 import type { AuthInfo } from './auth-store.ts'
 
@@ -13,6 +13,9 @@ export const jwtMethods = [
   ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
   ...['ES256', 'ES384', 'ES512', 'HS256', 'HS384', 'HS512', 'EdDSA'],
 ] as const
+
+/** Loaded when the first token is signed or checked: most nodes start without ever doing so. */
+const loadJose = (): Promise<typeof Jose> => import('jose')
 
 export interface JwtOptions {
   readonly method: string
@@ -31,9 +34,10 @@ export class JwtTokens {
   }
 
   /** @param wallMs  since 1970: the time of a token is compared between machines. @throws StoreError `authFailed` (no key to sign with) */
-  sign(info: AuthInfo, wallMs: number): Promise<string> {
+  async sign(info: AuthInfo, wallMs: number): Promise<string> {
     const { signingKey, method, ttlMs } = this.options
     if (signingKey === undefined) throw new StoreError('authFailed', { reason: 'no private key' })
+    const { SignJWT } = await loadJose()
     return new SignJWT({ username: info.username, revision: info.revision })
       .setProtectedHeader({ alg: method, typ: 'JWT' })
       .setExpirationTime(Math.floor((wallMs + ttlMs) / 1_000))
@@ -43,6 +47,7 @@ export class JwtTokens {
   /** Who holds the token; undefined when it is not one of ours, or over. */
   async verify(token: string, wallMs: number): Promise<AuthInfo | undefined> {
     const { verifyingKey, method } = this.options
+    const { jwtVerify } = await loadJose()
     try {
       const { payload } = await jwtVerify(token, verifyingKey, {
         algorithms: [method],

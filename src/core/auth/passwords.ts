@@ -4,13 +4,16 @@
  * One hash costs tens of milliseconds of a core on purpose. They run in the pool of threads that the log's sync needs too,
  * so only a few run at a time and only so many wait.
  */
-import { hash, verify } from '@node-rs/bcrypt'
+import type * as Bcrypt from '@node-rs/bcrypt'
 import { StoreError } from '../errors/store-error.ts'
 
 /** bcrypt reads no more of a password; a longer one would be cut without a word. */
 export const passwordSizeBytesMax = 72
 
 const runningMax = 2
+
+/** Loaded when the first password comes: most nodes start without ever seeing one. */
+const loadBcrypt = (): Promise<typeof Bcrypt> => import('@node-rs/bcrypt')
 const waitingMax = 1_000
 
 /** Hashes and compares, a few at a time. */
@@ -29,14 +32,14 @@ export class Passwords {
    * @throws StoreError `tooManyRequests`
    */
   async hashBase64(password: string): Promise<string> {
-    const text = await this.run(() => hash(password, this.cost))
+    const text = await this.run(async () => (await loadBcrypt()).hash(password, this.cost))
     return Buffer.from(text).toString('base64')
   }
 
   /** @throws StoreError `tooManyRequests` */
   matches(password: string, passwordHash: Uint8Array): Promise<boolean> {
     const text = Buffer.from(passwordHash).toString('latin1')
-    return this.run(() => verify(password, text))
+    return this.run(async () => (await loadBcrypt()).verify(password, text))
   }
 
   private async run<Result>(work: () => Promise<Result>): Promise<Result> {
