@@ -102,8 +102,7 @@ const member: readonly Row[] = [
   ['grpc-keepalive-timeout', 'duration', '20s', 'supported', 'wait for the answer to a ping'],
   ['socket-reuse-port', 'boolean', 'false', 'fixed', 'set SO_REUSEPORT'],
   ['socket-reuse-address', 'boolean', 'false', 'fixed', 'set SO_REUSEADDR'],
-  // The gateway is not there yet, so switching it off asks for what is the case.
-  ['enable-grpc-gateway', 'boolean', 'true', 'ignored', 'the JSON gateway (not available yet)'],
+  ['enable-grpc-gateway', 'boolean', 'true', 'supported', 'calls in JSON over HTTP'],
   ['raft-read-timeout', 'duration', '5s', 'fixed', 'of connections between members'],
   ['raft-write-timeout', 'duration', '5s', 'fixed', 'of connections between members'],
   ['feature-gates', 'string', '', 'fixed', 'Name=true,… switches features'],

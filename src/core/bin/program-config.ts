@@ -87,6 +87,7 @@ export function programConfigOf(
       keepaliveTimeoutMs: read.durationMs('grpc-keepalive-timeout'),
       allowedOrigins: read.text('cors').split(','),
       allowedHosts: read.text('host-whitelist').split(','),
+      hasGateway: read.boolean('enable-grpc-gateway'),
       watchProgressIntervalMs: Math.max(
         watchProgressMsMin,
         read.durationMs('watch-progress-notify-interval'),

@@ -130,7 +130,7 @@ const timeoutUnitsMs: Readonly<Record<string, number>> = {
  * Milliseconds of a `grpc-timeout` value; undefined when it is malformed.
  * @see gRPC over HTTP/2: at most eight digits and a unit
  */
-function parseGrpcTimeoutMs(value: string): number | undefined {
+export function parseGrpcTimeoutMs(value: string): number | undefined {
   const match = /^(\d{1,8})([HMSmun])$/.exec(value)
   if (match === null) return undefined
   return Number(match[1]) * (timeoutUnitsMs[match[2] ?? ''] ?? 0)

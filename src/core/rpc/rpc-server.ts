@@ -10,6 +10,7 @@ import type { Random } from '../base/random.ts'
 import { StoreError } from '../errors/store-error.ts'
 import type { StoreNode } from '../node/store-node.ts'
 import { ClientPort, groupByAddress, type SecurerFactory } from './client-port.ts'
+import { gatewayHttpRoutes } from './gateway/gateway.ts'
 import { Http1Server } from './http1-server.ts'
 import { Http2Exchange } from './http2-exchange.ts'
 import { HttpRouter } from './http-router.ts'
@@ -19,6 +20,7 @@ import { LeaderLossMonitor } from './leader-loss-monitor.ts'
 import type { ListenUrl } from './listen-url.ts'
 import { probeRoutes } from './probe-routes.ts'
 import { ResponseHeaders } from './response-header.ts'
+import type { CallContext, StreamCall } from './rpc-call.ts'
 import { serviceTable } from './service-table.ts'
 import { statusOfError } from './status-mapping.ts'
 
@@ -50,6 +52,8 @@ export interface RpcServerOptions {
   readonly allowedOrigins: readonly string[]
   /** Host names that HTTP requests without TLS may ask for; `*` stands for all. */
   readonly allowedHosts: readonly string[]
+  /** Calls can be made in JSON, too. */
+  readonly hasGateway: boolean
   /** Time between two notifications of progress to a watcher that asked for them. */
   readonly watchProgressIntervalMs: number
   readonly electionMs: number
@@ -65,6 +69,7 @@ export const rpcServerDefaults: RpcServerOptions = {
   keepaliveTimeoutMs: 20_000,
   allowedOrigins: ['*'],
   allowedHosts: ['*'],
+  hasGateway: true,
   watchProgressIntervalMs: 600_000,
   electionMs: 1_000,
 }
@@ -112,34 +117,42 @@ export class RpcServer {
     const { clock, random, logger, onFatal } = this.environment
     const headers = new ResponseHeaders(node)
     const { allowedOrigins, allowedHosts } = options
-    const router = new HttpRouter(probeRoutes(node), {
+    const messageSizeBytesMax = options.requestSizeBytesMax + messageOverheadBytes
+    const leaderLoss = new LeaderLossMonitor(clock, node, options.electionMs)
+    const services = serviceTable(node, headers, {
+      kv: { txnOperationCountMax: options.txnOperationCountMax },
+      watch: {
+        clock,
+        random,
+        logger,
+        progressIntervalMs: options.watchProgressIntervalMs,
+        fragmentSizeBytes: messageSizeBytesMax,
+      },
+    })
+    const calls = {
+      clock,
+      logger,
+      services,
+      messageSizeBytesMax,
+      admit: (call: CallContext, isServedByLearner: () => boolean): void => {
+        admitCall(node, call, isServedByLearner)
+      },
+      onStreamAdmitted: (call: StreamCall): void => {
+        if (requiresLeader(call)) call.onEnd(leaderLoss.add(call))
+      },
+      onFatal,
+    }
+    const gateway = options.hasGateway
+      ? gatewayHttpRoutes({ ...calls, isAuthEnabled: () => node.auth.isEnabled })
+      : []
+    const router = new HttpRouter([...probeRoutes(node), ...gateway], {
       logger,
       allowedOrigins,
       allowedHosts,
       onFatal,
     })
-    const messageSizeBytesMax = options.requestSizeBytesMax + messageOverheadBytes
-    const leaderLoss = new LeaderLossMonitor(clock, node, options.electionMs)
     const transport = new Http2Transport({
-      clock,
-      logger,
-      services: serviceTable(node, headers, {
-        kv: { txnOperationCountMax: options.txnOperationCountMax },
-        watch: {
-          clock,
-          random,
-          logger,
-          progressIntervalMs: options.watchProgressIntervalMs,
-          fragmentSizeBytes: messageSizeBytesMax,
-        },
-      }),
-      admit: (call, isServedByLearner) => {
-        admitCall(node, call, isServedByLearner)
-      },
-      onStreamAdmitted: (call) => {
-        if (requiresLeader(call)) call.onEnd(leaderLoss.add(call))
-      },
-      messageSizeBytesMax,
+      ...calls,
       concurrentStreamsMax: options.concurrentStreamsMax,
       keepaliveMinTimeMs: options.keepaliveMinTimeMs,
       keepalive: { intervalMs: options.keepaliveIntervalMs, timeoutMs: options.keepaliveTimeoutMs },
@@ -150,7 +163,6 @@ export class RpcServer {
         void router.serve(new Http2Exchange(stream, client))
         return true
       },
-      onFatal,
     })
     const http1 = new Http1Server(router)
     this.transport = transport

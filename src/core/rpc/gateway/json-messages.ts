@@ -40,7 +40,7 @@ export function describeMessage(typeName: string): DescMessage {
  */
 export function messageOfJson(type: DescMessage, text: string): Uint8Array {
   try {
-    const value = text.trim() === '' ? {} : (JSON.parse(text) as JsonValue)
+    const value = text.trim() === '' ? {} : (JSON.parse(withExactNumbers(text)) as JsonValue)
     return toBinary(type, fromJson(type, value ?? {}, { ignoreUnknownFields: true }))
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
@@ -51,4 +51,15 @@ export function messageOfJson(type: DescMessage, text: string): Uint8Array {
 /** One answer, on one line. */
 export function jsonOfMessage(type: DescMessage, bytes: Uint8Array): string {
   return toJsonString(type, fromBinary(type, bytes), { useProtoFieldName: true })
+}
+
+/**
+ * Numbers that a double cannot hold, as text, which every field for such numbers takes as well. Texts are matched too, so
+ * that digits inside of them stay as they are.
+ */
+function withExactNumbers(text: string): string {
+  if (!/[\s:[,]-?\d{16}/.test(text)) return text
+  return text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"|-?\d{16,}(?![\d.eE])/g, (match) =>
+    match.startsWith('"') ? match : `"${match}"`,
+  )
 }
