@@ -186,9 +186,9 @@ describe('a start that is refused on a directory with data', () => {
     ['a bad flag', () => ['--no-such-flag'], 2, 'flag provided but not defined: -no-such-flag'],
     [
       'a flag that is not supported',
-      () => ['--cert-file=server.crt'],
+      () => ['--wal-dir=elsewhere'],
       1,
-      '--cert-file=server.crt is not supported yet',
+      '--wal-dir=elsewhere is not supported yet',
     ],
     [
       'a port in use',
@@ -254,7 +254,9 @@ describe('connections', () => {
     })
 
   test('bytes that are no protocol at all are answered with 400 and closed', async () => {
-    const answer = await speak((socket) => socket.write('\x16\x03\x01\x02\x00 hello\r\n\r\n'))
+    const answer = await speak((socket) =>
+      socket.write('\x01\x02\x03\x04 nothing that anybody speaks\r\n\r\n'),
+    )
     expect(answer.toString()).toContain('400 Bad Request')
   })
 

@@ -693,12 +693,9 @@ describe('where our node follows 3.7 and not the 3.4 beside it', () => {
   })
 
   test('services that are not there yet answer as unknown methods', async () => {
-    expect(await own('/etcdserverpb.Lease/LeaseGrant', framed(new Uint8Array()))).toMatchObject({
+    expect(await own('/v3lockpb.Lock/Lock', framed(new Uint8Array()))).toMatchObject({
       code: 12,
-      text: 'unknown method LeaseGrant for service etcdserverpb.Lease',
-    })
-    expect(await own('/etcdserverpb.Auth/AuthEnable', framed(new Uint8Array()))).toMatchObject({
-      code: 12,
+      text: 'unknown method Lock for service v3lockpb.Lock',
     })
   })
 })
