@@ -16,6 +16,13 @@ export interface PairedServer {
   readonly process: ServerProcess
 }
 
+export interface PairOptions {
+  /** The real etcd; without it the one on the PATH. */
+  readonly etcdProgram?: string
+  /** Given to both. */
+  readonly flags?: readonly string[]
+}
+
 /** Both servers, each with one member called `node1`. */
 export class ServerPair {
   readonly etcd: PairedServer
@@ -28,12 +35,12 @@ export class ServerPair {
     this.folder = folder
   }
 
-  static async start(): Promise<ServerPair> {
+  static async start(options: PairOptions = {}): Promise<ServerPair> {
     const folder = mkdtempSync(join(tmpdir(), 'server-pair-'))
     const [etcdClient, etcdPeer, ownClient, ownPeer] = await freePorts(4)
     const pair = new ServerPair(
-      startOne('etcd', folder, { client: etcdClient ?? 0, peer: etcdPeer ?? 0 }),
-      startOne('quorate', folder, { client: ownClient ?? 0, peer: ownPeer ?? 0 }),
+      startOne('etcd', folder, { client: etcdClient ?? 0, peer: etcdPeer ?? 0, ...options }),
+      startOne('quorate', folder, { client: ownClient ?? 0, peer: ownPeer ?? 0, ...options }),
       folder,
     )
     await Promise.all(pair.servers.map(({ process }) => process.waitForLine(readyLine)))
@@ -62,21 +69,25 @@ export class ServerPair {
 function startOne(
   kind: PairedServer['kind'],
   folder: string,
-  ports: { readonly client: number; readonly peer: number },
+  ports: PairOptions & { readonly client: number; readonly peer: number },
 ): PairedServer {
   const endpoint = `127.0.0.1:${ports.client}`
   const clientUrl = `http://${endpoint}`
   const peerUrl = `http://127.0.0.1:${ports.peer}`
-  const process = new ServerProcess(kind === 'etcd' ? 'etcd' : quoratedProgram, {
-    args: [
-      '--name=node1',
-      `--data-dir=${join(folder, kind)}`,
-      `--listen-client-urls=${clientUrl}`,
-      `--advertise-client-urls=${clientUrl}`,
-      `--listen-peer-urls=${peerUrl}`,
-      `--initial-advertise-peer-urls=${peerUrl}`,
-      `--initial-cluster=node1=${peerUrl}`,
-    ],
-  })
+  const process = new ServerProcess(
+    kind === 'etcd' ? (ports.etcdProgram ?? 'etcd') : quoratedProgram,
+    {
+      args: [
+        '--name=node1',
+        `--data-dir=${join(folder, kind)}`,
+        `--listen-client-urls=${clientUrl}`,
+        `--advertise-client-urls=${clientUrl}`,
+        `--listen-peer-urls=${peerUrl}`,
+        `--initial-advertise-peer-urls=${peerUrl}`,
+        `--initial-cluster=node1=${peerUrl}`,
+        ...(ports.flags ?? []),
+      ],
+    },
+  )
   return { kind, clientUrl, peerUrl, endpoint, process }
 }
