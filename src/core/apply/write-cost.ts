@@ -1,10 +1,13 @@
 /**
  * How much a write may grow the store, estimated before it is made. Source: etcd, `quota.go`: 256 bytes for a pair's
- * records beside its key and value; a transaction costs the dearer of its branches, nested ones included.
+ * records beside its key and value; 64 for a lease; a transaction costs the dearer of its branches, nested ones included.
  */
 import type { PutRequest, RequestOp, TxnRequest } from '../proto/gen/rpc.ts'
 
 const pairOverheadBytes = 256
+
+/** Of a lease's record, in bytes. */
+export const costOfLeaseGrant = 64
 
 /** In bytes. */
 export function costOfPut(request: PutRequest): number {

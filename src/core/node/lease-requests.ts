@@ -52,6 +52,8 @@ export interface LeaseRequestsParts {
   readonly confirm: () => Promise<void>
   /** Whether so much time passed since the driver's last tick that somebody else may lead by now. */
   readonly mayBePaused: () => boolean
+  /** Why there is no room for another lease; undefined: there is. */
+  readonly refusalForSpace: () => StoreError | undefined
 }
 
 /** How long a node waits before it asks again who leads. */
@@ -80,6 +82,8 @@ export class LeaseRequests {
     asked: { readonly id: bigint; readonly ttlSeconds: bigint },
     requester?: AuthInfo,
   ): Promise<Lease> {
+    const refusal = this.parts.refusalForSpace()
+    if (refusal !== undefined) throw refusal
     const least = BigInt(leaseTtlSecondsMin(this.options.electionMs))
     const ttlSeconds = asked.ttlSeconds < least ? least : asked.ttlSeconds
     for (;;) {

@@ -176,8 +176,9 @@ function connect(context: Connected): NodeParts {
       loop.wake()
     },
   })
+  const quota = new SpaceQuota(clock, config.quotaBytes)
   const doors: RequestDoors = openDoors({
-    ...{ environment, config, memberId, machine, raft, peers, leadership, proposals, reads },
+    ...{ environment, config, memberId, machine, raft, peers, leadership, proposals, reads, quota },
     mayBePaused: () => loop.isLate,
   })
   const sender = new SnapshotSender({ clock, logger }, machine, transport)
@@ -229,7 +230,7 @@ function connect(context: Connected): NodeParts {
       },
     ),
     folder: boot.folder,
-    quota: new SpaceQuota(clock, config.quotaBytes),
+    quota,
     firstElection: new FirstElection({ clock, raft, loop, peers, electionTicks }),
   }
 }

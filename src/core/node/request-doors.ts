@@ -1,5 +1,6 @@
 /** Builds what takes requests that are not about keys: leases, users and roles, members. */
 import { checkLeaseAccess } from '../apply/access-check.ts'
+import { costOfLeaseGrant } from '../apply/write-cost.ts'
 import { rootName, type AuthInfo, type AuthStore } from '../auth/auth-store.ts'
 import { JwtTokens } from '../auth/jwt-tokens.ts'
 import { Passwords } from '../auth/passwords.ts'
@@ -18,6 +19,8 @@ import type { NodeConfig } from './node-config.ts'
 import type { NodeEnvironment } from './node-environment.ts'
 import type { PeerDirectory } from './peer-directory.ts'
 import type { Proposals } from './proposals.ts'
+import type { SpaceQuota } from './space-quota.ts'
+import { SpaceRefusal } from './space-refusal.ts'
 import type { StateMachine } from './state-machine.ts'
 
 /** What the doors lead to. */
@@ -31,6 +34,7 @@ export interface DoorParts {
   readonly leadership: Leadership
   readonly proposals: Proposals
   readonly reads: LinearizableReads
+  readonly quota: SpaceQuota
   /** Whether so much time passed since the driver's last tick that somebody else may lead by now. */
   readonly mayBePaused: () => boolean
 }
@@ -40,15 +44,20 @@ export interface RequestDoors {
   readonly leases: LeaseRequests
   readonly auth: AuthRequests
   readonly members: MembershipRequests
+  /** Refuses what there is no room for, whoever asks for it. */
+  readonly room: SpaceRefusal
 }
 
 export function openDoors(parts: DoorParts): RequestDoors {
   const leaseExpiry = leaseExpiryOf(parts)
+  const auth = authOf(parts)
+  const room = new SpaceRefusal({ ...parts, auth, logger: parts.environment.logger })
   return {
     leaseExpiry,
-    leases: leasesOf(parts, leaseExpiry),
-    auth: authOf(parts),
+    leases: leasesOf(parts, leaseExpiry, room),
+    auth,
     members: membersOf(parts),
+    room,
   }
 }
 
@@ -81,7 +90,7 @@ function leaseExpiryOf(parts: DoorParts): LeaseExpiry {
   )
 }
 
-function leasesOf(parts: DoorParts, expiry: LeaseExpiry): LeaseRequests {
+function leasesOf(parts: DoorParts, expiry: LeaseExpiry, room: SpaceRefusal): LeaseRequests {
   const { environment, config, machine, leadership, proposals, memberId, mayBePaused } = parts
   const { clock, random, askPeer } = environment
   const { electionMs, requestTimeoutMs } = config
@@ -100,6 +109,7 @@ function leasesOf(parts: DoorParts, expiry: LeaseExpiry): LeaseRequests {
         checkLeaseAccess(machine.state, requester ?? nobody, { lease, access })
       },
       confirm: () => confirm(parts.reads),
+      refusalForSpace: () => room.refusalFor(costOfLeaseGrant),
     },
     { electionMs, requestTimeoutMs },
   )

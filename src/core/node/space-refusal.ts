@@ -4,12 +4,18 @@ import { AlarmRequest_AlarmAction, AlarmType, type AlarmRequest } from '../proto
 import { callerOf } from './caller.ts'
 import type { NodeParts } from './node-parts.ts'
 
+/** What it looks at, and by whom it makes itself heard. */
+export type SpaceRefusalParts = Pick<
+  NodeParts,
+  'quota' | 'machine' | 'proposals' | 'logger' | 'memberId' | 'auth'
+>
+
 /** One per node. */
 export class SpaceRefusal {
-  private readonly parts: NodeParts
+  private readonly parts: SpaceRefusalParts
   private isRaisingAlarm = false
 
-  constructor(parts: NodeParts) {
+  constructor(parts: SpaceRefusalParts) {
     this.parts = parts
   }
 

@@ -48,7 +48,7 @@ import { describeNode, type NodeStatus, type StopReason } from './node-status.ts
 import { closeParts, haltParts, publishMember } from './part-lifetimes.ts'
 import { PendingRead } from './pending-read.ts'
 import { RangeReads } from './range-reads.ts'
-import { SpaceRefusal } from './space-refusal.ts'
+import type { SpaceRefusal } from './space-refusal.ts'
 
 /** Options of every call that may wait. */
 export interface CallOptions {
@@ -113,7 +113,7 @@ export class StoreNode {
       },
     )
     this.memberId = parts.memberId
-    this.room = new SpaceRefusal(parts)
+    this.room = parts.room
     this.clusterId = parts.clusterId
     this.leases = parts.leases
     this.auth = parts.auth
