@@ -5,6 +5,7 @@
  * What depends on keys is decided where the keys are known: while entries are applied, and beside each read. As long as
  * the checks are off this costs a call one look at a flag.
  */
+import type { AuthInfo } from '../node/node-surface.ts'
 import type { StoreNode } from '../node/store-node.ts'
 import type { CallContext, RpcMethod, ServiceTable, StreamCall, UnaryExchange } from './rpc-call.ts'
 import { statusOfError } from './status-mapping.ts'
@@ -56,6 +57,8 @@ export function guardServices(services: ServiceTable, node: StoreNode): ServiceT
 
 function guardMethod(node: StoreNode, method: RpcMethod, demand: Demand): RpcMethod {
   if (method.kind === 'stream') {
+    // Long-lived: who calls is found out for each of its messages, by rules that may have changed.
+    if (demand === 'anybody') return method
     return {
       ...method,
       handle: (call: StreamCall) => {
@@ -96,12 +99,20 @@ function guardMethod(node: StoreNode, method: RpcMethod, demand: Demand): RpcMet
 
 /** @throws StoreError `invalidAuthToken`, `userEmpty`, `permissionDenied` and the like */
 async function admit(node: StoreNode, call: CallContext, demand: Demand): Promise<void> {
-  call.requester = await node.auth.identify(
+  call.requester = await identifyCaller(node, call)
+  if (demand === 'user') node.auth.checkUser(call.requester)
+  if (demand === 'root') node.auth.checkRoot(call.requester)
+}
+
+/**
+ * Who makes a call, as of now; undefined while nobody has to say so.
+ * @throws StoreError `invalidAuthToken`, `contextCanceled`
+ */
+export function identifyCaller(node: StoreNode, call: CallContext): Promise<AuthInfo | undefined> {
+  return node.auth.identify(
     { token: tokenOf(call), commonName: commonNameOf(call) },
     () => call.isCanceled,
   )
-  if (demand === 'user') node.auth.checkUser(call.requester)
-  if (demand === 'root') node.auth.checkRoot(call.requester)
 }
 
 const bearerPrefix = 'Bearer '

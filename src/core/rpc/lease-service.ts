@@ -13,6 +13,7 @@ import {
   LeaseTimeToLiveRequest,
   LeaseTimeToLiveResponse,
 } from '../proto/gen/rpc.ts'
+import { identifyCaller } from './access-guard.ts'
 import { decodeStreamMessage, frameOf, streamMethod, unaryMethod } from './method.ts'
 import type { ResponseHeaders } from './response-header.ts'
 import type { RpcMethod, StreamCall } from './rpc-call.ts'
@@ -141,9 +142,10 @@ class KeepAliveStream {
     )
   }
 
-  /** A refusal is an answer like another. */
+  /** In the name of whoever the token stands for now: users change while streams are open. */
   private async renew(id: bigint): Promise<number> {
-    return this.node.leases.renew(asLeaseId(id), this.call.requester)
+    const requester = await identifyCaller(this.node, this.call)
+    return this.node.leases.renew(asLeaseId(id), requester)
   }
 
   private endWhenDone(): void {

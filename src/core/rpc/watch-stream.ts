@@ -8,6 +8,7 @@
  * @see etcd v3 API, Watch
  */
 import { errorTable } from '../errors/error-table.ts'
+import { StoreError } from '../errors/store-error.ts'
 import {
   isEmptyRange,
   keyRangeOfWire,
@@ -16,10 +17,12 @@ import {
   type WatchSink,
 } from '../node/node-surface.ts'
 import {
+  RangeRequest,
   WatchCreateRequest_FilterType,
   WatchRequest,
   type WatchCreateRequest,
 } from '../proto/gen/rpc.ts'
+import { identifyCaller } from './access-guard.ts'
 import { decodeStreamMessage } from './method.ts'
 import type { ProgressListener } from './progress-wheel.ts'
 import type { StreamCall } from './rpc-call.ts'
@@ -76,6 +79,8 @@ export class WatchStream implements ProgressListener {
   private nextWatchId = 0
   private progressSlot = 0
   private hasBlocked = false
+  /** What arrived while it is being found out who asks; undefined at other times. */
+  private deferred: WatchRequest[] | undefined
 
   constructor(streams: WatchStreams, call: StreamCall) {
     this.streams = streams
@@ -130,13 +135,60 @@ export class WatchStream implements ProgressListener {
 
   private receive(message: Uint8Array): void {
     try {
-      this.serve(decodeStreamMessage(WatchRequest, message))
+      this.serveInTurn(decodeStreamMessage(WatchRequest, message))
     } catch (error) {
       if (isFatal(error)) throw error
       this.call.end(statusOfError(error))
       return
     }
     if (this.isFull) this.call.setReading(false)
+  }
+
+  /** Requests are served in their order, also when one has to wait. */
+  private serveInTurn(request: WatchRequest): void {
+    if (this.deferred !== undefined) {
+      this.deferred.push(request)
+      return
+    }
+    const { requestUnion } = request
+    if (requestUnion?.$case !== 'createRequest' || !this.streams.node.auth.isEnabled) {
+      this.serve(request)
+      return
+    }
+    this.deferred = []
+    this.call.setReading(false)
+    this.createIfAllowed(requestUnion.value).then(
+      () => {
+        this.serveDeferred()
+      },
+      (error: unknown) => {
+        this.call.end(statusOfError(error))
+      },
+    )
+  }
+
+  private serveDeferred(): void {
+    const requests = this.deferred ?? []
+    this.deferred = undefined
+    if (this.call.hasEnded) return
+    if (!this.isFull) this.call.setReading(true)
+    for (const request of requests) this.serveInTurn(request)
+  }
+
+  /** A watch that may not be is answered as one that ends at once; the stream goes on. */
+  private async createIfAllowed(request: WatchCreateRequest): Promise<void> {
+    const { node } = this.streams
+    try {
+      const requester = await identifyCaller(node, this.call)
+      const { key, rangeEnd } = request
+      const range = { key: key.length === 0 ? smallestKey : key, rangeEnd }
+      node.auth.check(requester, { kind: 'range', request: RangeRequest.create(range) })
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error
+      if (!this.call.hasEnded) this.refuse(accessRefusalOf(error))
+      return
+    }
+    if (!this.call.hasEnded) this.create(request)
   }
 
   private serve({ requestUnion }: WatchRequest): void {
@@ -267,6 +319,19 @@ export class WatchStream implements ProgressListener {
     this.streams.progress.delete(this, this.progressSlot)
     for (const { watcher } of this.watchers.values()) watcher?.cancel()
     this.watchers.clear()
+  }
+}
+
+/** etcd gives the reason as its client library would print the error; all but three are told as a lack of permission. */
+function accessRefusalOf({ code }: StoreError): string {
+  switch (code) {
+    case 'invalidAuthToken':
+      return `rpc error: code = Unauthenticated desc = ${errorTable.invalidAuthToken.text}`
+    case 'authOldRevision':
+    case 'userEmpty':
+      return `rpc error: code = InvalidArgument desc = ${errorTable[code].text}`
+    default:
+      return `rpc error: code = PermissionDenied desc = ${errorTable.permissionDenied.text}`
   }
 }
 

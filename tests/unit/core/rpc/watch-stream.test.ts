@@ -102,6 +102,7 @@ class Bench {
     this.hub = new WatchHub(subject.store, { clock: this.clock, logger: silentLogger })
     const { hub } = this
     const node = {
+      auth: { isEnabled: false },
       watchHub: hub,
       get currentRevision(): number {
         return subject.store.currentRevision
