@@ -97,8 +97,11 @@ export class GatewayStreamCall extends GatewayContext implements StreamCall {
     this.wake()
     for (const listener of this.endListeners.splice(0)) listener()
     if (!this.exchange.signal.aborted) {
-      this.begin(httpStatusOf(status))
-      if (status.code !== 0) {
+      if (status.code === 0) {
+        // Without any result etcd's answer says nothing, not even what it is made of.
+        if (!this.hasBegun) this.exchange.begin(200, {})
+      } else {
+        this.begin(httpStatusOf(status))
         this.writeLine(`${JSON.stringify({ error: errorObjectOf(status) })}\n`)
       }
     }

@@ -35,13 +35,13 @@ export function describeMessage(typeName: string): DescMessage {
 
 /**
  * One request.
- * @param text  one JSON value; nothing at all and `null` are a message without fields
+ * @param text  one JSON value; nothing at all is a message without fields
  * @throws WireError `invalidArgument`, with what is wrong in the text
  */
 export function messageOfJson(type: DescMessage, text: string): Uint8Array {
   try {
     const value = text.trim() === '' ? {} : (JSON.parse(withExactNumbers(text)) as JsonValue)
-    return toBinary(type, fromJson(type, value ?? {}, { ignoreUnknownFields: true }))
+    return toBinary(type, fromJson(type, value, { ignoreUnknownFields: true }))
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new WireError('invalidArgument', reason)

@@ -40,7 +40,7 @@ describe('requests', () => {
   test('drop what is not known, and take nothing for an empty message', () => {
     expect(messageOfJson(put, '{"nonsense":{"a":[1]}}')).toHaveLength(0)
     expect(messageOfJson(put, '')).toHaveLength(0)
-    expect(messageOfJson(put, 'null')).toHaveLength(0)
+    expect(messageOfJson(put, '{"value":null}')).toHaveLength(0)
   })
 
   test('take numbers as text and as numbers, enumerations as names and as numbers', () => {
@@ -56,9 +56,21 @@ describe('requests', () => {
     }
   })
 
-  test.each(['{', '[]', '{"key":5}', '{"key":"*"}', '{"lease":"x"}'])('refuse %s', (text) => {
-    expect(() => messageOfJson(put, text)).toThrow()
+  test('take whole numbers of any size', () => {
+    const bytes = messageOfJson(
+      put,
+      '{"lease": 7587862094509215239, "key":"MTIzNDU2Nzg5MDEyMzQ1Njc4"}',
+    )
+    expect(PutRequest.decode(bytes)).toMatchObject({ lease: 7_587_862_094_509_215_239n })
+    expect(Buffer.from(PutRequest.decode(bytes).key).toString()).toBe('123456789012345678')
   })
+
+  test.each(['null', '{', '[]', '{"key":5}', '{"key":"*"}', '{"lease":"x"}'])(
+    'refuse %s',
+    (text) => {
+      expect(() => messageOfJson(put, text)).toThrow()
+    },
+  )
 })
 
 describe('answers', () => {
