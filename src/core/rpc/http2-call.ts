@@ -91,6 +91,7 @@ export class Http2Call implements StreamCall, StreamHandler {
     if (this.reader.bufferedBytes === 0 && !this.hasHalfClosed) return
     this.host.clock.nextTurn(() => {
       this.deliver()
+      this.settle()
     })
   }
 
@@ -98,6 +99,7 @@ export class Http2Call implements StreamCall, StreamHandler {
     if (this.isDecided) return
     this.reader.push(chunk)
     this.deliver()
+    this.settle()
   }
 
   endReceived(): void {
@@ -124,6 +126,7 @@ export class Http2Call implements StreamCall, StreamHandler {
     }
     this.stream.resume()
     this.deliver()
+    this.settle()
   }
 
   send(frame: Uint8Array): void {
@@ -175,6 +178,13 @@ export class Http2Call implements StreamCall, StreamHandler {
     onHalfClose?.()
   }
 
+  /** Lets go of the chunk that was read, and tells the connection what is kept of it. */
+  private settle(): void {
+    if (this.isDecided) return
+    this.reader.settle()
+    this.stream.noteKept(this.reader.memoryBytes)
+  }
+
   private openResponse(): void {
     if (this.areHeadersSent) return
     this.areHeadersSent = true
@@ -197,6 +207,8 @@ export class Http2Call implements StreamCall, StreamHandler {
   private finish(): void {
     this.isDecided = true
     this.deadline?.cancel()
+    this.reader.clear()
+    this.stream.noteKept(0)
     const listeners = this.endListeners
     this.endListeners = []
     for (const listener of listeners) listener()

@@ -1,6 +1,7 @@
 /** Requests of HTTP/2 that are not gRPC, as routes see them. */
 import type { HeaderBlock } from './http2/hpack-encoder.ts'
 import type { ServerStream } from './http2/server-stream.ts'
+import { WaitingBytes } from './http2/waiting-bytes.ts'
 import { splitTarget } from './http1-server.ts'
 import type { HttpExchange } from './http-exchange.ts'
 import type { ClientIdentity } from './rpc-call.ts'
@@ -18,8 +19,7 @@ export class Http2Exchange implements HttpExchange {
   readonly body: AsyncIterable<Uint8Array>
   private readonly stream: ServerStream
   private readonly abortController = new AbortController()
-  private waiting: Buffer[] = []
-  private waitingBytes = 0
+  private readonly waiting = new WaitingBytes()
   private hasAllArrived = false
   private isOver = false
   /** Whoever waits for content, or for room. */
@@ -88,30 +88,32 @@ export class Http2Exchange implements HttpExchange {
 
   end(): void {
     this.isOver = true
+    this.waiting.clear()
+    this.stream.noteKept(0)
     this.stream.finish([])
   }
 
   private take(chunk: Buffer): void {
     if (this.isOver) return
-    this.waiting.push(chunk)
-    this.waitingBytes += chunk.length
-    if (this.waitingBytes > waitingBytesMax) this.stream.pause()
+    this.waiting.append(chunk)
+    if (this.waiting.sizeBytes > waitingBytesMax) this.stream.pause()
     this.wakeReader?.()
+    this.stream.noteKept(this.waiting.memoryBytes)
   }
 
   private close(): void {
     if (!this.isOver) this.abortController.abort()
     this.isOver = true
-    this.waiting = []
+    this.waiting.clear()
     this.wakeReader?.()
     this.wakeWriter?.()
   }
 
   private async *pieces(): AsyncGenerator<Uint8Array> {
     for (;;) {
-      const piece = this.waiting.shift()
-      if (piece !== undefined) {
-        this.waitingBytes -= piece.length
+      if (this.waiting.sizeBytes > 0) {
+        const piece = this.waiting.take(this.waiting.sizeBytes)
+        this.stream.noteKept(0)
         yield piece
         continue
       }

@@ -1,9 +1,11 @@
 /**
  * Cuts a gRPC byte stream into messages: one byte of flags, four bytes of length (big endian), the message.
  *
- * Memory follows what has arrived, never what a length prefix promises; a prefix over the limit fails at once.
+ * Memory follows what has arrived, never what a length prefix promises; a prefix over the limit fails at once. A message
+ * that arrives in one chunk is handed out where it lies; what waits for its rest is moved into memory of its own.
  */
 import { gunzipSync } from 'node:zlib'
+import { WaitingBytes } from './http2/waiting-bytes.ts'
 import { WireError } from './status-mapping.ts'
 
 const prefixSizeBytes = 5
@@ -16,25 +18,49 @@ export interface MessageReaderOptions {
   readonly encoding: 'identity' | 'gzip'
 }
 
+const noBytes = new Uint8Array()
+
 /** Collects chunks and gives out whole messages. Messages may share memory with the chunks. */
 export class MessageReader {
   private readonly options: MessageReaderOptions
-  private chunks: Uint8Array[] = []
-  private bufferedSizeBytes = 0
+  /** The latest chunk while nothing waits before it. */
+  private chunk: Uint8Array = noBytes
+  private readonly waiting = new WaitingBytes()
 
   constructor(options: MessageReaderOptions) {
     this.options = options
   }
 
-  /** Bytes that wait for the rest of their message. */
+  /** Bytes that wait for the rest of their message, or to be asked for. */
   get bufferedBytes(): number {
-    return this.bufferedSizeBytes
+    return this.waiting.sizeBytes + this.chunk.length
+  }
+
+  /** Memory held after {@link settle}, in bytes. */
+  get memoryBytes(): number {
+    return this.waiting.memoryBytes
   }
 
   push(chunk: Uint8Array): void {
-    if (chunk.length === 0) return
-    this.chunks.push(chunk)
-    this.bufferedSizeBytes += chunk.length
+    if (this.bufferedBytes === 0) {
+      this.chunk = chunk
+      return
+    }
+    this.settle()
+    this.waiting.append(chunk, this.expectedBytes())
+  }
+
+  /** Lets go of the latest chunk: what is left of it is copied. */
+  settle(): void {
+    if (this.chunk.length === 0) return
+    this.waiting.append(this.chunk, this.chunk.length)
+    this.chunk = noBytes
+  }
+
+  /** Forgets what waits. */
+  clear(): void {
+    this.chunk = noBytes
+    this.waiting.clear()
   }
 
   /**
@@ -42,19 +68,17 @@ export class MessageReader {
    * @throws WireError  too large, wrongly compressed
    */
   next(): Uint8Array | undefined {
-    if (this.bufferedSizeBytes < prefixSizeBytes) return undefined
-    const head = this.headBytes(prefixSizeBytes)
+    if (this.bufferedBytes < prefixSizeBytes) return undefined
+    const head = this.head()
     const flags = head[0] ?? 0
-    const lengthBytes =
-      (head[1] ?? 0) * 0x1_00_00_00 +
-      (((head[2] ?? 0) << 16) | ((head[3] ?? 0) << 8) | (head[4] ?? 0))
+    const lengthBytes = lengthOf(head)
     if (lengthBytes > this.options.messageSizeBytesMax) {
       throw new WireError(
         'resourceExhausted',
         `grpc: received message larger than max (${lengthBytes} vs. ${this.options.messageSizeBytesMax})`,
       )
     }
-    if (this.bufferedSizeBytes < prefixSizeBytes + lengthBytes) return undefined
+    if (this.bufferedBytes < prefixSizeBytes + lengthBytes) return undefined
     const framed = this.take(prefixSizeBytes + lengthBytes)
     const message = framed.subarray(prefixSizeBytes)
     if (flags === 0) return message
@@ -90,27 +114,28 @@ export class MessageReader {
     }
   }
 
-  /** The first bytes without taking them; joins chunks only when a prefix is split. */
-  private headBytes(sizeBytes: number): Uint8Array {
-    const first = this.chunks[0]
-    if (first !== undefined && first.length >= sizeBytes) return first
-    const joined = Buffer.concat(this.chunks)
-    this.chunks = [joined]
-    return joined
+  private head(): Uint8Array {
+    return this.chunk.length > 0 ? this.chunk : this.waiting.view()
+  }
+
+  /** Size of the message that waits, as far as it is known. */
+  private expectedBytes(): number {
+    const head = this.head()
+    if (head.length < prefixSizeBytes) return prefixSizeBytes
+    return prefixSizeBytes + lengthOf(head)
   }
 
   private take(sizeBytes: number): Uint8Array {
-    let first = this.chunks[0]
-    if (first === undefined || first.length < sizeBytes) {
-      first = Buffer.concat(this.chunks)
-      this.chunks = [first]
-    }
-    this.bufferedSizeBytes -= sizeBytes
-    if (first.length === sizeBytes) {
-      this.chunks.shift()
-      return first
-    }
-    this.chunks[0] = first.subarray(sizeBytes)
-    return first.subarray(0, sizeBytes)
+    if (this.chunk.length === 0) return this.waiting.take(sizeBytes)
+    const taken = this.chunk.subarray(0, sizeBytes)
+    this.chunk = this.chunk.subarray(sizeBytes)
+    return taken
   }
+}
+
+function lengthOf(head: Uint8Array): number {
+  return (
+    (head[1] ?? 0) * 0x1_00_00_00 +
+    (((head[2] ?? 0) << 16) | ((head[3] ?? 0) << 8) | (head[4] ?? 0))
+  )
 }

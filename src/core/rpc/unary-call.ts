@@ -87,7 +87,13 @@ export class UnaryCall implements UnaryExchange, StreamHandler {
     this.reader.push(chunk)
     try {
       const message = this.reader.next()
-      if (message !== undefined) this.start(message)
+      if (message !== undefined) {
+        this.stream.noteKept(0)
+        this.start(message)
+        return
+      }
+      this.reader.settle()
+      this.stream.noteKept(this.reader.memoryBytes)
     } catch (error) {
       this.fail(error)
     }
@@ -170,5 +176,8 @@ export class UnaryCall implements UnaryExchange, StreamHandler {
     this.isDecided = true
     this.deadline?.cancel()
     this.deadline = undefined
+    if (this.reader === undefined) return
+    this.reader = undefined
+    this.stream.noteKept(0)
   }
 }

@@ -9,7 +9,7 @@ import type { TurnEnd } from './turn-end.ts'
 export interface ServerConnectionOptions {
   readonly clock: Clock
   readonly turnEnd: TurnEnd
-  /** Streams at once; more are refused. */
+  /** Streams at once, up to {@link openStreamsMax}; more are refused. */
   readonly concurrentStreamsMax: number
   /** How a client that is silent is asked for a sign of life; it is not when absent. */
   readonly keepalive?: KeepaliveOptions
@@ -23,6 +23,11 @@ export interface ServerConnectionOptions {
   readonly onFailure: (reason: string) => void
 }
 
+/**
+ * Streams at once, whatever is configured: etcd's default allows 2^32 - 1. A stream whose request has begun and not ended
+ * takes about 1 KB, so that a connection that only opens them comes to about 100 MB.
+ */
+export const openStreamsMax = 100_000
 /** Room for requests of the largest size without a round trip per 64 KiB. */
 export const streamWindowBytes = 1_048_576
 

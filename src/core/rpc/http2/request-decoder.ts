@@ -14,6 +14,22 @@ export const headerListSizeBytesMax = 65_536
 const keptBlockBytesMax = 256
 const keptHeadCountMax = 64
 
+/** How a stream begins, beside its head. */
+export interface Opening {
+  /** There is nothing but the head. */
+  readonly isEnd: boolean
+  /** See {@link ownHeadBytes}. */
+  readonly headBytes: number
+}
+
+/**
+ * Memory, in bytes, of the head that a block was decoded to, as far as no other stream shares it. Texts come in a byte for
+ * each character, and a character takes five bits at least; what the block only refers to lies in the tables.
+ */
+export function ownHeadBytes(block: Buffer): number {
+  return block.length > keptBlockBytesMax ? block.length * 2 : 0
+}
+
 /** A request that can be served, or why not. */
 export type RequestOutcome = RequestHead | 'malformed' | 'tooLarge'
 

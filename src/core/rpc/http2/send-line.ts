@@ -7,10 +7,13 @@
  * @see RFC 9113, section 5.2
  */
 import type { FrameOutput } from './frame-output.ts'
+import { ConnectionError, errorCodes, protocolError } from './http2-error.ts'
 import type { ServerStream } from './server-stream.ts'
 
 /** Window that holds until the client says otherwise. */
 export const initialWindowBytesDefault = 65_535
+/** Larger windows are a mistake. */
+export const windowBytesMax = 2_147_483_647
 /** Largest frame sent to clients that take more than the smallest: above it only other streams would wait longer. */
 const sentFrameBytesMax = 65_536
 
@@ -30,6 +33,16 @@ export class SendLine {
   /** The largest payload the client takes. */
   setFrameSizeMax(sizeBytes: number): void {
     this.frameBytesMax = Math.min(sizeBytes, sentFrameBytesMax)
+  }
+
+  /** The client takes more. @throws ConnectionError  by nothing, or by too much */
+  widen(incrementBytes: number): void {
+    if (incrementBytes === 0) throw protocolError('window increment of 0')
+    this.windowBytes += incrementBytes
+    if (this.windowBytes > windowBytesMax) {
+      throw new ConnectionError(errorCodes.flowControlError, 'connection window too large')
+    }
+    this.pump()
   }
 
   /** Takes room for a whole answer, past the line when nobody stands in it. @returns false: it must wait in line */

@@ -14,10 +14,12 @@
  * @see RFC 9113
  */
 import type { Duplex } from 'node:stream'
+import { ClientMemory } from './client-memory.ts'
 import { contentOf } from './data-content.ts'
 import { ConnectionGuard } from './connection-guard.ts'
 import {
   announcedSettings,
+  openStreamsMax,
   streamWindowBytes,
   type ServerConnectionOptions,
 } from './connection-options.ts'
@@ -30,16 +32,13 @@ import { endLingering } from './lingering-end.ts'
 import { PeerSettings } from './peer-settings.ts'
 import { ReceiveWindow } from './receive-window.ts'
 import { RecentIds } from './recent-ids.ts'
-import { RequestDecoder } from './request-decoder.ts'
+import { ownHeadBytes, RequestDecoder, type Opening } from './request-decoder.ts'
 import type { RequestHead } from './request-head.ts'
-import { SendLine } from './send-line.ts'
+import { SendLine, windowBytesMax } from './send-line.ts'
 import { ServerStream, type StreamOwner, type WholeAnswer } from './server-stream.ts'
 
 /** As {@link streamWindowBytes}, for all streams together. */
 const connectionWindowBytes = 4_194_304
-const windowBytesMax = 2_147_483_647
-/** Answers of one client that wait in memory. Above it the client has stopped reading what it asks for. */
-const queuedBytesMax = 268_435_456
 /** Unsent bytes above which nothing more is read: whoever asks must also listen. */
 const unsentBytesMax = 1_048_576
 /** Streams that were reset here; what the client had sent before it knew is passed over. */
@@ -58,10 +57,11 @@ export class ServerConnection implements StreamOwner {
   private readonly encoder = new HpackEncoder()
   private readonly settings = new PeerSettings()
   private readonly streams = new Map<number, ServerStream>()
+  private readonly streamCountMax: number
   private readonly resetIds = new RecentIds(resetIdsMax)
   private lastStreamId = 0
   private readonly receiveWindow = new ReceiveWindow(connectionWindowBytes)
-  private queuedBytes = 0
+  readonly memory: ClientMemory
   private isReadPaused = false
   private isClosing = false
   private hasEnded = false
@@ -75,6 +75,10 @@ export class ServerConnection implements StreamOwner {
       this.adjustReading()
     })
     this.line = new SendLine(this.output)
+    const give = (reason: string): void => {
+      this.fail(errorCodes.enhanceYourCalm, reason)
+    }
+    this.memory = new ClientMemory(give)
     this.guard = new ConnectionGuard(options.clock, {
       isIncomplete: () =>
         !this.settings.haveArrived || this.reader.isInsideFrame || this.assembly.isOpen,
@@ -84,11 +88,10 @@ export class ServerConnection implements StreamOwner {
       ping: () => {
         this.output.ping()
       },
-      give: (reason) => {
-        this.fail(errorCodes.enhanceYourCalm, reason)
-      },
+      give,
     })
-    this.output.settings(announcedSettings(options.concurrentStreamsMax))
+    this.streamCountMax = Math.min(options.concurrentStreamsMax, openStreamsMax)
+    this.output.settings(announcedSettings(this.streamCountMax))
     this.output.windowUpdate(0, connectionWindowBytes - 65_535)
     this.listen()
   }
@@ -143,10 +146,11 @@ export class ServerConnection implements StreamOwner {
   }
 
   noteQueued(differenceBytes: number): void {
-    this.queuedBytes += differenceBytes
-    if (this.queuedBytes > queuedBytesMax) {
-      this.fail(errorCodes.enhanceYourCalm, 'too many unread answers')
-    }
+    this.memory.noteQueued(differenceBytes)
+  }
+
+  noteKept(differenceBytes: number): void {
+    this.memory.noteKept(differenceBytes)
   }
 
   forget(stream: ServerStream): void {
@@ -250,7 +254,7 @@ export class ServerConnection implements StreamOwner {
       return false
     const head = this.requests.findLatest(buffer, start, end)
     if (head === undefined) return false
-    this.openStream(streamId, head, (flags & frameFlags.endStream) !== 0)
+    this.openStream(streamId, head, { isEnd: (flags & frameFlags.endStream) !== 0, headBytes: 0 })
     return true
   }
 
@@ -268,23 +272,26 @@ export class ServerConnection implements StreamOwner {
     if (!this.hasRoomForStream()) this.refuse(streamId, errorCodes.refusedStream)
     else if (outcome === 'malformed') this.refuse(streamId, errorCodes.protocolError)
     else if (outcome === 'tooLarge') this.refuse(streamId, errorCodes.enhanceYourCalm)
-    else this.openStream(streamId, outcome, isEnd)
+    else this.openStream(streamId, outcome, { isEnd, headBytes: ownHeadBytes(block) })
   }
 
   private hasRoomForStream(): boolean {
-    return !this.isClosing && this.streams.size < this.options.concurrentStreamsMax
+    return !this.isClosing && this.streams.size < this.streamCountMax
   }
 
-  private openStream(id: number, head: RequestHead, isEnd: boolean): void {
+  private openStream(id: number, head: RequestHead, { isEnd, headBytes }: Opening): void {
     const stream = new ServerStream(this, {
       id,
       head,
       isComplete: isEnd,
       sendWindowBytes: this.settings.initialWindowBytes,
       receiveWindowBytes: streamWindowBytes,
+      headBytes,
     })
     this.lastStreamId = id
     this.streams.set(id, stream)
+    if (headBytes > 0) this.noteKept(headBytes)
+    if (this.hasEnded) return
     this.options.onStream(stream)
     if (isEnd) this.endContent(stream)
   }
@@ -387,12 +394,7 @@ export class ServerConnection implements StreamOwner {
       this.widenStream(incrementBytes)
       return
     }
-    if (incrementBytes === 0) throw protocolError('window increment of 0')
-    this.line.windowBytes += incrementBytes
-    if (this.line.windowBytes > windowBytesMax) {
-      throw new ConnectionError(errorCodes.flowControlError, 'connection window too large')
-    }
-    this.line.pump()
+    this.line.widen(incrementBytes)
   }
 
   private widenStream(incrementBytes: number): void {

@@ -9,6 +9,7 @@
 import type { HeaderBlock } from './hpack-encoder.ts'
 import { errorCodes } from './http2-error.ts'
 import type { RequestHead } from './request-head.ts'
+import { WaitingBytes } from './waiting-bytes.ts'
 
 /** What a stream tells whoever serves it. Calls come in the turn in which something happens. */
 export interface StreamHandler {
@@ -40,6 +41,8 @@ export interface StreamOwner {
   offer(stream: ServerStream): void
   /** Bytes waiting in the stream have grown or shrunk. */
   noteQueued(differenceBytes: number): void
+  /** Memory held for what was received has grown or shrunk. */
+  noteKept(differenceBytes: number): void
   forget(stream: ServerStream): void
 }
 
@@ -54,6 +57,8 @@ export interface StreamOptions {
   readonly sendWindowBytes: number
   /** The window the client was given for this stream, in bytes. */
   readonly receiveWindowBytes: number
+  /** Memory that the head takes for this stream alone, in bytes. */
+  readonly headBytes: number
 }
 
 /** A stream from its request on. */
@@ -75,7 +80,11 @@ export class ServerStream {
   private waitingBytes = 0
   private hasWaited = false
   private trailers: HeaderBlock | undefined
-  private held: Buffer[] | undefined
+  private held: WaitingBytes | undefined
+  /** Memory that the handler has told to hold, that {@link held} takes, and that the head does. */
+  private keptBytes = 0
+  private heldBytes = 0
+  private readonly headBytes: number
   private isPaused = false
   private hasRemoteEnded = false
   private hasToldEnd = false
@@ -90,6 +99,7 @@ export class ServerStream {
     this.sendWindowBytes = options.sendWindowBytes
     this.receiveWindowBytes = options.receiveWindowBytes
     this.openBytes = options.receiveWindowBytes
+    this.headBytes = options.headBytes
     this.remainingBytes = options.head.contentLengthBytes
     this.hasRemoteEnded = options.isComplete && this.remainingBytes <= 0
   }
@@ -174,12 +184,21 @@ export class ServerStream {
   resume(): void {
     if (!this.isPaused) return
     this.isPaused = false
-    while (!this.isStopped()) {
-      const chunk = this.held?.shift()
-      if (chunk === undefined) break
-      this.deliver(chunk)
+    const { held } = this
+    if (held !== undefined && held.sizeBytes > 0) {
+      const content = held.take(held.sizeBytes)
+      this.noteHeld()
+      this.deliver(content)
     }
     this.tellEnd()
+  }
+
+  /** For the handler: the memory that it holds for content it was handed, in bytes. */
+  noteKept(sizeBytes: number): void {
+    if (sizeBytes === this.keptBytes || this.hasClosed) return
+    const differenceBytes = sizeBytes - this.keptBytes
+    this.keptBytes = sizeBytes
+    this.owner.noteKept(differenceBytes)
   }
 
   /** For the connection: the next piece that may be sent, taken out of the queue; empty when there is none. */
@@ -255,6 +274,8 @@ export class ServerStream {
     this.waitingBytes = 0
     this.queue = undefined
     this.held = undefined
+    const keptBytes = this.keptBytes + this.heldBytes + this.headBytes
+    if (keptBytes > 0) this.owner.noteKept(-keptBytes)
     this.owner.forget(this)
     this.handler?.closed()
   }
@@ -274,8 +295,15 @@ export class ServerStream {
       this.deliver(content)
       return
     }
-    this.held ??= []
-    this.held.push(content)
+    this.held ??= new WaitingBytes()
+    this.held.append(content)
+    this.noteHeld()
+  }
+
+  private noteHeld(): void {
+    const differenceBytes = (this.held?.memoryBytes ?? 0) - this.heldBytes
+    this.heldBytes += differenceBytes
+    if (differenceBytes !== 0) this.owner.noteKept(differenceBytes)
   }
 
   private deliver(chunk: Buffer): void {
@@ -295,7 +323,7 @@ export class ServerStream {
 
   private tellEnd(): void {
     if (!this.hasRemoteEnded || this.hasToldEnd || this.isStopped()) return
-    if (this.held !== undefined && this.held.length > 0) return
+    if (this.held !== undefined && this.held.sizeBytes > 0) return
     this.hasToldEnd = true
     this.handler?.endReceived()
   }
