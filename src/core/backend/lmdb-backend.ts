@@ -108,7 +108,7 @@ export class LmdbBackend implements Backend {
   }
 
   visit(bucket: BucketName, options: ScanOptions, visitor: RecordVisitor): void {
-    if (this.layers.some((layer) => layer.has(bucket))) {
+    if (this.layers.some((layer) => layer.mayHaveWithin(bucket, options))) {
       visitRecords(this.scan(bucket, options), visitor)
       return
     }
@@ -391,7 +391,7 @@ class LmdbView implements BackendView {
   }
 
   visit(bucket: BucketName, options: ScanOptions, visitor: RecordVisitor): void {
-    if (this.source.layers.some((layer) => layer.has(bucket))) {
+    if (this.source.layers.some((layer) => layer.mayHaveWithin(bucket, options))) {
       visitRecords(this.scan(bucket, options), visitor)
     } else this.source.snapshot.visit(this.database(bucket), options, visitor)
   }

@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts'
+import { emptyBytes, equalBytes } from '../base/bytes.ts'
 import type {
   BackendBatch,
   BackendReader,
@@ -21,6 +22,9 @@ export class OverlayBatch implements BackendBatch {
   readonly layer = new OverlayLayer()
   private readonly below: NamedReader
   private isOpen = true
+  /** The key that was read last, which is often the one that is written next. */
+  private readKey: Uint8Array = emptyBytes
+  private readName = ''
 
   constructor(below: NamedReader) {
     this.below = below
@@ -32,6 +36,8 @@ export class OverlayBatch implements BackendBatch {
 
   get(bucket: BucketName, key: Uint8Array): Uint8Array | undefined {
     const name = nameOfKey(key)
+    this.readKey = key
+    this.readName = name
     const entry = this.layer.find(bucket, name)
     return entry === undefined ? this.below.getNamed(bucket, key, name) : entry.value
   }
@@ -41,7 +47,7 @@ export class OverlayBatch implements BackendBatch {
   }
 
   visit(bucket: BucketName, options: ScanOptions, visitor: RecordVisitor): void {
-    if (this.layer.has(bucket)) visitRecords(this.scan(bucket, options), visitor)
+    if (this.layer.mayHaveWithin(bucket, options)) visitRecords(this.scan(bucket, options), visitor)
     else this.below.visit(bucket, options, visitor)
   }
 
@@ -64,6 +70,7 @@ export class OverlayBatch implements BackendBatch {
       key.length > 0 && key.length <= bucketKeySizeBytesMax,
       'a bucket key has at least one byte and fits the store',
     )
-    this.layer.set(bucket, { name: nameOfKey(key), key, value })
+    if (equalBytes(key, this.readKey)) this.layer.set(bucket, { key, value, name: this.readName })
+    else this.layer.set(bucket, { key, value })
   }
 }

@@ -6,9 +6,11 @@
  * scan merges the sorted layers with the store below and drops what is removed.
  *
  * Keys are held as strings of one UTF-16 unit per byte: they are hashed and compared much faster than byte arrays, and
- * their order is byte order.
+ * their order is byte order. The exception is history, which grows at its end: its records are kept in that order, and
+ * only what does not fit into it, like removals by a compaction, goes the other way.
  */
 
+import { compareBytes } from '../base/bytes.ts'
 import type { BackendRecord, BucketName, RecordVisitor, ScanOptions } from './backend.ts'
 import { sortedTree, type SortedTree } from './sorted-tree.ts'
 
@@ -18,6 +20,16 @@ export interface OverlayEntry {
   readonly key: Uint8Array
   readonly value: Uint8Array | undefined
 }
+
+/** A change that has no name yet, or the name that whoever makes it knows. */
+export interface OverlayChange {
+  readonly key: Uint8Array
+  readonly value: Uint8Array | undefined
+  readonly name?: string
+}
+
+/** Written in key order, except by a compaction. */
+const appendedBucket = 'key'
 
 /** What a removed or added record costs in memory beside its bytes; an estimate for limits. */
 const entryOverheadBytes = 100
@@ -32,17 +44,54 @@ export function nameOfKey(key: Uint8Array): string {
   return decoder.latin1Slice.call(key, 0, key.length)
 }
 
-/** The changes of one layer to one bucket. Sorted only once somebody scans it, because most layers never are. */
-class OverlayTable {
-  readonly entries = new Map<string, OverlayEntry>()
+/** The changes of one layer to one bucket. */
+interface OverlayTable {
+  find(name: string): OverlayEntry | undefined
+  /** Replaces what there was for the key. The name is made when it is needed and not given. */
+  set(key: Uint8Array, value: Uint8Array | undefined, name?: string): void
+  /** Every entry once, so that applied one after the other they lead to what the table holds. */
+  changes(): Iterable<OverlayEntry>
+  entriesWithin(options: ScanOptions): Iterable<OverlayEntry>
+  /** False only when nothing lies within the bounds; cheap, so true in doubt. */
+  mayHaveWithin(options: ScanOptions): boolean
+}
+
+/** Sorted only once somebody scans it, because most tables never are. */
+class NamedTable implements OverlayTable {
+  private readonly entries = new Map<string, OverlayEntry>()
   private tree: SortedTree<OverlayEntry> | undefined
 
-  set(entry: OverlayEntry): void {
+  get isEmpty(): boolean {
+    return this.entries.size === 0
+  }
+
+  find(name: string): OverlayEntry | undefined {
+    return this.entries.get(name)
+  }
+
+  set(key: Uint8Array, value: Uint8Array | undefined, name = nameOfKey(key)): void {
+    this.take({ name, key, value })
+  }
+
+  /** As `set`, of an entry that exists. */
+  take(entry: OverlayEntry): void {
     this.entries.set(entry.name, entry)
     this.tree?.set(entry.name, entry)
   }
 
-  sorted(): SortedTree<OverlayEntry> {
+  changes(): Iterable<OverlayEntry> {
+    return this.entries.values()
+  }
+
+  entriesWithin(options: ScanOptions): Iterable<OverlayEntry> {
+    return valuesWithin(this.sorted(), options)
+  }
+
+  mayHaveWithin(): boolean {
+    return this.entries.size > 0
+  }
+
+  private sorted(): SortedTree<OverlayEntry> {
     if (this.tree === undefined) {
       const tree = sortedTree<OverlayEntry>()
       for (const entry of this.entries.values()) tree.set(entry.name, entry)
@@ -52,9 +101,108 @@ class OverlayTable {
   }
 }
 
+/** An entry that is rarely asked for its name. */
+class AppendedEntry implements OverlayEntry {
+  readonly key: Uint8Array
+  readonly value: Uint8Array | undefined
+
+  constructor(key: Uint8Array, value: Uint8Array | undefined) {
+    this.key = key
+    this.value = value
+  }
+
+  get name(): string {
+    return nameOfKey(this.key)
+  }
+}
+
+/** For keys that mostly come in their order: those that do are a list, the rest hides what is in the list. */
+class AppendedTable implements OverlayTable {
+  private readonly appended: OverlayEntry[] = []
+  private readonly rest = new NamedTable()
+
+  find(name: string): OverlayEntry | undefined {
+    const other = this.rest.find(name)
+    if (other !== undefined) return other
+    const entry = this.appended[this.positionOf(name)]
+    return entry?.name === name ? entry : undefined
+  }
+
+  set(key: Uint8Array, value: Uint8Array | undefined): void {
+    this.take(new AppendedEntry(key, value))
+  }
+
+  /** Everything that a newer table holds. */
+  absorb(newer: AppendedTable): void {
+    for (const entry of newer.appended) this.take(entry)
+    for (const entry of newer.rest.changes()) this.take(entry)
+  }
+
+  *changes(): Iterable<OverlayEntry> {
+    yield* this.appended
+    yield* this.rest.changes()
+  }
+
+  entriesWithin(options: ScanOptions): Iterable<OverlayEntry> {
+    const appended = this.appendedWithin(options)
+    if (this.rest.isEmpty) return appended
+    return mergeEntries(this.rest.entriesWithin(options), appended, options.isReverse === true)
+  }
+
+  mayHaveWithin({ start, end }: ScanOptions): boolean {
+    if (!this.rest.isEmpty) return true
+    const [first, last] = [this.appended[0], this.appended.at(-1)]
+    if (first === undefined || last === undefined) return false
+    if (end !== undefined && compareBytes(first.key, end) >= 0) return false
+    return start === undefined || compareBytes(last.key, start) >= 0
+  }
+
+  private take(entry: OverlayEntry): void {
+    const { appended, rest } = this
+    const last = appended.at(-1)
+    const isNext = last === undefined || compareBytes(entry.key, last.key) > 0
+    if (isNext && (rest.isEmpty || rest.find(entry.name) === undefined)) appended.push(entry)
+    else rest.set(entry.key, entry.value)
+  }
+
+  private *appendedWithin({ start, end, isReverse }: ScanOptions): Iterable<OverlayEntry> {
+    const { appended } = this
+    const from = start === undefined ? 0 : this.positionOf(nameOfKey(start))
+    const to = end === undefined ? appended.length : this.positionOf(nameOfKey(end))
+    for (let step = 0; step < to - from; step++) {
+      const entry = appended[isReverse === true ? to - 1 - step : from + step]
+      if (entry !== undefined) yield entry
+    }
+  }
+
+  /** Of the first entry that is not before the name. */
+  private positionOf(name: string): number {
+    let low = 0
+    let high = this.appended.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      const key = this.appended[middle]?.key
+      if (key !== undefined && isKeyBefore(key, name)) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}
+
+function isKeyBefore(key: Uint8Array, name: string): boolean {
+  const sharedSizeBytes = Math.min(key.length, name.length)
+  for (let offset = 0; offset < sharedSizeBytes; offset++) {
+    const difference = (key[offset] ?? 0) - name.charCodeAt(offset)
+    if (difference !== 0) return difference < 0
+  }
+  return key.length < name.length
+}
+
 /** One layer of changes over all buckets. */
 export class OverlayLayer {
-  private readonly tables = new Map<BucketName, OverlayTable>()
+  private readonly history = new AppendedTable()
+  private readonly named = new Map<BucketName, NamedTable>()
+  private historyChangeCount = 0
   /** Changes made, repeated ones counted again. */
   changeCount = 0
   /** Bytes of keys and values with an allowance for bookkeeping; repeated changes counted again. */
@@ -65,47 +213,67 @@ export class OverlayLayer {
   }
 
   find(bucket: BucketName, name: string): OverlayEntry | undefined {
-    return this.tables.get(bucket)?.entries.get(name)
+    return this.tableOf(bucket)?.find(name)
   }
 
   has(bucket: BucketName): boolean {
-    return this.tables.has(bucket)
+    return this.tableOf(bucket) !== undefined
   }
 
-  set(bucket: BucketName, entry: OverlayEntry): void {
-    let table = this.tables.get(bucket)
-    if (table === undefined) {
-      table = new OverlayTable()
-      this.tables.set(bucket, table)
-    }
-    table.set(entry)
+  /** False only when the layer has nothing of the bucket within the bounds. */
+  mayHaveWithin(bucket: BucketName, options: ScanOptions): boolean {
+    return this.tableOf(bucket)?.mayHaveWithin(options) ?? false
+  }
+
+  /** Notes a change; no value means a removal. */
+  set(bucket: BucketName, change: OverlayChange): void {
+    const { key, value } = change
     this.changeCount++
-    this.sizeBytes += entry.key.length + (entry.value?.length ?? 0) + entryOverheadBytes
+    this.sizeBytes += key.length + (value?.length ?? 0) + entryOverheadBytes
+    if (bucket === appendedBucket) {
+      this.historyChangeCount++
+      this.history.set(key, value)
+    } else this.namedTable(bucket).set(key, value, change.name)
   }
 
-  /** Applies a newer layer's changes on top of this one's. */
+  /** Applies a newer layer's changes on top of this one's. The newer one is not used any more. */
   absorb(newer: OverlayLayer): void {
-    for (const [bucket, table] of newer.tables) {
-      const own = this.tables.get(bucket)
-      if (own === undefined) this.tables.set(bucket, table)
-      else for (const entry of table.entries.values()) own.set(entry)
+    this.history.absorb(newer.history)
+    this.historyChangeCount += newer.historyChangeCount
+    for (const [bucket, table] of newer.named) {
+      const own = this.named.get(bucket)
+      if (own === undefined) this.named.set(bucket, table)
+      else for (const entry of table.changes()) own.take(entry)
     }
     this.changeCount += newer.changeCount
     this.sizeBytes += newer.sizeBytes
   }
 
-  /** Every change, by bucket; order within a bucket is that of the first change of each key. */
+  /** Every change, by bucket; of repeated changes the last. */
   *changes(): Iterable<{ readonly bucket: BucketName; readonly entry: OverlayEntry }> {
-    for (const [bucket, table] of this.tables) {
-      for (const entry of table.entries.values()) yield { bucket, entry }
+    for (const entry of this.history.changes()) yield { bucket: appendedBucket, entry }
+    for (const [bucket, table] of this.named) {
+      for (const entry of table.changes()) yield { bucket, entry }
     }
   }
 
   /** Entries of one bucket within the bounds, in the direction asked for. */
-  *entriesWithin(bucket: BucketName, options: ScanOptions): IterableIterator<OverlayEntry> {
-    const table = this.tables.get(bucket)
-    if (table === undefined) return
-    yield* valuesWithin(table.sorted(), options)
+  entriesWithin(bucket: BucketName, options: ScanOptions): Iterable<OverlayEntry> {
+    return this.tableOf(bucket)?.entriesWithin(options) ?? []
+  }
+
+  private tableOf(bucket: BucketName): OverlayTable | undefined {
+    if (bucket !== appendedBucket) return this.named.get(bucket)
+    return this.historyChangeCount === 0 ? undefined : this.history
+  }
+
+  private namedTable(bucket: BucketName): NamedTable {
+    let table = this.named.get(bucket)
+    if (table === undefined) {
+      table = new NamedTable()
+      this.named.set(bucket, table)
+    }
+    return table
   }
 }
 
@@ -143,7 +311,7 @@ export function scanMerged(
   let merged: Iterable<OverlayEntry> | undefined
   const isReverse = options.isReverse === true
   for (const layer of layers) {
-    if (!layer.has(bucket)) continue
+    if (!layer.mayHaveWithin(bucket, options)) continue
     const entries = layer.entriesWithin(bucket, options)
     merged = merged === undefined ? entries : mergeEntries(merged, entries, isReverse)
   }
