@@ -18,7 +18,7 @@ export interface User {
 
 export interface Role {
   readonly name: string
-  /** Sorted by key, then end. */
+  /** Sorted by key; with equal keys, what was granted first comes first. */
   readonly permissions: readonly Permission[]
 }
 

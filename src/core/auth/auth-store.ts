@@ -11,6 +11,7 @@
  */
 import type { BackendBatch, BackendReader } from '../backend/backend.ts'
 import { encodeUint64, readUint64 } from '../backend/buckets.ts'
+import { compareBytes } from '../base/bytes.ts'
 import { StorageFault } from '../errors/storage-fault.ts'
 import { StoreError } from '../errors/store-error.ts'
 import {
@@ -198,8 +199,13 @@ export class AuthStore {
     if (!isValidPermission(permission)) throw new StoreError('invalidAuthMgmt', { role: name })
     const role = this.roles.get(name)
     if (role === undefined) throw new StoreError('roleNotFound', { role: name })
-    const others = role.permissions.filter((held) => comparePermissions(held, permission) !== 0)
-    this.putRole(batch, { name, permissions: [...others, permission].sort(comparePermissions) })
+    const permissions = [...role.permissions]
+    const index = permissions.findIndex((held) => comparePermissions(held, permission) === 0)
+    if (index === -1) permissions.push(permission)
+    else permissions[index] = permission
+    // By key alone, and stable: with equal keys what was granted first comes first, as etcd lists it.
+    permissions.sort((left, right) => compareBytes(left.key, right.key))
+    this.putRole(batch, { name, permissions })
   }
 
   /** @throws StoreError `roleNotFound`, `permissionNotGranted` (the range must be the granted one exactly) */

@@ -31,7 +31,7 @@ export function isValidPermission(permission: Permission): boolean {
   return rangeEnd.length === 0 || isOpenEnd(rangeEnd) || compareBytes(key, rangeEnd) < 0
 }
 
-/** By key, then by end, as roles keep them. */
+/** By key, then by end; 0 for the same range. */
 export function comparePermissions(left: Permission, right: Permission): number {
   return compareBytes(left.key, right.key) || compareBytes(left.rangeEnd, right.rangeEnd)
 }
