@@ -221,6 +221,7 @@ describe.runIf(isRealEtcdInstalled())('the app on real etcd', () => {
                       range: { kind: 'prefix', prefix: encoder.encode('/w/') },
                     }),
                   )
+                  .catch(reject)
               }
               if (lines.length === 3) {
                 subscription.close()
