@@ -7,7 +7,14 @@
  */
 import type { AuthInfo } from '../node/node-surface.ts'
 import type { StoreNode } from '../node/store-node.ts'
-import type { CallContext, RpcMethod, ServiceTable, StreamCall, UnaryExchange } from './rpc-call.ts'
+import type {
+  CallContext,
+  RpcMethod,
+  ServiceTable,
+  StreamCall,
+  UnaryExchange,
+  UnaryMethod,
+} from './rpc-call.ts'
 import { statusOfError } from './status-mapping.ts'
 
 /** Who may call a method, as far as that does not depend on what is asked. */
@@ -26,6 +33,8 @@ const demands: Readonly<Record<string, Demand>> = {
   'etcdserverpb.Auth/AuthStatus': 'nobody',
   'grpc.health.v1.Health/Check': 'nobody',
   'grpc.health.v1.Health/Watch': 'nobody',
+  'etcdserverpb.Lease/LeaseTimeToLive': 'user',
+  'etcdserverpb.Lease/LeaseLeases': 'user',
   'etcdserverpb.Cluster/MemberList': 'user',
   'etcdserverpb.Cluster/MemberAdd': 'root',
   'etcdserverpb.Cluster/MemberRemove': 'root',
@@ -91,9 +100,19 @@ function guardMethod(node: StoreNode, method: RpcMethod, demand: Demand): RpcMet
           method.handle(kept, call)
         })
         .catch((error: unknown) => {
-          call.fail(error)
+          call.fail(reasonOf(method, kept) ?? error)
         })
     },
+  }
+}
+
+/** What etcd would have found wrong with a request before it asked who makes it. */
+function reasonOf(method: UnaryMethod, message: Uint8Array): unknown {
+  try {
+    method.checkFirst?.(message)
+    return undefined
+  } catch (error) {
+    return error
   }
 }
 

@@ -15,7 +15,7 @@ import {
   MemberUpdateResponse,
   type Member as WireMember,
 } from '../proto/gen/rpc.ts'
-import { frameOf, unaryMethod } from './method.ts'
+import { checkedFirst, frameOf, unaryMethod } from './method.ts'
 import type { ResponseHeaders } from './response-header.ts'
 import type { RpcMethod } from './rpc-call.ts'
 
@@ -40,11 +40,17 @@ export function clusterService(
     ],
     [
       'MemberAdd',
-      unaryMethod(MemberAddRequest, async ({ peerURLs, isLearner }) => {
-        checkPeerUrls(peerURLs)
-        const { member, members } = await node.members.add({ peerUrls: peerURLs, isLearner })
-        return frameOf(MemberAddResponse, { ...answer(members), member: wireMemberOf(member) })
-      }),
+      checkedFirst(
+        unaryMethod(MemberAddRequest, async ({ peerURLs, isLearner }) => {
+          checkPeerUrls(peerURLs)
+          const { member, members } = await node.members.add({ peerUrls: peerURLs, isLearner })
+          return frameOf(MemberAddResponse, { ...answer(members), member: wireMemberOf(member) })
+        }),
+        MemberAddRequest,
+        ({ peerURLs }) => {
+          checkPeerUrls(peerURLs)
+        },
+      ),
     ],
     [
       'MemberRemove',

@@ -10,7 +10,7 @@ import {
   type TxnRequest,
 } from '../proto/gen/rpc.ts'
 import { kvRequestCodecs } from '../proto/kv-request-codec.ts'
-import { Answering, directMethod, unaryMethod } from './method.ts'
+import { Answering, directMethod, unaryMethod, checkedFirst } from './method.ts'
 import { checkDeleteRange, checkPut, checkRange, checkTxn } from './request-validation.ts'
 import {
   encodeCompact,
@@ -35,10 +35,22 @@ export function kvService(
   options: KvServiceOptions,
 ): ReadonlyMap<string, RpcMethod> {
   return new Map<string, RpcMethod>([
-    ['Range', rangeMethod(node, headers)],
-    ['Put', putMethod(node, headers)],
-    ['DeleteRange', deleteRangeMethod(node, headers)],
-    ['Txn', txnMethod(node, headers, options.txnOperationCountMax)],
+    ['Range', checkedFirst(rangeMethod(node, headers), kvRequestCodecs.range, checkRange)],
+    ['Put', checkedFirst(putMethod(node, headers), kvRequestCodecs.put, checkPut)],
+    [
+      'DeleteRange',
+      checkedFirst(deleteRangeMethod(node, headers), kvRequestCodecs.deleteRange, checkDeleteRange),
+    ],
+    [
+      'Txn',
+      checkedFirst(
+        txnMethod(node, headers, options.txnOperationCountMax),
+        kvRequestCodecs.txn,
+        (request) => {
+          checkTxn(request, options.txnOperationCountMax)
+        },
+      ),
+    ],
     [
       'Compact',
       unaryMethod(CompactionRequest, async (request, cancellation) =>

@@ -62,6 +62,20 @@ export function directMethod<Request>(
   }
 }
 
+/** The same method with a check of the request that comes before the question who makes it. */
+export function checkedFirst<Request>(
+  method: UnaryMethod,
+  codec: RequestCodec<Request>,
+  check: (request: Request) => void,
+): UnaryMethod {
+  return {
+    ...method,
+    checkFirst: (message) => {
+      check(decodeRequest(codec, message))
+    },
+  }
+}
+
 /** Answers a call with an encoded result. */
 export class Answering<Request, Result> implements Settler<Result> {
   private readonly call: UnaryExchange

@@ -62,6 +62,8 @@ export interface UnaryMethod {
   readonly kind: 'unary'
   /** Whether a learner answers it; with the request's bytes, since one method depends on them. */
   isServedByLearner(message: Uint8Array): boolean
+  /** Throws what is wrong with the request whoever makes it: told before, and instead of, that a token is not valid. */
+  checkFirst?(message: Uint8Array): void
   /** Sees to it that the call is answered, now or later; what it throws is the answer too. */
   handle(message: Uint8Array, call: UnaryExchange): void
 }
