@@ -169,10 +169,10 @@ const clustering: readonly Row[] = [
     'auto-compaction-retention',
     'string',
     '0',
-    'fixed',
+    'supported',
     'history kept by automatic compaction (0: off)',
   ],
-  ['auto-compaction-mode', 'string', 'periodic', 'fixed', 'periodic or revision'],
+  ['auto-compaction-mode', 'string', 'periodic', 'supported', 'periodic or revision'],
   ['max-learners', 'integer', '1', 'fixed', 'learners at once'],
   ['v2-deprecation', 'string', '', 'ignored', 'of no meaning any more'],
 ]

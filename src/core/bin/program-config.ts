@@ -2,6 +2,7 @@
 import { nodeConfigDefaults, type InitialCluster, type NodeConfig } from '../node/node-config.ts'
 import { parseListenUrl, type ListenUrl } from '../rpc/listen-url.ts'
 import { rpcServerDefaults, type RpcServerOptions } from '../rpc/rpc-server.ts'
+import { autoCompactionOf } from './auto-compaction-config.ts'
 import { jwtOptionsOf } from './auth-token-config.ts'
 import { flagTable, type FlagDescription } from './flag-table.ts'
 import { parseBoolean, parseDurationMs, parseInteger } from './flag-values.ts'
@@ -42,6 +43,11 @@ export function programConfigOf(
   const listenPeerUrls = read.urls('listen-peer-urls').map(parseListenUrl)
   const tls = tlsConfigOf(read, { client: listenClientUrls, peer: listenPeerUrls }, problems)
   const jwt = jwtOptionsOf(read.text('auth-token'), problems)
+  const autoCompaction = autoCompactionOf(
+    read.text('auto-compaction-mode'),
+    read.text('auto-compaction-retention'),
+    problems,
+  )
   const passwordCost = read.integer('bcrypt-cost')
   if (passwordCost < 4 || passwordCost > 31) {
     problems.push(`--bcrypt-cost is ${passwordCost}; it may be 4 to 31`)
@@ -72,6 +78,7 @@ export function programConfigOf(
       compactionBatchRevisionsMax: read.integer('compaction-batch-limit'),
       compactionPauseMs: read.durationMs('compaction-sleep-interval'),
       isStrictAboutQuorum: read.boolean('strict-reconfig-check'),
+      autoCompaction,
       jwt,
       simpleTokenTtlMs: read.integer('auth-token-ttl') * 1_000,
       passwordCost,

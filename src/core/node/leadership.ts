@@ -8,6 +8,8 @@ export type NewLeaderListener = (leader: NodeId) => void
 
 /** This node's knowledge of the leader; follows what Raft reports. */
 export class Leadership {
+  /** Times at which a leader was seen that did not lead before. */
+  changeCount = 0
   private readonly clock: Clock
   private readonly listeners: NewLeaderListener[] = []
   private currentLeader: NodeId = noNode
@@ -41,6 +43,7 @@ export class Leadership {
     this.currentLeader = state.leader
     this.currentRole = state.role
     if (!isNewLeader) return
+    this.changeCount++
     this.electedAtMs = this.clock.monotonicMs()
     for (const listener of this.listeners) listener(state.leader)
   }

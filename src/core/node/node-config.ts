@@ -2,7 +2,9 @@
 
 import { jwtMethods, type JwtOptions } from '../auth/jwt-tokens.ts'
 
-export { jwtMethods, type JwtOptions }
+import type { AutoCompactionOptions } from './auto-compaction.ts'
+
+export { jwtMethods, type AutoCompactionOptions, type JwtOptions }
 
 /** One URL list per member name, as `--initial-cluster` gives it. */
 export type InitialCluster = ReadonlyMap<string, readonly string[]>
@@ -47,6 +49,8 @@ export interface NodeConfig {
   readonly writesLeaseCheckpoints: boolean
   /** Whether changes of membership that would cost the cluster its majority are refused. */
   readonly isStrictAboutQuorum: boolean
+  /** How history is kept short without being asked. */
+  readonly autoCompaction: AutoCompactionOptions
   /** How tokens are signed; undefined: they are simple ones, kept in memory. */
   readonly jwt: JwtOptions | undefined
   /** How long a simple token lives without being used. */
@@ -92,6 +96,7 @@ export const nodeConfigDefaults = {
   // As etcd's feature gate: off.
   writesLeaseCheckpoints: false,
   isStrictAboutQuorum: true,
+  autoCompaction: { mode: 'off' },
   jwt: undefined,
   simpleTokenTtlMs: 300_000,
   // bcrypt's own default: about 70 ms of a core.

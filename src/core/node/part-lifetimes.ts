@@ -34,6 +34,7 @@ export async function closeParts(parts: NodeParts): Promise<void> {
   const { transport, machine, wal, sender, snapshots, databaseSnapshots, logger } = parts
   sender.halt()
   parts.leaseExpiry.demote()
+  parts.autoCompaction.stop()
   await snapshots.finish()
   await databaseSnapshots.finish()
   const steps: readonly [string, () => Promise<void>][] = [
@@ -55,6 +56,7 @@ export function haltParts(parts: NodeParts): void {
   const { loop, machine, firstElection, snapshots, databaseSnapshots, leaseExpiry } = parts
   loop.halt()
   leaseExpiry.demote()
+  parts.autoCompaction.stop()
   snapshots.halt()
   databaseSnapshots.halt()
   firstElection.stop()

@@ -34,6 +34,8 @@ export interface ProposalOptions {
 
 /** The waiters of one node. */
 export class Proposals {
+  /** Waits that ended without an effect. */
+  failedCount = 0
   private readonly clock: Clock
   private readonly ids: RequestIds
   private readonly options: ProposalOptions
@@ -174,6 +176,7 @@ export class Proposals {
 
   /** Ends one wait. For the waiters themselves too. */
   fail(waiter: Waiter, code: StoreErrorCode): void {
+    this.failedCount++
     this.remove(waiter)
     waiter.settler.fail(new StoreError(code))
   }

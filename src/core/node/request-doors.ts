@@ -7,6 +7,7 @@ import { Passwords } from '../auth/passwords.ts'
 import type { NodeId } from '../base/ids.ts'
 import { settled } from '../base/settler.ts'
 import type { RaftNode } from '../raft/raft-node.ts'
+import { AutoCompaction } from './auto-compaction.ts'
 import { AuthRequests } from './auth-requests.ts'
 import { callerOf } from './caller.ts'
 import { answerLeaseQuestion, remoteLeases, type PeerAnswer } from './leader-leases.ts'
@@ -44,6 +45,8 @@ export interface RequestDoors {
   readonly leases: LeaseRequests
   readonly auth: AuthRequests
   readonly members: MembershipRequests
+  /** Asks of itself what nobody else does. */
+  readonly autoCompaction: AutoCompaction
   /** Refuses what there is no room for, whoever asks for it. */
   readonly room: SpaceRefusal
 }
@@ -57,6 +60,7 @@ export function openDoors(parts: DoorParts): RequestDoors {
     leases: leasesOf(parts, leaseExpiry, room),
     auth,
     members: membersOf(parts),
+    autoCompaction: autoCompactionOf(parts),
     room,
   }
 }
@@ -154,6 +158,25 @@ function membersOf(parts: DoorParts): MembershipRequests {
 /** The node does in root's name what nobody asked it for. */
 function rootOf(auth: AuthStore): AuthInfo | undefined {
   return auth.isEnabled ? { username: rootName, revision: auth.revision } : undefined
+}
+
+function autoCompactionOf(parts: DoorParts): AutoCompaction {
+  const { environment, config, machine, leadership, proposals } = parts
+  const { clock, logger } = environment
+  return new AutoCompaction(
+    {
+      clock,
+      logger,
+      currentRevision: () => machine.state.store.currentRevision,
+      isLeader: () => leadership.role === 'leader',
+      compact: (revision) =>
+        proposals.submit(
+          { kind: 'compact', request: { revision: BigInt(revision), physical: false } },
+          callerOf(rootOf(machine.state.auth)),
+        ),
+    },
+    config.autoCompaction,
+  )
 }
 
 const nobody: AuthInfo = { username: '', revision: 0 }

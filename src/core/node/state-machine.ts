@@ -15,7 +15,7 @@ import {
 } from '../apply/applier.ts'
 import { readAppliedState, type AppliedState } from '../apply/applied-index.ts'
 import { AuthStore } from '../auth/auth-store.ts'
-import type { Backend, BackendFactory } from '../backend/backend.ts'
+import type { Backend, BackendBatch, BackendFactory } from '../backend/backend.ts'
 import { assert } from '../base/assert.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
@@ -27,6 +27,11 @@ import { MvccStore } from '../mvcc/mvcc-store.ts'
 import type { LogIndex } from '../raft/message.ts'
 import { WatchHub } from '../watch/watch-hub.ts'
 import type { DatabaseFolder } from './database-folder.ts'
+
+/** How long one turn is kept by a compaction, which goes on after a pause. */
+const compactionSliceMs = 1
+/** Changes looked at before the clock is: some 100 µs. */
+const compactionStepRevisionsMax = 64
 
 export interface StateMachineOptions {
   readonly compactionBatchRevisionsMax: number
@@ -284,12 +289,32 @@ export class StateMachine {
     for (const done of waiters) done()
   }
 
-  /** One bounded step between two apply turns; its batch carries no applied index, so it can run at any time. */
+  /** Takes steps until the time or the number of changes that belong to one turn is used up. */
+  private compactFor(durationMs: number, store: MvccStore, batch: BackendBatch): 'done' | 'more' {
+    const { clock } = this.parts
+    const endMs = clock.monotonicMs() + durationMs
+    let left = this.options.compactionBatchRevisionsMax
+    for (;;) {
+      const count = Math.min(left, compactionStepRevisionsMax)
+      const rest = store.runCompactionStep(batch, count)
+      left -= count
+      if (rest === 'done' || left === 0 || clock.monotonicMs() >= endMs) return rest
+    }
+  }
+
+  /**
+   * One bounded step between two apply turns; its batch carries no applied index, so it can run at any time. Puts wait for
+   * its time, and would wait for the database if that had much to write already.
+   */
   private stepCompaction(): void {
     try {
       const { backend, store } = this.state
+      if (!backend.hasRoomToSpare) {
+        this.scheduleCompaction()
+        return
+      }
       const batch = backend.beginBatch()
-      const rest = store.runCompactionStep(batch, this.options.compactionBatchRevisionsMax)
+      const rest = this.compactFor(compactionSliceMs, store, batch)
       backend.commitBatch(batch)
       if (rest === 'done') {
         this.parts.logger.info('finished scheduled compaction', {

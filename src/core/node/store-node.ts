@@ -44,6 +44,7 @@ import type { MembershipRequests } from './membership-requests.ts'
 import type { NodeConfig } from './node-config.ts'
 import type { NodeEnvironment } from './node-environment.ts'
 import { buildNode, type NodeParts } from './node-parts.ts'
+import { figuresOf, type NodeFigures } from './node-figures.ts'
 import { describeNode, type NodeStatus, type StopReason } from './node-status.ts'
 import { closeParts, haltParts, publishMember } from './part-lifetimes.ts'
 import { PendingRead } from './pending-read.ts'
@@ -313,6 +314,12 @@ export class StoreNode {
     return describeNode(this.parts, this.config.reportedVersion)
   }
 
+  /** What was counted so far. @throws StoreError `stopped` */
+  figures(): NodeFigures {
+    this.assertRunning()
+    return figuresOf(this.parts, this.config.reportedVersion)
+  }
+
   /**
    * Hands leadership to a voter; 0 lets the node choose the one connected longest.
    * @throws StoreError `notLeader`, `badLeaderTransferee`, `leaderTransferTimeout`
@@ -351,6 +358,7 @@ export class StoreNode {
     }
     loop.start()
     if (this.config.advancesElectionTicks) firstElection.start()
+    this.parts.autoCompaction.start()
     this.noteMembership()
   }
 

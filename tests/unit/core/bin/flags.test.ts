@@ -208,6 +208,11 @@ describe('programConfigOf', () => {
       'cannot listen on TLS for https://127.0.0.1:1: KeyFile and CertFile are not presented',
     ],
     [['--initial-cluster=http://a:1'], 'where name=url is expected'],
+    [['--auth-token=jwt,pub-key=x'], 'sign-method is ""'],
+    [['--auth-token=paseto'], 'it may be simple or jwt'],
+    [['--bcrypt-cost=3'], 'it may be 4 to 31'],
+    [['--auto-compaction-retention=soon'], 'which periodic cannot be'],
+    [['--auto-compaction-mode=daily', '--auto-compaction-retention=1'], 'periodic or revision'],
   ])('%j makes no sense', (words, message) => {
     expect(failure(words)).toMatchObject({
       exitCode: 1,
@@ -216,8 +221,16 @@ describe('programConfigOf', () => {
   })
 
   test.each([
-    ['--auth-token=jwt,pub-key=x'],
-    ['--auto-compaction-retention=1'],
+    ['periodic', '0', { mode: 'off' }],
+    ['periodic', '2', { mode: 'periodic', periodMs: 7_200_000 }],
+    ['periodic', '5m', { mode: 'periodic', periodMs: 300_000 }],
+    ['revision', '1000', { mode: 'revision', keptRevisionCount: 1_000 }],
+  ])('automatic compaction %s %s', (mode, retention, expected) => {
+    const words = [`--auto-compaction-mode=${mode}`, `--auto-compaction-retention=${retention}`]
+    expect(config(words).node.autoCompaction).toEqual(expected)
+  })
+
+  test.each([
     ['--listen-metrics-urls=http://127.0.0.1:1'],
     ['--force-new-cluster'],
     ['--feature-gates=LeaseCheckpoint=true'],
