@@ -60,7 +60,10 @@ export class PeerLink {
         this.noteHeard()
       },
       failed: (reason) => {
-        this.context.logger.debug('message not delivered', { peer: hexId(this.id), reason })
+        // Heartbeats go on ten times a second while a peer is down; the first loss tells all there is to tell.
+        if (!this.isUnreachableReported) {
+          this.context.logger.debug('message not delivered', { peer: hexId(this.id), reason })
+        }
         this.reportUnreachable()
       },
     })
