@@ -50,7 +50,8 @@ export interface RawRecord {
   readonly valueBytes: Uint8Array
   readonly valueSizeBytes: number
   copyKey(): Uint8Array
-  copyValue(): Uint8Array
+  /** The value, or the part of it in `[start, end)`. */
+  copyValue(start?: number, end?: number): Uint8Array
 }
 
 /** Sees one record of a walk, and reads nothing from the same store meanwhile. Returns whether to go on. */
@@ -108,6 +109,8 @@ export interface Backend extends BackendReader {
   flush(): Promise<void>
   /** Resolves when unflushed changes are below the limit again; the applier waits here before it takes more entries. */
   waitForRoom(): Promise<void>
+  /** Whether work that can wait may write now: little enough is unflushed that nobody comes to wait for room because of it. */
+  readonly hasRoomToSpare: boolean
   /** Called at most once, with the failure of a background write. The node must stop: readers were told about the data. */
   onFault(listener: (fault: Error) => void): void
   /** Allocated size, and the part of it in use, both in bytes. */

@@ -42,6 +42,8 @@ import { OverlayBatch } from './overlay-batch.ts'
 const gatherDelayMs = 100
 /** Enough changes for one transaction: listing them takes about 3 ms of the calling thread, writing them 30 ms elsewhere. */
 const gatheredChangeCountMax = 10_000
+/** Of what can wait, so much goes into one transaction: its sync and that of the log wait for each other. */
+const spareChangeCountMax = 3_000
 /** Beyond these the applier waits, so that a slow disk shows as slow writes and not as memory. */
 const unflushedSizeBytesMax = 64 * 1_024 * 1_024
 const unflushedChangeCountMax = 50_000
@@ -165,6 +167,12 @@ export class LmdbBackend implements Backend {
   async waitForRoom(): Promise<void> {
     if (!this.hasRoom()) this.startWrite()
     await this.waitUntil(() => this.hasRoom())
+  }
+
+  get hasRoomToSpare(): boolean {
+    let changeCount = 0
+    for (const layer of this.layers) changeCount += layer.changeCount
+    return changeCount < spareChangeCountMax && this.backlog?.hasRoom !== false
   }
 
   onFault(listener: (fault: Error) => void): void {

@@ -167,8 +167,12 @@ export class MemoryBackend implements Backend {
   }
 
   waitForRoom(): Promise<void> {
+    return this.waitUntil(() => this.hasRoomToSpare)
+  }
+
+  get hasRoomToSpare(): boolean {
     const limit = this.options.unflushedChangeCountMax ?? defaultUnflushedChangeCountMax
-    return this.waitUntil(() => this.unflushedChangeCount < limit)
+    return this.unflushedChangeCount < limit
   }
 
   onFault(listener: (fault: Error) => void): void {

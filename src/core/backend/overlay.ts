@@ -328,7 +328,7 @@ export function visitRecords(records: Iterable<BackendRecord>, visitor: RecordVi
       valueBytes: value,
       valueSizeBytes: value.length,
       copyKey: () => key,
-      copyValue: () => value,
+      copyValue: (start, end) => (start === undefined ? value : value.subarray(start, end)),
     })
     if (!isWanted) return
   }

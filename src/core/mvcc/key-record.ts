@@ -116,15 +116,25 @@ function walkKeyRecords(reader: BackendReader, revisions: readonly Revision[]): 
   const [first] = revisions
   if (first === undefined) return pairs
   let stepCount = 0
-  const records: Uint8Array[] = []
   reader.visit('key', { start: encodeRevisionKey(first.main, first.sub) }, (raw) => {
-    const wanted = revisions[records.length]
+    const wanted = revisions[pairs.length]
     if (wanted === undefined) return false
-    if (isRecordOf(raw, wanted)) records.push(raw.copyValue())
-    return records.length < revisions.length && ++stepCount < revisions.length * stepsOfLookup
+    if (isRecordOf(raw, wanted)) pairs.push(storedKeyValueOf(encodedOfRaw(raw)))
+    return pairs.length < revisions.length && ++stepCount < revisions.length * stepsOfLookup
   })
-  for (const record of records) pairs.push(storedKeyValueOf(encodedOfRecord(record)))
   return pairs
+}
+
+/** As {@link encodedOfRecord}, of a record where it lies: only the message is copied. */
+function encodedOfRaw(raw: RawRecord): Uint8Array {
+  const { valueBytes, valueSizeBytes } = raw
+  const start = startOfMessage(valueBytes)
+  const end = valueSizeBytes - checksumSizeBytes
+  if (start > end) throw damagedRecord()
+  const encoded = raw.copyValue(start, end)
+  const checksum = crc32c(encoded, hashOfAncestry(valueBytes, start))
+  if (readChecksum(valueBytes, end) !== checksum) throw damagedRecord()
+  return encoded
 }
 
 function isRecordOf({ keyBytes, keyStart, keyEnd }: RawRecord, { main, sub }: Revision): boolean {
@@ -169,9 +179,13 @@ export function encodedOfRecord(record: Uint8Array): Uint8Array {
   const end = record.length - checksumSizeBytes
   if (start <= end) {
     const encoded = record.subarray(start, end)
-    if (readChecksum(record) === crc32c(encoded, hashOfAncestry(record, start))) return encoded
+    if (readChecksum(record, end) === crc32c(encoded, hashOfAncestry(record, start))) return encoded
   }
-  throw new StorageFault('a stored record does not match its checksum', { path: 'key' })
+  throw damagedRecord()
+}
+
+function damagedRecord(): StorageFault {
+  return new StorageFault('a stored record does not match its checksum', { path: 'key' })
 }
 
 /** The key inside a record, for scans that need nothing else and check nothing. */
@@ -245,8 +259,7 @@ function writeChecksum(record: Uint8Array, checksum: number): void {
   record[offset + 3] = checksum >>> 24
 }
 
-function readChecksum(record: Uint8Array): number {
-  const offset = record.length - checksumSizeBytes
+function readChecksum(record: Uint8Array, offset: number): number {
   return (
     ((record[offset] ?? 0) |
       ((record[offset + 1] ?? 0) << 8) |

@@ -145,9 +145,10 @@ function aliveAt(
     const room = Math.min(limit - alive.length, notedHeadCountMax)
     const bound = { start, end: bounds.end }
     const noted = noteHeads(reader, bound, { revision, room, needsKeys: options.needsKeys })
-    for (const { key, version: newest } of noted) {
-      const version = versionAt(reader, newest, revision)
-      if (version?.isTombstone === false) alive.push({ key, version })
+    for (const one of noted) {
+      const version = versionAt(reader, one.version, revision)
+      if (version?.isTombstone !== false) continue
+      alive.push(version === one.version ? one : { key: one.key, version })
     }
     const last = noted.at(-1)
     start = last === undefined || noted.length < room ? undefined : keyAfter(last.key)

@@ -266,6 +266,10 @@ export class SimBackend implements Backend {
     return Promise.resolve()
   }
 
+  get hasRoomToSpare(): boolean {
+    return true
+  }
+
   /** The simulated database does not fail by itself, only where it is moved. */
   onFault(listener: (fault: Error) => void): void {
     this.reportFault = listener
