@@ -8,6 +8,7 @@
 import { InvariantViolation } from '../base/assert.ts'
 import { hexId } from '../base/ids.ts'
 import { systemClock } from '../io/system-clock.ts'
+import { processFigures } from '../io/process-figures.ts'
 import { systemRandom } from '../io/system-random.ts'
 import { StoreNode } from '../node/store-node.ts'
 import { isTlsUrl } from '../rpc/client-port.ts'
@@ -82,6 +83,7 @@ async function run(log: ProgramLogger, config: ProgramConfig): Promise<void> {
       {
         clock: systemClock,
         random: systemRandom,
+        processFigures,
         logger: log.with({ caller: 'rpc/rpc-server.ts' }),
         createSecurer:
           tls.client === undefined

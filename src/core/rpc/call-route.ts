@@ -4,6 +4,7 @@
  * Clients send the same head over and over, and the codec below hands out the same object for it. So it is looked at
  * once, and what was found stays with it.
  */
+import type { CallCounts, MethodCounts } from './metrics/call-counts.ts'
 import type { RequestHead } from './http2/request-head.ts'
 import type { RpcMethod, ServiceTable, StreamMethod, UnaryMethod } from './rpc-call.ts'
 import { statusOfError, WireError, type RpcStatus } from './status-mapping.ts'
@@ -18,8 +19,18 @@ export interface CallForm {
 
 /** Where a request leads. */
 export type CallRoute =
-  | { readonly kind: 'unary'; readonly form: CallForm; readonly method: UnaryMethod }
-  | { readonly kind: 'stream'; readonly form: CallForm; readonly method: StreamMethod }
+  | {
+      readonly kind: 'unary'
+      readonly form: CallForm
+      readonly method: UnaryMethod
+      readonly counts: MethodCounts
+    }
+  | {
+      readonly kind: 'stream'
+      readonly form: CallForm
+      readonly method: StreamMethod
+      readonly counts: MethodCounts
+    }
   /** It is gRPC, and is answered with this status. */
   | { readonly kind: 'unserved'; readonly error: WireError }
   /** It is gRPC, and wrong as HTTP. */
@@ -30,19 +41,21 @@ export type CallRoute =
 /** The routes of one server. */
 export class CallRoutes {
   private readonly services: ServiceTable
+  private readonly counts: CallCounts
   private readonly routes = new WeakMap<RequestHead, CallRoute>()
   private latestHead: RequestHead | undefined
   private latestRoute: CallRoute | undefined
 
-  constructor(services: ServiceTable) {
+  constructor(services: ServiceTable, counts: CallCounts) {
     this.services = services
+    this.counts = counts
   }
 
   routeOf(head: RequestHead): CallRoute {
     if (head === this.latestHead && this.latestRoute !== undefined) return this.latestRoute
     let route = this.routes.get(head)
     if (route === undefined) {
-      route = findRoute(this.services, head)
+      route = findRoute(this.services, this.counts, head)
       this.routes.set(head, route)
     }
     this.latestHead = head
@@ -51,7 +64,7 @@ export class CallRoutes {
   }
 }
 
-function findRoute(services: ServiceTable, head: RequestHead): CallRoute {
+function findRoute(services: ServiceTable, callCounts: CallCounts, head: RequestHead): CallRoute {
   const contentType = head.fields.get('content-type') ?? ''
   if (!isGrpcContentType(contentType)) {
     const error = new WireError(
@@ -69,9 +82,10 @@ function findRoute(services: ServiceTable, head: RequestHead): CallRoute {
   try {
     const method = findMethod(services, head.path)
     const form: CallForm = { isGzip: isGzipEncoding(head), timeoutMs }
+    const counts = callCounts.of(head.path)
     return method.kind === 'unary'
-      ? { kind: 'unary', form, method }
-      : { kind: 'stream', form, method }
+      ? { kind: 'unary', form, method, counts }
+      : { kind: 'stream', form, method, counts }
   } catch (error) {
     if (!(error instanceof WireError)) throw error
     return { kind: 'unserved', error }

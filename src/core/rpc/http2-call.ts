@@ -8,12 +8,14 @@
  */
 import type { CancelListener } from '../base/cancellation.ts'
 import type { Timer } from '../base/clock.ts'
+import { grpcStatusNumbers } from '../errors/error-table.ts'
 import { deadlineMsMax, type CallHost } from './call-host.ts'
 import type { CallForm } from './call-route.ts'
 import { gzipResponseFields, okTrailers, responseFields, statusTrailers } from './grpc-response.ts'
 import { errorCodes } from './http2/http2-error.ts'
 import type { ServerStream, StreamHandler } from './http2/server-stream.ts'
 import type { AuthInfo } from '../node/node-surface.ts'
+import type { MethodCounts } from './metrics/call-counts.ts'
 import { MessageReader } from './message-reader.ts'
 import type { ClientIdentity, StreamCall } from './rpc-call.ts'
 import { okStatus, statusOfError, WireError, type RpcStatus } from './status-mapping.ts'
@@ -25,6 +27,7 @@ export class Http2Call implements StreamCall, StreamHandler {
   private readonly host: CallHost
   private readonly reader: MessageReader
   private readonly isGzip: boolean
+  private readonly counts: MethodCounts
   private cancelListener: CancelListener | undefined
   private hasBeenCanceled = false
   private deadline: Timer | undefined
@@ -37,7 +40,14 @@ export class Http2Call implements StreamCall, StreamHandler {
   private drainListener: (() => void) | undefined
   private endListeners: (() => void)[] = []
 
-  constructor(stream: ServerStream, host: CallHost, form: CallForm) {
+  constructor(
+    stream: ServerStream,
+    host: CallHost,
+    route: { readonly form: CallForm; readonly counts: MethodCounts },
+  ) {
+    const { form, counts } = route
+    this.counts = counts
+    counts.startedCount++
     this.stream = stream
     this.host = host
     this.isGzip = form.isGzip
@@ -113,6 +123,7 @@ export class Http2Call implements StreamCall, StreamHandler {
 
   closed(): void {
     this.cancel()
+    if (!this.isDecided) this.counts.countEnd(grpcStatusNumbers.canceled)
     this.finish()
     this.host.noteClosed()
   }
@@ -138,6 +149,7 @@ export class Http2Call implements StreamCall, StreamHandler {
 
   end(status: RpcStatus): void {
     if (this.isDecided) return
+    this.counts.countEnd(status.code)
     this.decide()
     if (this.stream.isClosed) return
     this.host.noteFrameSent()
@@ -150,6 +162,7 @@ export class Http2Call implements StreamCall, StreamHandler {
   private reset(): void {
     this.cancel()
     if (this.isDecided) return
+    this.counts.countEnd(grpcStatusNumbers.deadlineExceeded)
     this.decide()
     this.stream.reset(errorCodes.cancel)
   }

@@ -11,13 +11,14 @@ import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import { StoreError } from '../errors/store-error.ts'
 import type { CallHost } from './call-host.ts'
-import { CallRoutes, type CallForm } from './call-route.ts'
+import { CallRoutes, type CallRoute } from './call-route.ts'
 import { responseFields, statusTrailers } from './grpc-response.ts'
 import { Http2Call } from './http2-call.ts'
 import type { KeepaliveOptions } from './http2/connection-guard.ts'
 import { ServerConnection } from './http2/server-connection.ts'
 import type { ServerStream } from './http2/server-stream.ts'
 import { TurnEnd } from './http2/turn-end.ts'
+import { CallCounts } from './metrics/call-counts.ts'
 import { PingLimit } from './ping-limit.ts'
 import {
   plainClient,
@@ -25,7 +26,6 @@ import {
   type ClientIdentity,
   type ServiceTable,
   type StreamCall,
-  type StreamMethod,
 } from './rpc-call.ts'
 import { UnaryCall } from './unary-call.ts'
 import { isFatal, statusOfError, WireError, type RpcStatus } from './status-mapping.ts'
@@ -54,6 +54,11 @@ export interface Http2TransportOptions {
 
 /** Serves calls on the sockets it is given. */
 export class Http2Transport {
+  /** Of every call, since the start. */
+  readonly counts: CallCounts
+  /** Bytes of connections that are gone. */
+  private readonly pastTraffic = { receivedBytes: 0, sentBytes: 0 }
+  private readonly sockets = new Set<Socket>()
   private readonly options: Http2TransportOptions
   /** Open connections; who waits for the end of one is told by its function. */
   private readonly connections = new Map<ServerConnection, () => void>()
@@ -65,7 +70,8 @@ export class Http2Transport {
   constructor(options: Http2TransportOptions) {
     this.options = options
     this.turnEnd = new TurnEnd(options.clock)
-    this.routes = new CallRoutes(options.services)
+    this.counts = new CallCounts(options.services)
+    this.routes = new CallRoutes(options.services, this.counts)
   }
 
   /** Takes over a socket on which an HTTP/2 preface is waiting. */
@@ -88,6 +94,9 @@ export class Http2Transport {
       onClose: () => {
         const tell = this.connections.get(connection)
         this.connections.delete(connection)
+        this.sockets.delete(socket)
+        this.pastTraffic.receivedBytes += socket.bytesRead
+        this.pastTraffic.sentBytes += socket.bytesWritten
         this.turnEnd.connectionCount = this.connections.size
         tell?.()
       },
@@ -95,8 +104,19 @@ export class Http2Transport {
         logger.debug('connection failed', { reason })
       },
     })
+    this.sockets.add(socket)
     this.connections.set(connection, () => undefined)
     this.turnEnd.connectionCount = this.connections.size
+  }
+
+  /** Bytes that went over connections of HTTP/2, frames and all. */
+  traffic(): { readonly receivedBytes: number; readonly sentBytes: number } {
+    let { receivedBytes, sentBytes } = this.pastTraffic
+    for (const socket of this.sockets) {
+      receivedBytes += socket.bytesRead
+      sentBytes += socket.bytesWritten
+    }
+    return { receivedBytes, sentBytes }
   }
 
   /**
@@ -150,10 +170,11 @@ export class Http2Transport {
   private openStreamCall(
     stream: ServerStream,
     client: Client,
-    { form, method }: { readonly form: CallForm; readonly method: StreamMethod },
+    route: Extract<CallRoute, { readonly kind: 'stream' }>,
   ): void {
+    const { method } = route
     client.openCallCount++
-    const call = new Http2Call(stream, client, form)
+    const call = new Http2Call(stream, client, route)
     try {
       client.admit(call, () => method.isServedByLearner)
       this.streamCalls.add(call)

@@ -15,6 +15,7 @@ import {
   type HttpAnswer,
 } from './http-exchange.ts'
 import type { HttpRoute } from './http-router.ts'
+import type { HealthCounts } from './metrics/metric-source.ts'
 import { isFatal } from './status-mapping.ts'
 
 /** A check of `/livez` or `/readyz`; rejects with the reason when it fails. */
@@ -25,7 +26,7 @@ const ignoredBodyBytesMax = 65_536
 const alarmNames = { noSpace: 'NOSPACE', corrupt: 'CORRUPT' } as const
 
 /** The routes of one node. */
-export function probeRoutes(node: StoreNode): readonly HttpRoute[] {
+export function probeRoutes(node: StoreNode, counts: HealthCounts): readonly HttpRoute[] {
   const probes = new Probes(node)
   const get = (
     path: string,
@@ -44,7 +45,12 @@ export function probeRoutes(node: StoreNode): readonly HttpRoute[] {
   const ready = (path: string, query: URLSearchParams): Promise<HttpAnswer> =>
     probes.probe(probes.readyChecks(), path, query)
   return [
-    get('/health', (_path, query) => probes.health(query)),
+    get('/health', async (_path, query) => {
+      const answer = await probes.health(query)
+      if (answer.status === 200) counts.successCount++
+      else counts.failureCount++
+      return answer
+    }),
     get('/version', () => probes.version()),
     get('/livez', live),
     get('/livez/', live),

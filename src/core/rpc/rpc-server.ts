@@ -13,11 +13,13 @@ import { ClientPort, groupByAddress, type SecurerFactory } from './client-port.t
 import { gatewayHttpRoutes } from './gateway/gateway.ts'
 import { Http1Server } from './http1-server.ts'
 import { Http2Exchange } from './http2-exchange.ts'
-import { HttpRouter } from './http-router.ts'
+import { HttpRouter, type HttpRoute } from './http-router.ts'
 import { Http2Transport } from './http2-transport.ts'
 import { admitCall, requiresLeader } from './interceptors.ts'
 import { LeaderLossMonitor } from './leader-loss-monitor.ts'
 import type { ListenUrl } from './listen-url.ts'
+import type { HealthCounts, ProcessFigures } from './metrics/metric-source.ts'
+import { metricsRoutes } from './metrics/metrics-route.ts'
 import { probeRoutes } from './probe-routes.ts'
 import { ResponseHeaders } from './response-header.ts'
 import type { CallContext, StreamCall } from './rpc-call.ts'
@@ -30,6 +32,8 @@ export interface RpcEnvironment {
   readonly random: Random
   readonly logger: Logger
   /** Makes the TLS of ports that want it. */
+  /** What the system tells of this process. */
+  readonly processFigures: () => Promise<ProcessFigures>
   readonly createSecurer?: SecurerFactory | undefined
   /** Called with a bug or a storage fault that surfaced while serving. The process must not go on. */
   readonly onFatal: (error: unknown) => void
@@ -142,15 +146,7 @@ export class RpcServer {
       },
       onFatal,
     }
-    const gateway = options.hasGateway
-      ? gatewayHttpRoutes({ ...calls, isAuthEnabled: () => node.auth.isEnabled })
-      : []
-    const router = new HttpRouter([...probeRoutes(node), ...gateway], {
-      logger,
-      allowedOrigins,
-      allowedHosts,
-      onFatal,
-    })
+    const router = new HttpRouter([], { logger, allowedOrigins, allowedHosts, onFatal })
     const transport = new Http2Transport({
       ...calls,
       concurrentStreamsMax: options.concurrentStreamsMax,
@@ -164,6 +160,14 @@ export class RpcServer {
         return true
       },
     })
+    const gateway = options.hasGateway
+      ? gatewayHttpRoutes({
+          ...calls,
+          counts: transport.counts,
+          isAuthEnabled: () => node.auth.isEnabled,
+        })
+      : []
+    for (const route of [...this.monitoringRoutes(node, transport), ...gateway]) router.add(route)
     const http1 = new Http1Server(router)
     this.transport = transport
     this.http1 = http1
@@ -178,6 +182,21 @@ export class RpcServer {
         },
       })
     }
+  }
+
+  /** What monitoring asks for: probes and metrics. */
+  private monitoringRoutes(node: StoreNode, transport: Http2Transport): readonly HttpRoute[] {
+    const { processFigures } = this.environment
+    const health: HealthCounts = { successCount: 0, failureCount: 0 }
+    const metrics = metricsRoutes(async () => ({
+      memberId: node.memberId,
+      node: node.figures(),
+      calls: transport.counts,
+      traffic: transport.traffic(),
+      health,
+      process: await processFigures(),
+    }))
+    return [...probeRoutes(node, health), ...metrics]
   }
 
   /**

@@ -10,6 +10,7 @@
 import type { CancelListener } from '../base/cancellation.ts'
 import type { Timer } from '../base/clock.ts'
 import type { CallForm } from './call-route.ts'
+import { grpcStatusNumbers } from '../errors/error-table.ts'
 import {
   compressFrame,
   gzipResponseFields,
@@ -23,6 +24,7 @@ import { deadlineMsMax, type CallHost } from './call-host.ts'
 import { MessageReader } from './message-reader.ts'
 import type { ClientIdentity, UnaryExchange, UnaryMethod } from './rpc-call.ts'
 import type { AuthInfo } from '../node/node-surface.ts'
+import type { MethodCounts } from './metrics/call-counts.ts'
 import { statusOfError, WireError } from './status-mapping.ts'
 
 const prefixSizeBytes = 5
@@ -33,6 +35,7 @@ export class UnaryCall implements UnaryExchange, StreamHandler {
   private readonly stream: ServerStream
   private readonly host: CallHost
   private readonly method: UnaryMethod
+  private readonly counts: MethodCounts
   private readonly isGzip: boolean
   private reader: MessageReader | undefined
   private hasStarted = false
@@ -44,11 +47,18 @@ export class UnaryCall implements UnaryExchange, StreamHandler {
   constructor(
     stream: ServerStream,
     host: CallHost,
-    { form, method }: { readonly form: CallForm; readonly method: UnaryMethod },
+    route: {
+      readonly form: CallForm
+      readonly method: UnaryMethod
+      readonly counts: MethodCounts
+    },
   ) {
     this.stream = stream
     this.host = host
-    this.method = method
+    const { form, counts } = route
+    this.method = route.method
+    this.counts = counts
+    counts.startedCount++
     this.isGzip = form.isGzip
     stream.serve(this)
     const { timeoutMs } = form
@@ -111,14 +121,14 @@ export class UnaryCall implements UnaryExchange, StreamHandler {
 
   closed(): void {
     this.cancel()
-    this.decide()
+    if (!this.isDecided) this.decide(grpcStatusNumbers.canceled)
     this.host.noteClosed()
   }
 
   /** Answers with one message, framed already, and OK. */
   succeed(frame: Uint8Array): void {
     if (this.isDecided) return
-    this.decide()
+    this.decide(grpcStatusNumbers.ok)
     if (this.stream.isClosed) return
     this.host.noteFrameSent()
     if (this.isGzip) this.stream.answer(gzipResponseFields, compressFrame(frame), okTrailers)
@@ -129,10 +139,11 @@ export class UnaryCall implements UnaryExchange, StreamHandler {
   fail(error: unknown): void {
     this.host.reportFailure(error)
     if (this.isDecided) return
-    this.decide()
+    const status = statusOfError(error)
+    this.decide(status.code)
     if (this.stream.isClosed) return
     this.host.noteFrameSent()
-    this.stream.respondAndEnd([...responseFields, ...statusTrailers(statusOfError(error))])
+    this.stream.respondAndEnd([...responseFields, ...statusTrailers(status)])
   }
 
   private start(message: Uint8Array): void {
@@ -160,7 +171,7 @@ export class UnaryCall implements UnaryExchange, StreamHandler {
   private expire(): void {
     this.cancel()
     if (this.isDecided) return
-    this.decide()
+    this.decide(grpcStatusNumbers.deadlineExceeded)
     this.stream.reset(errorCodes.cancel)
   }
 
@@ -172,8 +183,10 @@ export class UnaryCall implements UnaryExchange, StreamHandler {
     listener?.canceled()
   }
 
-  private decide(): void {
+  /** @param code  of gRPC, for the count */
+  private decide(code: number): void {
     this.isDecided = true
+    this.counts.countEnd(code)
     this.deadline?.cancel()
     this.deadline = undefined
     if (this.reader === undefined) return

@@ -2,6 +2,7 @@ import { dirname, join } from 'node:path'
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import { type Logger, silentLogger } from '../base/logger.ts'
+import { TimeHistogram } from '../base/time-histogram.ts'
 import { StorageFault } from '../errors/storage-fault.ts'
 import type { FileSystem } from '../io/file-system.ts'
 import type { Entry, HardState, LogIndex, SnapshotMetadata } from '../raft/message.ts'
@@ -18,7 +19,7 @@ export type { WalMetadata, WalPosition, WalSnapshotMarker } from './log-contents
 export interface WalOptions {
   /** Silent when absent. */
   readonly logger?: Logger
-  /** Only to warn of slow syncs; no warning when absent. */
+  /** Measures syncs; they are not measured when absent. */
   readonly clock?: Clock
   /** A segment is closed once it has grown to this size; 64,000,000 when absent, as in etcd. */
   readonly segmentSizeBytes?: number
@@ -63,6 +64,8 @@ export async function hasWriteAheadLog(
  * Example: at 10,000 proposals a second and a sync of 1 ms, each save carries ten entries.
  */
 export class WriteAheadLog {
+  /** How long syncs took. Buckets are those of etcd's metric. */
+  readonly syncTimes = new TimeHistogram(0.001, 14)
   private readonly fileSystem: FileSystem
   private readonly directory: string
   private readonly metadata: WalMetadata
@@ -427,6 +430,7 @@ export class WriteAheadLog {
     const { clock } = this.options
     if (clock === undefined || startMs === undefined) return
     const tookMs = clock.monotonicMs() - startMs
+    this.syncTimes.recordMs(tookMs)
     if (tookMs > slowSyncMs) this.logger.warn('slow sync of the write-ahead log', { tookMs })
   }
 

@@ -8,6 +8,7 @@ import { parseFlags } from '../../core/bin/flags.ts'
 import { systemEnvironment } from '../../core/bin/node-environment.ts'
 import { programConfigOf } from '../../core/bin/program-config.ts'
 import { systemClock } from '../../core/io/system-clock.ts'
+import { processFigures } from '../../core/io/process-figures.ts'
 import { systemRandom } from '../../core/io/system-random.ts'
 import { StoreNode } from '../../core/node/store-node.ts'
 import { RpcServer } from '../../core/rpc/rpc-server.ts'
@@ -74,7 +75,7 @@ async function run(): Promise<void> {
   // The app's own surroundings must not configure its nodes, so no variables are read.
   const config = programConfigOf(parseFlags(process.argv.slice(2), {}), {})
   const rpc = await RpcServer.bind(
-    { clock: systemClock, random: systemRandom, logger, onFatal: fail },
+    { clock: systemClock, random: systemRandom, processFigures, logger, onFatal: fail },
     config.listenClientUrls,
   )
   const node = await StoreNode.start(

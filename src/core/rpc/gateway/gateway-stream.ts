@@ -9,6 +9,7 @@ import type { DescMessage } from '@bufbuild/protobuf'
 import type { Clock } from '../../base/clock.ts'
 import type { HttpExchange } from '../http-exchange.ts'
 import { MessageReader } from '../message-reader.ts'
+import type { MethodCounts } from '../metrics/call-counts.ts'
 import type { StreamCall } from '../rpc-call.ts'
 import { statusOfError, WireError, type RpcStatus } from '../status-mapping.ts'
 import { GatewayContext } from './gateway-context.ts'
@@ -19,6 +20,7 @@ import type { RequestSource } from './request-source.ts'
 export interface GatewayStreamOptions {
   readonly clock: Clock
   readonly responseType: DescMessage
+  readonly counts: MethodCounts
   readonly requests: RequestSource
 }
 
@@ -49,6 +51,7 @@ export class GatewayStreamCall extends GatewayContext implements StreamCall {
   constructor(exchange: HttpExchange, options: GatewayStreamOptions) {
     super(exchange, options.clock)
     this.options = options
+    options.counts.startedCount++
     this.ended = new Promise((resolve) => {
       this.tellEnded = resolve
     })
@@ -93,6 +96,7 @@ export class GatewayStreamCall extends GatewayContext implements StreamCall {
   end(status: RpcStatus): void {
     if (this.isDecided) return
     this.isDecided = true
+    this.options.counts.countEnd(status.code)
     this.release()
     this.wake()
     for (const listener of this.endListeners.splice(0)) listener()

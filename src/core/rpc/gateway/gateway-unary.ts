@@ -1,7 +1,9 @@
 /** Calls of one request and one answer, through the gateway. */
 import type { DescMessage } from '@bufbuild/protobuf'
 import type { Clock } from '../../base/clock.ts'
+import { grpcStatusNumbers } from '../../errors/error-table.ts'
 import { sendAnswer, type HttpExchange } from '../http-exchange.ts'
+import type { MethodCounts } from '../metrics/call-counts.ts'
 import type { UnaryExchange } from '../rpc-call.ts'
 import { statusOfError, type RpcStatus } from '../status-mapping.ts'
 import { GatewayContext } from './gateway-context.ts'
@@ -14,6 +16,7 @@ const prefixSizeBytes = 5
 export interface GatewayUnaryOptions {
   readonly clock: Clock
   readonly responseType: DescMessage
+  readonly counts: MethodCounts
   /** Told of every error that a call ends with. */
   readonly reportFailure: (error: unknown) => void
 }
@@ -30,6 +33,7 @@ export class GatewayUnaryCall extends GatewayContext implements UnaryExchange {
   constructor(exchange: HttpExchange, options: GatewayUnaryOptions) {
     super(exchange, options.clock)
     this.options = options
+    options.counts.startedCount++
     this.answered = new Promise((resolve) => {
       this.tellAnswered = resolve
     })
@@ -44,7 +48,7 @@ export class GatewayUnaryCall extends GatewayContext implements UnaryExchange {
       this.fail(error)
       return
     }
-    this.decide()
+    this.decide(grpcStatusNumbers.ok)
     sendAnswer(this.exchange, {
       status: 200,
       body,
@@ -65,12 +69,13 @@ export class GatewayUnaryCall extends GatewayContext implements UnaryExchange {
 
   private refuse(status: RpcStatus): void {
     if (this.isDecided) return
-    this.decide()
+    this.decide(status.code)
     if (!this.exchange.signal.aborted) sendFailure(this.exchange, status)
     this.tellAnswered()
   }
 
-  private decide(): void {
+  private decide(code: number): void {
+    this.options.counts.countEnd(code)
     this.isDecided = true
     this.release()
   }

@@ -10,6 +10,7 @@ import type { Logger } from '../../base/logger.ts'
 import { StoreError } from '../../errors/store-error.ts'
 import { sendAnswer, type HttpExchange } from '../http-exchange.ts'
 import type { HttpRoute } from '../http-router.ts'
+import type { CallCounts } from '../metrics/call-counts.ts'
 import type {
   CallContext,
   RpcMethod,
@@ -30,6 +31,7 @@ export interface GatewayOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly services: ServiceTable
+  readonly counts: CallCounts
   /** Decides before a call reaches its method; the error it throws is the answer. */
   readonly admit: (call: CallContext, isServedByLearner: () => boolean) => void
   /** Told of every stream that was admitted. */
@@ -117,6 +119,7 @@ class Gateway {
     const call = new GatewayUnaryCall(exchange, {
       clock: this.options.clock,
       responseType: describeMessage(route.responseType),
+      counts: this.options.counts.of(`/${route.service}/${route.method}`),
       reportFailure: (error) => {
         this.reportFailure(error)
       },
@@ -139,6 +142,7 @@ class Gateway {
     const call = new GatewayStreamCall(exchange, {
       clock: this.options.clock,
       responseType: describeMessage(route.responseType),
+      counts: this.options.counts.of(`/${route.service}/${route.method}`),
       requests,
     })
     try {

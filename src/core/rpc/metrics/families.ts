@@ -1,0 +1,210 @@
+/**
+ * The metrics by name. Names, types and labels are etcd's; what has no true source here is not there.
+ *
+ * @see etcd v3 API, "Metrics"
+ */
+import { hexId, noNode } from '../../base/ids.ts'
+import { samplesOf, type MetricFamily, type Sample } from './metric-family.ts'
+import type { MetricSource } from './metric-source.ts'
+
+type Family = MetricFamily<MetricSource>
+type Read = Family['read']
+
+const gauge = (name: string, help: string, read: Read): Family => ({
+  name,
+  type: 'gauge',
+  help,
+  read,
+})
+const counter = (name: string, help: string, read: Read): Family => ({
+  name,
+  type: 'counter',
+  help,
+  read,
+})
+const flag = (isSet: boolean): number => (isSet ? 1 : 0)
+/** Shown where the system tells. */
+const known = (value: number | undefined): readonly Sample[] =>
+  value === undefined ? [] : [{ value }]
+
+const server: readonly Family[] = [
+  gauge('etcd_server_has_leader', 'Whether a leader is known.', ({ node }) =>
+    flag(node.status.leader !== noNode),
+  ),
+  gauge('etcd_server_is_leader', 'Whether this member leads.', ({ node }) =>
+    flag(node.status.role === 'leader'),
+  ),
+  gauge('etcd_server_is_learner', 'Whether this member is a learner.', ({ node }) =>
+    flag(node.status.isLearner),
+  ),
+  gauge('etcd_server_id', 'Id of this member.', ({ memberId }) => [
+    { labels: { server_id: hexId(memberId) }, value: 1 },
+  ]),
+  gauge('etcd_server_version', 'Version that is told to clients.', ({ node }) => [
+    { labels: { server_version: node.status.version }, value: 1 },
+  ]),
+  gauge('etcd_cluster_version', 'Version of the cluster.', ({ node }) => [
+    { labels: { cluster_version: node.status.version.replace(/\.\d+$/, '') }, value: 1 },
+  ]),
+  counter(
+    'etcd_server_leader_changes_seen_total',
+    'Leaders that followed another or none.',
+    ({ node }) => node.leaderChangeCount,
+  ),
+  gauge(
+    'etcd_server_proposals_committed_total',
+    'Highest index known to be committed.',
+    ({ node }) => node.status.raftIndex,
+  ),
+  gauge(
+    'etcd_server_proposals_applied_total',
+    'Highest index that was applied.',
+    ({ node }) => node.status.raftAppliedIndex,
+  ),
+  gauge(
+    'etcd_server_proposals_pending',
+    'Requests that wait for their effect.',
+    ({ node }) => node.pendingProposalCount,
+  ),
+  counter(
+    'etcd_server_proposals_failed_total',
+    'Requests whose wait ended without effect.',
+    ({ node }) => node.failedProposalCount,
+  ),
+  gauge(
+    'etcd_server_quota_backend_bytes',
+    'Limit of the size of the database.',
+    ({ node }) => node.status.dbQuotaBytes,
+  ),
+  counter(
+    'etcd_server_health_success',
+    'Successful health checks.',
+    ({ health }) => health.successCount,
+  ),
+  counter(
+    'etcd_server_health_failures',
+    'Failed health checks.',
+    ({ health }) => health.failureCount,
+  ),
+]
+
+const store: readonly Family[] = [
+  gauge(
+    'etcd_mvcc_db_total_size_in_bytes',
+    'Size of the database.',
+    ({ node }) => node.status.dbSizeBytes,
+  ),
+  gauge(
+    'etcd_mvcc_db_total_size_in_use_in_bytes',
+    'Part of the size of the database that is in use.',
+    ({ node }) => node.status.dbSizeInUseBytes,
+  ),
+  gauge(
+    'etcd_debugging_mvcc_current_revision',
+    'Revision of the store.',
+    ({ node }) => node.status.revision,
+  ),
+  gauge(
+    'etcd_debugging_mvcc_compact_revision',
+    'Revision up to which the store was compacted.',
+    ({ node }) => node.status.compactedRevision,
+  ),
+  gauge(
+    'etcd_debugging_mvcc_watch_stream_total',
+    'Watch streams.',
+    (source) => source.calls.of('/etcdserverpb.Watch/Watch').openCount,
+  ),
+  gauge('etcd_debugging_mvcc_watcher_total', 'Watchers.', ({ node }) => node.watcherCount),
+  gauge(
+    'etcd_debugging_mvcc_slow_watcher_total',
+    'Watchers that read history.',
+    ({ node }) => node.laggingWatcherCount,
+  ),
+  {
+    name: 'etcd_disk_wal_fsync_duration_seconds',
+    type: 'histogram',
+    help: 'Time that syncs of the log took.',
+    read: ({ node }) => samplesOf(node.logSyncTimes),
+  },
+]
+
+/** As metrics name the codes, by number. */
+const codeNames = [
+  'OK',
+  'Canceled',
+  'Unknown',
+  'InvalidArgument',
+  'DeadlineExceeded',
+  'NotFound',
+  'AlreadyExists',
+  'PermissionDenied',
+  'ResourceExhausted',
+  'FailedPrecondition',
+  'Aborted',
+  'OutOfRange',
+  'Unimplemented',
+  'Internal',
+  'Unavailable',
+  'DataLoss',
+  'Unauthenticated',
+] as const
+
+const calls: readonly Family[] = [
+  counter(
+    'etcd_network_client_grpc_received_bytes_total',
+    'Bytes received from clients.',
+    ({ traffic }) => traffic.receivedBytes,
+  ),
+  counter(
+    'etcd_network_client_grpc_sent_bytes_total',
+    'Bytes sent to clients.',
+    ({ traffic }) => traffic.sentBytes,
+  ),
+  counter('grpc_server_started_total', 'Calls that began.', (source) =>
+    [...source.calls.all()].map(({ type, service, method, startedCount }) => ({
+      labels: { grpc_type: type, grpc_service: service, grpc_method: method },
+      value: startedCount,
+    })),
+  ),
+  counter('grpc_server_handled_total', 'Calls that ended, by code.', (source) =>
+    [...source.calls.all()].flatMap(({ type, service, method, endedCounts }) =>
+      codeNames.map((code, number) => ({
+        labels: {
+          grpc_type: type,
+          grpc_service: service,
+          grpc_method: method,
+          grpc_code: code,
+        },
+        value: endedCounts[number] ?? 0,
+      })),
+    ),
+  ),
+]
+
+const processes: readonly Family[] = [
+  gauge(
+    'process_resident_memory_bytes',
+    'Resident memory.',
+    (source) => source.process.residentBytes,
+  ),
+  gauge('process_virtual_memory_bytes', 'Virtual memory.', (source) =>
+    known(source.process.virtualBytes),
+  ),
+  counter('process_cpu_seconds_total', 'Processor time.', (source) => source.process.cpuSeconds),
+  gauge(
+    'process_start_time_seconds',
+    'Time of the start since 1970.',
+    (source) => source.process.startSeconds,
+  ),
+  gauge('process_open_fds', 'Open files.', (source) => known(source.process.openFileCount)),
+  gauge('process_max_fds', 'Files that may be open.', (source) =>
+    known(source.process.openFileCountMax),
+  ),
+  gauge('os_fd_used', 'Open files.', (source) => known(source.process.openFileCount)),
+  gauge('os_fd_limit', 'Files that may be open.', (source) =>
+    known(source.process.openFileCountMax),
+  ),
+]
+
+/** All of them. */
+export const metricFamilies: readonly Family[] = [...server, ...store, ...calls, ...processes]
