@@ -89,7 +89,7 @@ export class MembershipRequests {
 
   /** @throws StoreError `memberNotFound`, `peerUrlExist`, and those of every write */
   update(id: NodeId, peerUrls: readonly string[]): Promise<readonly Member[]> {
-    return this.change({ kind: 'updatePeerUrls', id, peerUrls: [...peerUrls].sort() })
+    return this.change({ kind: 'updatePeerUrls', id, peerUrls: [...peerUrls] })
   }
 
   /**
