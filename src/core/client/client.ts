@@ -9,7 +9,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Disposable } from '../base/disposable.ts'
 import type { Random } from '../base/random.ts'
 import { ClusterClient } from './cluster-client.ts'
-import { Endpoint } from './endpoint.ts'
+import { Endpoint, type ClientTlsOptions } from './endpoint.ts'
 import { EndpointPool } from './endpoint-pool.ts'
 import {
   readKeyHistory,
@@ -25,8 +25,10 @@ import { WatchClient } from './watch-client.ts'
 export interface ClientOptions {
   readonly clock: Clock
   readonly random: Random
-  /** `http://host:port`, or `host:port`. At least one. */
+  /** `http://host:port`, `https://host:port`, or `host:port`. At least one. */
   readonly endpoints: readonly string[]
+  /** For endpoints with `https`; with it, `host:port` means them too. */
+  readonly tls?: ClientTlsOptions
 }
 
 export class Client implements Disposable {
@@ -36,12 +38,14 @@ export class Client implements Disposable {
   readonly cluster: ClusterClient
   readonly maintenance: MaintenanceClient
   private readonly environment: CallEnvironment
+  private readonly tls: ClientTlsOptions | undefined
   /** Channels to members that are asked about themselves and are no endpoint of this connection. */
   private readonly memberEndpoints = new Map<string, Endpoint>()
 
-  /** @throws StoreError `unreachable` when an endpoint is no address */
+  /** @throws StoreError `unreachable` when an endpoint is no address, or TLS cannot be had as asked for */
   constructor(options: ClientOptions) {
-    this.pool = new EndpointPool(options.clock, options.endpoints)
+    this.tls = options.tls
+    this.pool = new EndpointPool(options.clock, options.endpoints, options.tls)
     this.environment = { clock: options.clock, random: options.random, pool: this.pool }
     this.kv = new KvClient(this.environment)
     this.watch = new WatchClient(this.environment)
@@ -73,8 +77,8 @@ export class Client implements Disposable {
     if (own !== undefined) return own
     const known = this.memberEndpoints.get(url)
     if (known !== undefined) return known
-    if (!/^http:\/\/[^/]+:[0-9]+\/?$/.test(url)) return undefined
-    const endpoint = new Endpoint(url)
+    if (!/^https?:\/\/[^/]+:[0-9]+\/?$/.test(url)) return undefined
+    const endpoint = new Endpoint(url, this.tls)
     this.memberEndpoints.set(url, endpoint)
     return endpoint
   }

@@ -9,7 +9,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Disposable } from '../base/disposable.ts'
 import { assert } from '../base/assert.ts'
-import { Endpoint } from './endpoint.ts'
+import { Endpoint, type ClientTlsOptions } from './endpoint.ts'
 
 /** How an endpoint was at its last call or probe. */
 export interface EndpointHealth {
@@ -37,12 +37,12 @@ export class EndpointPool implements Disposable {
   private readonly listeners = new Set<() => void>()
   private activePosition = 0
 
-  /** @throws StoreError `unreachable` when an endpoint is no address */
-  constructor(clock: Clock, urls: readonly string[]) {
+  /** @throws StoreError `unreachable` when an endpoint is no address, or TLS cannot be had as asked for */
+  constructor(clock: Clock, urls: readonly string[], tls?: ClientTlsOptions) {
     assert(urls.length > 0, 'a connection has at least one endpoint')
     this.clock = clock
     this.entries = urls.map((url) => ({
-      endpoint: new Endpoint(url),
+      endpoint: new Endpoint(url, tls),
       kind: 'unknown',
       reason: undefined,
       latencyMs: undefined,

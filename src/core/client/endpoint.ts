@@ -5,6 +5,7 @@ import {
   connectivityState,
   credentials,
   Metadata,
+  type ChannelCredentials,
   type ClientDuplexStream,
 } from '@grpc/grpc-js'
 import type { Disposable } from '../base/disposable.ts'
@@ -30,6 +31,16 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** How connections to `https` endpoints are secured. Certificates and keys as PEM. */
+export interface ClientTlsOptions {
+  /** Authorities that may vouch for servers; those that Node trusts when absent. */
+  readonly authorities?: Uint8Array
+  /** Shown to servers that ask who calls. */
+  readonly identity?: { readonly certificates: Uint8Array; readonly privateKey: Uint8Array }
+  /** Name expected in the server's certificate; the endpoint's host when absent. */
+  readonly serverName?: string
+}
+
 /** What became of one attempt. */
 export type CallResult<Response> =
   | { readonly ok: true; readonly response: Response }
@@ -38,22 +49,36 @@ export type CallResult<Response> =
 /** An endpoint's channel as the transport sees it. */
 export type ChannelState = 'idle' | 'connecting' | 'ready' | 'failed' | 'closed'
 
+/** An endpoint as it is dialled. */
+export interface EndpointAddress {
+  /** `http://host:port` or `https://host:port`. */
+  readonly url: string
+  readonly address: string
+  readonly isSecure: boolean
+}
+
 /**
  * Reads an endpoint as users write it.
  *
- * @returns  `http://host:port`
+ * @param options  `isSecure`: what a bare `host:port` stands for
  * @throws StoreError  `unreachable` when it is no address of a kind that we can dial
  */
-export function parseEndpoint(text: string): { readonly url: string; readonly address: string } {
-  const match = /^(?:http:\/\/)?((?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):([0-9]{1,5}))\/?$/.exec(text)
-  const address = match?.[1]
-  if (address === undefined || Number(match?.[2]) > 65_535 || Number(match?.[2]) === 0) {
+export function parseEndpoint(
+  text: string,
+  options: { readonly isSecure: boolean } = { isSecure: false },
+): EndpointAddress {
+  const match = /^(?:(https?):\/\/)?((?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):([0-9]{1,5}))\/?$/.exec(
+    text,
+  )
+  const address = match?.[2]
+  if (address === undefined || Number(match?.[3]) > 65_535 || Number(match?.[3]) === 0) {
     throw new StoreError('unreachable', {
       endpoint: text,
-      serverText: 'not an address of the form http://host:port',
+      serverText: 'not an address of the form http://host:port or https://host:port',
     })
   }
-  return { url: `http://${address}`, address }
+  const scheme = match?.[1] ?? (options.isSecure ? 'https' : 'http')
+  return { url: `${scheme}://${address}`, address, isSecure: scheme === 'https' }
 }
 
 export class Endpoint implements Disposable {
@@ -61,10 +86,16 @@ export class Endpoint implements Disposable {
   private readonly client: GrpcClient
   private isDisposed = false
 
-  constructor(text: string) {
-    const { url, address } = parseEndpoint(text)
+  /**
+   * @param tls  for `https`, and what makes a bare `host:port` mean it
+   * @throws StoreError  `unreachable` when it is no address, or `tls` holds something that is no certificate or key
+   */
+  constructor(text: string, tls?: ClientTlsOptions) {
+    const { url, address, isSecure } = parseEndpoint(text, { isSecure: tls !== undefined })
     this.url = url
-    this.client = new GrpcClient(address, credentials.createInsecure(), {
+    const channelCredentials = isSecure ? tlsCredentials(url, tls) : credentials.createInsecure()
+    this.client = new GrpcClient(address, channelCredentials, {
+      ...(tls?.serverName === undefined ? {} : serverNameOptions(tls.serverName)),
       'grpc.max_receive_message_length': receiveSizeBytesMax,
       'grpc.max_send_message_length': sendSizeBytesMax,
       'grpc.keepalive_time_ms': keepAliveIntervalMs,
@@ -169,6 +200,31 @@ export class Endpoint implements Disposable {
     this.isDisposed = true
     this.client.close()
   }
+}
+
+function tlsCredentials(url: string, tls: ClientTlsOptions = {}): ChannelCredentials {
+  const bufferOf = (bytes: Uint8Array | undefined): Buffer | null =>
+    bytes === undefined ? null : Buffer.from(bytes)
+  try {
+    return credentials.createSsl(
+      bufferOf(tls.authorities),
+      bufferOf(tls.identity?.privateKey),
+      bufferOf(tls.identity?.certificates),
+    )
+  } catch (error) {
+    // OpenSSL's words; it says which of them it could not read.
+    if (!(error instanceof Error)) throw error
+    throw new StoreError(
+      'unreachable',
+      { endpoint: url, serverText: `TLS settings: ${error.message}` },
+      { cause: error },
+    )
+  }
+}
+
+/** The name both in the handshake and in the check of the server's certificate. */
+function serverNameOptions(serverName: string): Record<string, string> {
+  return { 'grpc.ssl_target_name_override': serverName, 'grpc.default_authority': serverName }
 }
 
 function metadataOf(options: { readonly needsLeader: boolean }): Metadata {
