@@ -8,6 +8,7 @@
  * What is left out: isolation between writers (there is one, the applier) and rollback (nothing is put into a batch
  * before everything that can fail was checked).
  */
+import type { TimeHistogram } from '../base/time-histogram.ts'
 
 /** Names of the buckets; see `buckets.ts` for what is in each. */
 export type BucketName =
@@ -113,6 +114,8 @@ export interface Backend extends BackendReader {
   readonly hasRoomToSpare: boolean
   /** Called at most once, with the failure of a background write. The node must stop: readers were told about the data. */
   onFault(listener: (fault: Error) => void): void
+  /** How long transactions took to be written and synced; absent where nothing is written. */
+  readonly commitTimes?: TimeHistogram
   /** Allocated size, and the part of it in use, both in bytes. */
   size(): { readonly allocatedSizeBytes: number; readonly usedSizeBytes: number }
   /**

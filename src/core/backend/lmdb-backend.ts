@@ -16,6 +16,7 @@
 
 import { assert } from '../base/assert.ts'
 import type { Clock, Timer } from '../base/clock.ts'
+import { TimeHistogram } from '../base/time-histogram.ts'
 import { StorageFault } from '../errors/storage-fault.ts'
 import type {
   Backend,
@@ -54,6 +55,8 @@ const smallBacklogSizeBytes = 512 * 1_024
 
 /** See the head of this file. */
 export class LmdbBackend implements Backend {
+  /** Buckets are those of etcd's metric. */
+  readonly commitTimes = new TimeHistogram(0.001, 14)
   private environment: LmdbEnvironment
   private readonly clock: Clock
   private readonly path: string
@@ -305,8 +308,10 @@ export class LmdbBackend implements Backend {
     this.isNewestSealed = true
     const layers = this.layers
     const committedCount = this.committedCount
+    const startMs = this.clock.monotonicMs()
     this.environment.write(changesOf(layers)).then(
       () => {
+        this.commitTimes.recordMs(this.clock.monotonicMs() - startMs)
         this.onDurable(layers, committedCount)
       },
       (error: unknown) => {

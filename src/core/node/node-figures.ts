@@ -15,6 +15,8 @@ export interface NodeFigures {
   /** Watchers that read history. */
   readonly laggingWatcherCount: number
   readonly logSyncTimes: TimeHistogram
+  /** Of the database in force; undefined where it is in memory. */
+  readonly databaseCommitTimes: TimeHistogram | undefined
 }
 
 /** The present figures. @param version  etcd version told to clients */
@@ -28,5 +30,6 @@ export function figuresOf(parts: NodeParts, version: string): NodeFigures {
     watcherCount: machine.watchHub.watcherCount,
     laggingWatcherCount: machine.watchHub.laggingCount,
     logSyncTimes: wal.syncTimes,
+    databaseCommitTimes: machine.state.backend.commitTimes,
   }
 }

@@ -126,6 +126,13 @@ const store: readonly Family[] = [
     help: 'Time that syncs of the log took.',
     read: ({ node }) => samplesOf(node.logSyncTimes),
   },
+  {
+    name: 'etcd_disk_backend_commit_duration_seconds',
+    type: 'histogram',
+    help: 'Time that transactions of the database took.',
+    read: ({ node }) =>
+      node.databaseCommitTimes === undefined ? [] : samplesOf(node.databaseCommitTimes),
+  },
 ]
 
 /** As metrics name the codes, by number. */
