@@ -54,7 +54,6 @@ export function programConfigOf(
   }
   if (problems.length > 0) throw new UsageError(problems.join('; '), 1)
   const electionMs = read.integer('election-timeout')
-  const requestSizeBytesMax = read.integer('max-request-bytes')
   return {
     node: {
       ...nodeConfigDefaults,
@@ -69,7 +68,7 @@ export function programConfigOf(
       electionMs,
       usesPreVote: read.boolean('pre-vote'),
       advancesElectionTicks: read.boolean('initial-election-tick-advance'),
-      requestSizeBytesMax,
+      requestSizeBytesMax: read.integer('max-request-bytes'),
       // 5 s for the disk and the network, and two elections.
       requestTimeoutMs: 5_000 + 2 * electionMs,
       quotaBytes: read.integer('quota-backend-bytes'),
@@ -84,27 +83,31 @@ export function programConfigOf(
       passwordCost,
       reportedVersion,
     },
-    rpc: {
-      ...rpcServerDefaults,
-      requestSizeBytesMax,
-      txnOperationCountMax: read.integer('max-txn-ops'),
-      concurrentStreamsMax: read.integer('max-concurrent-streams'),
-      keepaliveMinTimeMs: read.durationMs('grpc-keepalive-min-time'),
-      keepaliveIntervalMs: read.durationMs('grpc-keepalive-interval'),
-      keepaliveTimeoutMs: read.durationMs('grpc-keepalive-timeout'),
-      allowedOrigins: read.text('cors').split(','),
-      allowedHosts: read.text('host-whitelist').split(','),
-      hasGateway: read.boolean('enable-grpc-gateway'),
-      watchProgressIntervalMs: Math.max(
-        watchProgressMsMin,
-        read.durationMs('watch-progress-notify-interval'),
-      ),
-      electionMs,
-    },
+    rpc: rpcOptionsOf(read),
     listenClientUrls,
     listenPeerUrls,
     tls,
     log: logSettingsOf(flags),
+  }
+}
+
+function rpcOptionsOf(read: FlagReader): RpcServerOptions {
+  return {
+    ...rpcServerDefaults,
+    requestSizeBytesMax: read.integer('max-request-bytes'),
+    txnOperationCountMax: read.integer('max-txn-ops'),
+    concurrentStreamsMax: read.integer('max-concurrent-streams'),
+    keepaliveMinTimeMs: read.durationMs('grpc-keepalive-min-time'),
+    keepaliveIntervalMs: read.durationMs('grpc-keepalive-interval'),
+    keepaliveTimeoutMs: read.durationMs('grpc-keepalive-timeout'),
+    allowedOrigins: read.text('cors').split(','),
+    allowedHosts: read.text('host-whitelist').split(','),
+    hasGateway: read.boolean('enable-grpc-gateway'),
+    watchProgressIntervalMs: Math.max(
+      watchProgressMsMin,
+      read.durationMs('watch-progress-notify-interval'),
+    ),
+    electionMs: read.integer('election-timeout'),
   }
 }
 

@@ -1,6 +1,6 @@
 /** Who waits for a request, and in whose name it is made. */
 import type { AuthInfo } from '../auth/auth-store.ts'
-import type { Cancellation, CancelListener } from '../base/cancellation.ts'
+import type { Cancellation } from '../base/cancellation.ts'
 
 /** The side of a call that the node sees. */
 export interface Caller extends Cancellation {
@@ -13,9 +13,8 @@ export function callerOf(requester: AuthInfo | undefined): Caller {
   return {
     requester,
     isCanceled: false,
-    setCancelListener: (listener: CancelListener | undefined) => {
-      // Nobody will call it.
-      void listener
+    setCancelListener: () => {
+      // Nobody will call a listener.
     },
   }
 }

@@ -148,7 +148,8 @@ export class LeaseRequests {
     if (!expiry.isPrimary) return undefined
     if (expiry.hasExpired(id)) {
       await expiry.whenEnded(id)
-      if (!expiry.isPrimary) return undefined
+      // It ended, or this node keeps the time no more: the question is put again, to whoever does.
+      if (leases().has(id)) return undefined
     }
     const lease = leases().find(id)
     if (lease === undefined) return 0

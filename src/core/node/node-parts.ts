@@ -213,26 +213,23 @@ function connect(context: Connected): NodeParts {
   return {
     ...{ clock, logger, memberId, clusterId, raft, machine, transport, peers },
     ...doors,
-    ...{
-      leadership,
-      proposals,
-      reads,
-      sender,
-      snapshots,
-      loop,
-      wal,
-    },
-    databaseSnapshots: new DatabaseSnapshots(
-      { clock, logger, machine, fileSystem: environment.fileSystem },
-      {
-        directory: nodePathsOf(config.dataDirectory).snapshots,
-        reportedVersion: config.reportedVersion,
-      },
-    ),
+    ...{ leadership, proposals, reads, sender, snapshots, loop, wal },
+    databaseSnapshots: makeDatabaseSnapshots(context),
     folder: boot.folder,
     quota,
     firstElection: new FirstElection({ clock, raft, loop, peers, electionTicks }),
   }
+}
+
+function makeDatabaseSnapshots({ environment, config, machine }: Connected): DatabaseSnapshots {
+  const { clock, logger, fileSystem } = environment
+  return new DatabaseSnapshots(
+    { clock, logger, machine, fileSystem },
+    {
+      directory: nodePathsOf(config.dataDirectory).snapshots,
+      reportedVersion: config.reportedVersion,
+    },
+  )
 }
 
 function loopOptionsOf(context: Connected): RaftLoopOptions {

@@ -243,9 +243,7 @@ function roleMethods(service: Service): [string, RpcMethod][] {
 
 /** Everybody may look at himself. */
 function checkSelf({ node }: Service, call: CallContext, name: string): void {
-  if (call.requester === undefined || call.requester.username !== name) {
-    node.auth.checkRoot(call.requester)
-  }
+  if (call.requester?.username !== name) node.auth.checkRoot(call.requester)
 }
 
 /** Everybody may look at the roles he has. */

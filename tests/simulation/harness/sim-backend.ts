@@ -266,9 +266,7 @@ export class SimBackend implements Backend {
     return Promise.resolve()
   }
 
-  get hasRoomToSpare(): boolean {
-    return true
-  }
+  readonly hasRoomToSpare = true
 
   /** The simulated database does not fail by itself, only where it is moved. */
   onFault(listener: (fault: Error) => void): void {
