@@ -86,8 +86,9 @@ export const nodeConfigDefaults = {
   applyLagEntriesMax: 5_000,
   snapshotEntryCount: 10_000,
   snapshotCatchUpEntryCount: 5_000,
-  // 64 MiB: less than what sending the whole state costs where entries are that large.
-  snapshotCatchUpSizeBytes: 67_108_864,
+  // 32 MiB: seconds of a load that a disk keeps up with, and less than what sending the whole state costs where entries are
+  // that large.
+  snapshotCatchUpSizeBytes: 33_554_432,
   compactionBatchRevisionsMax: 1_000,
   compactionPauseMs: 10,
   // 1 MiB: fills the link without starving heartbeats.
