@@ -88,7 +88,7 @@ describe('a client with TLS', () => {
     expect(client.pool.active().url).toBe(`https://${address}`)
   })
 
-  test('asks a member by the https address that it announces', async () => {
+  test('asks a member by the https address that it announces', () => {
     const client = connect(address, { authorities, identity, serverName: 'node.example' })
     const other = client.findEndpoint(`https://${address}/`)
     expect(other).toBe(client.pool.active())
