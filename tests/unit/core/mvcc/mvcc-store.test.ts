@@ -471,6 +471,23 @@ describe('MvccStore', () => {
     )
   })
 
+  test('a damaged record among those of a page is an error too', async () => {
+    const subject = await StoreUnderTest.make()
+    for (const key of ['a', 'b', 'c', 'd']) subject.put(key, 'value')
+    const everything = { start: bytes('a'), end: bytes('z') }
+    const read = (): number =>
+      subject.store.readRange(everything, { revision: 0, limit: 0 }).keyValues.length
+    expect(read()).toBe(4)
+    const record = [...subject.backend.scan('key', {})][2]!
+    const lastByte = record.value.length - 1
+    for (const offset of [0, 5, lastByte]) {
+      record.value[offset] = record.value[offset]! ^ 1
+      expect(read).toThrow('does not match its checksum')
+      record.value[offset] = record.value[offset]! ^ 1
+    }
+    expect(read()).toBe(4)
+  })
+
   test('views are closed after a hash', async () => {
     const subject = await workedExample()
     await subject.store.hashAt(0)
