@@ -1,5 +1,7 @@
 /** What a node counts while it runs, for monitoring. Parts only count; this reads. */
 import type { TimeHistogram } from '../base/time-histogram.ts'
+import type { NodeId } from '../base/ids.ts'
+import type { PeerFigures } from '../peer/peer-transport.ts'
 import { describeNode, type NodeStatus } from './node-status.ts'
 import type { NodeParts } from './node-parts.ts'
 
@@ -14,6 +16,7 @@ export interface NodeFigures {
   readonly watcherCount: number
   /** Watchers that read history. */
   readonly laggingWatcherCount: number
+  readonly peers: ReadonlyMap<NodeId, PeerFigures>
   readonly logSyncTimes: TimeHistogram
   /** Of the database in force; undefined where it is in memory. */
   readonly databaseCommitTimes: TimeHistogram | undefined
@@ -29,6 +32,7 @@ export function figuresOf(parts: NodeParts, version: string): NodeFigures {
     failedProposalCount: proposals.failedCount,
     watcherCount: machine.watchHub.watcherCount,
     laggingWatcherCount: machine.watchHub.laggingCount,
+    peers: parts.transport.figures?.() ?? new Map(),
     logSyncTimes: wal.syncTimes,
     databaseCommitTimes: machine.state.backend.commitTimes,
   }

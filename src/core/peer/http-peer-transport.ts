@@ -17,7 +17,12 @@ import {
   peerRequestHandler,
   type PeerRoutesHost,
 } from './peer-routes.ts'
-import type { PeerAddress, PeerTransport, PeerTransportHost } from './peer-transport.ts'
+import type {
+  PeerAddress,
+  PeerFigures,
+  PeerTransport,
+  PeerTransportHost,
+} from './peer-transport.ts'
 import { peerUrlProblem } from './peer-url.ts'
 import type { StreamKind } from './stream-codec.ts'
 
@@ -173,6 +178,10 @@ export class HttpPeerTransport implements PeerTransport {
   /** Time to a peer and back at the last probe; undefined when it did not answer. */
   roundTripMs(peer: NodeId): number | undefined {
     return this.members.get(peer)?.roundTripMs
+  }
+
+  figures(): ReadonlyMap<NodeId, PeerFigures> {
+    return new Map([...this.members].map(([id, link]) => [id, link.figures]))
   }
 
   async stop(): Promise<void> {

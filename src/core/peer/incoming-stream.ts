@@ -22,6 +22,8 @@ export interface IncomingStreamEvents {
  * up is heard as soon as it listens.
  */
 export class IncomingStream {
+  /** So far. */
+  receivedBytes = 0
   private readonly context: PeerContext
   private readonly peer: { readonly id: NodeId; readonly addresses: PeerAddresses }
   private readonly kind: StreamKind
@@ -107,6 +109,7 @@ export class IncomingStream {
     const silence = this.watchForSilence(dialled)
     response.on('data', (chunk: Uint8Array) => {
       silence.heard()
+      this.receivedBytes += chunk.length
       this.events.heard()
       try {
         decoder.take(chunk, (message) => {

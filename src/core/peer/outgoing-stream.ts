@@ -17,6 +17,8 @@ export class OutgoingStream {
   private readonly onBroken: () => void
   private readonly writer = new ByteWriter()
   private response: ServerResponse | undefined
+  /** Handed to the socket so far. */
+  sentBytes = 0
   private encoder: StreamEncoder
   private heartbeat: Timer | undefined
   /** Messages handed to the socket and not yet taken by the system. */
@@ -73,6 +75,7 @@ export class OutgoingStream {
     // The socket keeps the bytes until they are taken, and the writer is used again at once.
     const bytes = this.writer.copied()
     this.writer.reset()
+    this.sentBytes += bytes.length
     response.write(bytes, () => {
       if (this.response === response) this.unsentCount -= count
     })

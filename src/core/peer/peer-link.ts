@@ -7,7 +7,7 @@ import { OutgoingStream } from './outgoing-stream.ts'
 import { PeerAddresses } from './peer-addresses.ts'
 import type { PeerContext } from './peer-context.ts'
 import { PeerProber } from './peer-prober.ts'
-import type { PeerAddress } from './peer-transport.ts'
+import type { PeerAddress, PeerFigures } from './peer-transport.ts'
 import { sendSnapshot } from './snapshot-transfer.ts'
 import type { StreamKind } from './stream-codec.ts'
 
@@ -37,6 +37,7 @@ export class PeerLink {
   private readonly openStreams = new Set<StreamKind>()
   private readonly disposal = new AbortController()
   private activeFromMs: number | undefined
+  private sendFailureCount = 0
   /** Told once; told again only after the peer was heard in between. */
   private isUnreachableReported = false
 
@@ -60,6 +61,7 @@ export class PeerLink {
         this.noteHeard()
       },
       failed: (reason) => {
+        this.sendFailureCount++
         // Heartbeats go on ten times a second while a peer is down; the first loss tells all there is to tell.
         if (!this.isUnreachableReported) {
           this.context.logger.debug('message not delivered', { peer: hexId(this.id), reason })
@@ -85,9 +87,22 @@ export class PeerLink {
     return this.prober?.roundTripMs
   }
 
+  /** What was counted so far. */
+  get figures(): PeerFigures {
+    const { message, msgapp } = this.outgoing
+    return {
+      sentBytes: message.sentBytes + msgapp.sentBytes,
+      receivedBytes: this.incoming.reduce((sum, { receivedBytes }) => sum + receivedBytes, 0),
+      sendFailureCount: this.sendFailureCount,
+      roundTripTimes: this.prober?.roundTripTimes,
+    }
+  }
+
   /** Queues a message; it leaves with the next {@link flush}. */
   add(message: Message): void {
-    if (!this.offer(message)) this.reportUnreachable()
+    if (this.offer(message)) return
+    this.sendFailureCount++
+    this.reportUnreachable()
   }
 
   flush(): void {

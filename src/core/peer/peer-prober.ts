@@ -1,3 +1,4 @@
+import { TimeHistogram } from '../base/time-histogram.ts'
 import type { Timer } from '../base/clock.ts'
 import { hexId, type NodeId } from '../base/ids.ts'
 import type { PeerAddresses } from './peer-addresses.ts'
@@ -12,6 +13,8 @@ export class PeerProber {
   private timer: Timer | undefined
   private isDisposed = false
   private isClockWarned = false
+  /** Of all answers. Buckets are those of etcd's metric. */
+  readonly roundTripTimes = new TimeHistogram(0.0001, 16)
   /** Of the last answer; undefined before the first one and while the peer does not answer. */
   roundTripMs: number | undefined
 
@@ -62,6 +65,7 @@ export class PeerProber {
       collectText(response, (text) => {
         const roundTripMs = clock.monotonicMs() - startMs
         if (response.statusCode === 200) this.judgeClock(text, roundTripMs)
+        if (response.statusCode === 200) this.roundTripTimes.recordMs(roundTripMs)
         finish(response.statusCode === 200 ? roundTripMs : undefined)
       })
     })

@@ -4,6 +4,7 @@
  * Sending never waits and may lose anything: Raft tolerates loss, duplication and reordering, it does not tolerate being
  * blocked. The seam between the real network and the simulated one.
  */
+import type { TimeHistogram } from '../base/time-histogram.ts'
 import type { NodeId } from '../base/ids.ts'
 import type { Message, SnapshotMessage } from '../raft/message.ts'
 
@@ -32,7 +33,19 @@ export interface PeerTransportHost {
   reportSelfRemoved(): void
 }
 
+/** What was counted of one peer. */
+export interface PeerFigures {
+  /** Over the two streams that carry nearly everything. */
+  readonly sentBytes: number
+  readonly receivedBytes: number
+  readonly sendFailureCount: number
+  /** Of probes; undefined for somebody who is not probed. */
+  readonly roundTripTimes: TimeHistogram | undefined
+}
+
 export interface PeerTransport {
+  /** By member; absent in a transport that counts nothing. */
+  figures?(): ReadonlyMap<NodeId, PeerFigures>
   /** Begins to listen and to dial. */
   start(host: PeerTransportHost): Promise<void>
   /** Queues messages; one to an unknown member is dropped. */

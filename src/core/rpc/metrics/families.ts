@@ -188,6 +188,43 @@ const calls: readonly Family[] = [
   ),
 ]
 
+type PeerSamples = (
+  figures: MetricSource['node']['peers'] extends ReadonlyMap<unknown, infer Figures>
+    ? Figures
+    : never,
+  id: string,
+) => readonly Sample[]
+const ofPeers =
+  (samples: PeerSamples): Read =>
+  ({ node }) =>
+    [...node.peers].flatMap(([id, figures]) => samples(figures, hexId(id)))
+
+const peers: readonly Family[] = [
+  counter(
+    'etcd_network_peer_sent_bytes_total',
+    'Bytes sent to a peer over its streams.',
+    ofPeers(({ sentBytes }, To) => [{ labels: { To }, value: sentBytes }]),
+  ),
+  counter(
+    'etcd_network_peer_received_bytes_total',
+    'Bytes received from a peer over its streams.',
+    ofPeers(({ receivedBytes }, From) => [{ labels: { From }, value: receivedBytes }]),
+  ),
+  counter(
+    'etcd_network_peer_sent_failures_total',
+    'Messages to a peer that could not be sent.',
+    ofPeers(({ sendFailureCount }, To) => [{ labels: { To }, value: sendFailureCount }]),
+  ),
+  {
+    name: 'etcd_network_peer_round_trip_time_seconds',
+    type: 'histogram',
+    help: 'Time to a peer and back.',
+    read: ofPeers(({ roundTripTimes }, To) =>
+      roundTripTimes === undefined ? [] : samplesOf(roundTripTimes, { To }),
+    ),
+  },
+]
+
 const processes: readonly Family[] = [
   gauge(
     'process_resident_memory_bytes',
@@ -214,4 +251,10 @@ const processes: readonly Family[] = [
 ]
 
 /** All of them. */
-export const metricFamilies: readonly Family[] = [...server, ...store, ...calls, ...processes]
+export const metricFamilies: readonly Family[] = [
+  ...server,
+  ...store,
+  ...calls,
+  ...peers,
+  ...processes,
+]
