@@ -219,7 +219,7 @@ describe('three members', () => {
       ...(await idAt(cluster, 1)),
       peerURLs: [cluster.peerUrls[2] ?? ''],
     }))
-    await Promise.all([etcd, quorate].map((cluster) => cluster.processes[2]?.kill()))
+    for (const { processes } of [etcd, quorate]) await processes[2]?.kill()
     await new Promise((resolve) => setTimeout(resolve, 2_000))
     await same('memberAdd', () => ({ peerURLs: ['http://127.0.0.1:1'] }))
     await same('memberAdd', () => ({ peerURLs: ['http://127.0.0.1:1'], isLearner: true }))

@@ -218,8 +218,9 @@ export class RpcClient {
     fields: Partial<RequestOf<Name>> = {},
   ): Promise<ResponseOf<Name>> {
     const { code, text, response } = await this.call(name, fields)
-    if (code !== 0 || response === undefined) throw new Error(`${name}: ${code} ${text}`)
-    return response
+    if (code !== 0) throw new Error(`${name}: ${code} ${text}`)
+    // A call that succeeds has an answer.
+    return response as ResponseOf<Name>
   }
 
   close(): void {
