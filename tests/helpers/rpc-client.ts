@@ -220,7 +220,7 @@ export class RpcClient {
     const { code, text, response } = await this.call(name, fields)
     if (code !== 0) throw new Error(`${name}: ${code} ${text}`)
     // A call that succeeds has an answer.
-    return response as ResponseOf<Name>
+    return response!
   }
 
   close(): void {
