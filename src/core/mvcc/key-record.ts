@@ -62,7 +62,7 @@ export function putKeyRecord(
   writeAncestry(record, ancestry)
   writeKeyValue(record, start, fields)
   const end = sizeBytes - checksumSizeBytes
-  const encoded = record.subarray(start, end)
+  const encoded = new Uint8Array(record.buffer, record.byteOffset + start, end - start)
   writeChecksum(record, crc32c(encoded, hashOfAncestry(record, start)))
   batch.put('key', encodeRevisionKey(version.main, version.sub, version.isTombstone), record)
   return storedKeyValueFrom(encoded, fields)
@@ -178,7 +178,7 @@ export function encodedOfRecord(record: Uint8Array): Uint8Array {
   const start = startOfMessage(record)
   const end = record.length - checksumSizeBytes
   if (start <= end) {
-    const encoded = record.subarray(start, end)
+    const encoded = new Uint8Array(record.buffer, record.byteOffset + start, end - start)
     if (readChecksum(record, end) === crc32c(encoded, hashOfAncestry(record, start))) return encoded
   }
   throw damagedRecord()

@@ -90,7 +90,7 @@ export function keyOfEncoded(encoded: Uint8Array, start = 0): Uint8Array {
   const position = { offset: start + 1 }
   const length = readVarint(encoded, position)
   assert(position.offset + length <= encoded.length, 'a stored key ends inside its record')
-  return encoded.subarray(position.offset, position.offset + length)
+  return new Uint8Array(encoded.buffer, encoded.byteOffset + position.offset, length)
 }
 
 /** What was just written: only the value is looked for again, and only when somebody asks. */

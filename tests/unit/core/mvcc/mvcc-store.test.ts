@@ -483,7 +483,7 @@ describe('MvccStore', () => {
     for (const offset of [0, 5, lastByte]) {
       record.value[offset] = record.value[offset]! ^ 1
       expect(read).toThrow('does not match its checksum')
-      record.value[offset] = record.value[offset]! ^ 1
+      record.value[offset] = record.value[offset] ^ 1
     }
     expect(read()).toBe(4)
   })
