@@ -231,3 +231,13 @@ describe('three members', () => {
     await same('memberAdd', () => ({ peerURLs: ['http://127.0.0.1:1'] }))
   })
 })
+
+describe('leadership of one member', () => {
+  test('can be handed to nobody else', async () => {
+    await Promise.all([etcd.start(1), quorate.start(1)])
+    for (const targetID of [0n, 12_345n]) {
+      await same('moveLeader', () => ({ targetID }))
+    }
+    await same('moveLeader', async (cluster) => ({ targetID: (await cluster.ids())[0] ?? 0n }))
+  })
+})

@@ -1,7 +1,10 @@
-/** The Maintenance service: status, hash over the key space, alarms. The rest is answered as unknown methods yet. */
+/**
+ * The Maintenance service: status, hash over the key space, alarms, leadership, defragmentation, snapshots. The rest is
+ * answered as unknown methods yet.
+ */
 import { assertNever } from '../base/assert.ts'
 import { StoreError } from '../errors/store-error.ts'
-import type { Alarm } from '../node/node-surface.ts'
+import { asNodeId, type Alarm, type NodeId } from '../node/node-surface.ts'
 import type { StoreNode } from '../node/store-node.ts'
 import {
   AlarmRequest,
@@ -12,12 +15,14 @@ import {
   DefragmentResponse,
   HashKVRequest,
   HashKVResponse,
+  MoveLeaderRequest,
+  MoveLeaderResponse,
   StatusRequest,
   StatusResponse,
 } from '../proto/gen/rpc.ts'
 import { frameOf, unaryMethod } from './method.ts'
 import type { ResponseHeaders } from './response-header.ts'
-import type { RpcMethod } from './rpc-call.ts'
+import type { CallContext, RpcMethod } from './rpc-call.ts'
 import { snapshotMethod } from './snapshot-service.ts'
 import { WireError } from './status-mapping.ts'
 
@@ -70,7 +75,27 @@ export function maintenanceService(
         })
       }),
     ],
+    [
+      'MoveLeader',
+      unaryMethod(MoveLeaderRequest, async ({ targetID }, cancellation) => {
+        await moveLeader(node, asNodeId(targetID), cancellation)
+        return frameOf(MoveLeaderResponse, { header: undefined })
+      }),
+    ],
   ])
+}
+
+/** @throws StoreError `notLeader`, `badLeaderTransferee`, `leaderTransferTimeout` */
+async function moveLeader(
+  node: StoreNode,
+  target: NodeId,
+  cancellation: CallContext,
+): Promise<void> {
+  // To the node, 0 means: whoever suits best. A client has to say whom it means.
+  if (target === 0n) {
+    throw new StoreError(node.leaderId === node.memberId ? 'badLeaderTransferee' : 'notLeader')
+  }
+  await node.transferLeadership(target, { cancellation })
 }
 
 function statusMessage(node: StoreNode, headers: ResponseHeaders): StatusResponse {
