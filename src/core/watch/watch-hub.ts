@@ -88,11 +88,12 @@ export class WatchHub implements WatcherHost {
    * @param request a range that is not empty and a start revision that is not negative
    */
   watch(request: WatchRequest, sink: WatchSink): Watcher {
-    assert(!this.isDisposed, 'nothing is watched after the end')
     assert(request.startRevision >= 0, 'a negative start revision is refused before')
     const range = this.ranges.obtain(request.range)
     range.watcherCount++
     const watcher = new WatcherState(this, range, { request, sink })
+    // A node that is ending still takes requests for a moment; their streams end with it, and nothing is offered.
+    if (this.isDisposed) return watcher
     if (watcher.nextRevision > this.toldRevision) this.addSynced(watcher)
     else {
       watcher.phase = 'behind'

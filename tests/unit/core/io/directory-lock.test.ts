@@ -93,7 +93,7 @@ describe('lockDirectory', () => {
   test.runIf(process.platform === 'linux')(
     'of several that find a dead lock at once, at most one gets it',
     async () => {
-      for (let round = 0; round < 5; round++) {
+      for (let round = 0; round < 10; round++) {
         const owner = await startOwner(folder)
         owner.kill('SIGKILL')
         await new Promise((resolve) => owner.once('exit', resolve))
