@@ -36,6 +36,11 @@ export const knownSeeds: readonly KnownSeed[] = [
     found:
       'the directory of a new database was not durable though the log recorded a snapshot on its word',
   },
+  {
+    seed: 239_031_644,
+    overrides: {},
+    found: 'a watch asked of a node that was just ending was taken for a bug',
+  },
 ]
 
 /** For each planted bug, seeds that found it when they were last looked for. */
