@@ -156,7 +156,7 @@ export class Applier {
       confState: undefined,
       isMembershipChanged: false,
       hasTermStart: false,
-      leaseChanges: { granted: [], revoked: [], checkpointed: [] },
+      leaseChanges: { granted: [], revoked: [] },
       tokenChanges: [],
     }
     for (const entry of entries) {

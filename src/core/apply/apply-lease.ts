@@ -17,8 +17,6 @@ import type {
 export interface LeaseChanges {
   readonly granted: Lease[]
   readonly revoked: LeaseId[]
-  /** What is left of their time was written down. */
-  readonly checkpointed: Lease[]
 }
 
 export interface LeaseContext {
@@ -66,10 +64,7 @@ export function applyLeaseRevoke(
 /** Writes down what is left of the time of some leases; those that have gone are passed over. */
 export function applyLeaseCheckpoint(context: LeaseContext, request: LeaseCheckpointRequest): void {
   for (const { ID, remainingTTL } of request.checkpoints) {
-    const id = leaseId(ID)
-    context.leases.checkpoint(context.batch, id, Number(remainingTTL))
-    const lease = context.leases.find(id)
-    if (lease !== undefined) context.changes.checkpointed.push(lease)
+    context.leases.checkpoint(context.batch, leaseId(ID), Number(remainingTTL))
   }
 }
 

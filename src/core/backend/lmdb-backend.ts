@@ -189,6 +189,7 @@ export class LmdbBackend implements Backend {
   async defragment(target: DefragmentTarget): Promise<Defragmented | undefined> {
     assert(this.copying === undefined, 'one copy is made at a time')
     const move = this.moveTo(target)
+    // The caller is told of a failure; whoever closes the backend only waits for the end.
     this.copying = move.catch(() => undefined)
     try {
       return await move

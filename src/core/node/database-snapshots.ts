@@ -85,6 +85,7 @@ export class DatabaseSnapshots {
   /** As {@link halt}, and resolves when the database is not read any more. */
   async finish(): Promise<void> {
     this.halt()
+    // Those who asked for the file are told of its failure.
     await this.newest?.file.catch(() => undefined)
   }
 

@@ -185,6 +185,7 @@ export class StateMachine {
    */
   defragment(): Promise<void> {
     const done = this.lastDefragmentation.then(() => this.defragmentNow())
+    // Whoever asked is told of a failure; the next one only waits for its end.
     this.lastDefragmentation = done.catch(() => undefined)
     return done
   }
