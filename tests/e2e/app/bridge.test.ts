@@ -185,12 +185,27 @@ describe.runIf(isRealEtcdInstalled())('the app on real etcd', () => {
     const connectionId = await initialConnectionId(launched)
     const seen = await launched.page.evaluate(async (id) => {
       const encoder = new TextEncoder()
+      const prefix = { kind: 'prefix', prefix: encoder.encode('/w/') } as const
+      const write = async (): Promise<void> => {
+        const written = await window.bridge.kv.put({
+          connectionId: id,
+          key: encoder.encode('/w/1'),
+          value: encoder.encode('x'),
+        })
+        if (!written.ok) throw new Error(`put: ${written.error.message}`)
+        const deleted = await window.bridge.kv.deleteRange({ connectionId: id, range: prefix })
+        if (!deleted.ok) throw new Error(`delete: ${deleted.error.message}`)
+      }
       return new Promise<string[]>((resolve, reject) => {
         const lines: string[] = []
+        // Says how far it came, instead of running into the limit of the whole test.
+        setTimeout(() => {
+          reject(new Error(`not in time; the watch delivered ${JSON.stringify(lines)}`))
+        }, 60_000)
         const subscription = window.bridge.watch.open(
           {
             connectionId: id,
-            range: { kind: 'prefix', prefix: encoder.encode('/w/') },
+            range: prefix,
             startRevision: 0,
             hasPrevious: true,
             isWithoutPuts: false,
@@ -208,21 +223,7 @@ describe.runIf(isRealEtcdInstalled())('the app on real etcd', () => {
               } else {
                 lines.push(item.kind)
               }
-              if (item.kind === 'started') {
-                void window.bridge.kv
-                  .put({
-                    connectionId: id,
-                    key: encoder.encode('/w/1'),
-                    value: encoder.encode('x'),
-                  })
-                  .then(() =>
-                    window.bridge.kv.deleteRange({
-                      connectionId: id,
-                      range: { kind: 'prefix', prefix: encoder.encode('/w/') },
-                    }),
-                  )
-                  .catch(reject)
-              }
+              if (item.kind === 'started') write().catch(reject)
               if (lines.length === 3) {
                 subscription.close()
                 resolve(lines)
