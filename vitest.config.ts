@@ -37,6 +37,7 @@ export default defineConfig({
         test: {
           name: 'compat',
           include: ['tests/compat/**/*.test.ts'],
+          globalSetup: 'tests/compat/comparison-count.ts',
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,

@@ -3,8 +3,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expectAlike } from '../helpers/comparisons.ts'
 import { newerEtcd } from '../helpers/newer-etcd.ts'
-import { readable, RpcClient, type MethodName, type RequestOf } from '../helpers/rpc-client.ts'
+import {
+  methods,
+  readable,
+  RpcClient,
+  type MethodName,
+  type RequestOf,
+} from '../helpers/rpc-client.ts'
 import { ServerPair } from '../helpers/server-pair.ts'
 
 const bytes = (text: string): Uint8Array => Buffer.from(text)
@@ -38,7 +45,7 @@ async function same<Name extends MethodName>(
   fields: Partial<RequestOf<Name>> = {},
 ): Promise<unknown> {
   const [theirs, ours] = await Promise.all([etcd.call(name, fields), quorate.call(name, fields)])
-  expect(readable(ours), name).toEqual(readable(theirs))
+  expectAlike(methods[name].path, { etcd: readable(theirs), quorate: readable(ours) })
   return readable(ours)
 }
 

@@ -1,7 +1,14 @@
 /** Users, roles and the switch on a real etcd and on our node: the same steps give the same codes, texts and fields. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expectAlike } from '../helpers/comparisons.ts'
 import { newerEtcd } from '../helpers/newer-etcd.ts'
-import { readable, RpcClient, type MethodName, type RequestOf } from '../helpers/rpc-client.ts'
+import {
+  methods,
+  readable,
+  RpcClient,
+  type MethodName,
+  type RequestOf,
+} from '../helpers/rpc-client.ts'
 import { ServerPair } from '../helpers/server-pair.ts'
 
 const bytes = (text: string): Uint8Array => Buffer.from(text)
@@ -36,7 +43,7 @@ async function same<Name extends MethodName>(
   fields: Partial<RequestOf<Name>> = {},
 ): Promise<unknown> {
   const answers = await both(name, fields)
-  expect(answers.quorate, name).toEqual(answers.etcd)
+  expectAlike(methods[name].path, answers)
   return answers.quorate
 }
 

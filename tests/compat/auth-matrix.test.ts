@@ -14,6 +14,7 @@ import {
   type PutRequest,
   type RequestOp,
 } from '../../src/core/proto/gen/rpc.ts'
+import { noteComparisons } from '../helpers/comparisons.ts'
 import { newerEtcd } from '../helpers/newer-etcd.ts'
 import { framed } from '../helpers/raw-grpc.ts'
 import { RpcClient, type MethodName, type RequestOf } from '../helpers/rpc-client.ts'
@@ -389,6 +390,7 @@ async function cells({ ask }: Row, client: RpcClient): Promise<Record<string, un
 describe('each call by each caller', () => {
   test.each(rows.map((each) => [each.name, each] as const))('%s', async (_name, each) => {
     const [theirs, ours] = await Promise.all([cells(each, etcd), cells(each, quorate)])
+    noteComparisons('who may do what', callers.length)
     expect(ours).toEqual({ ...theirs, ...each.since37 })
   })
 })

@@ -1,5 +1,6 @@
 /** Debian's etcdctl against a real etcd and against our node: every command prints the same on both. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { expectAlike } from '../helpers/comparisons.ts'
 import { etcdctl, type EtcdctlOptions, type EtcdctlResult } from '../helpers/etcdctl.ts'
 import { ServerPair, type PairedServer } from '../helpers/server-pair.ts'
 import { comparable, lastLine } from './exclusions.ts'
@@ -31,10 +32,17 @@ function printed(result: EtcdctlResult, server: PairedServer): object {
 
 /** Runs the command on both. Commands run in the order of this file, so revisions stay in step. */
 async function compare([line, options]: Command): Promise<{ code: number | null; stdout: string }> {
-  const { etcd, quorate } = await pair.both((server) =>
-    etcdctl(wordsOf(line), { ...options, endpoints: server.endpoint }),
+  const [etcd, quorate] = await Promise.all(
+    pair.servers.map((server) =>
+      etcdctl(wordsOf(line), { ...options, endpoints: server.endpoint }),
+    ),
   )
-  expect(printed(quorate, pair.quorate)).toEqual(printed(etcd, pair.etcd))
+  if (etcd === undefined || quorate === undefined) throw new Error('a pair are two')
+  expectAlike(
+    'etcdctl',
+    { etcd: printed(etcd, pair.etcd), quorate: printed(quorate, pair.quorate) },
+    line,
+  )
   return etcd
 }
 

@@ -6,9 +6,16 @@ import {
   WatchRequest,
   WatchResponse,
 } from '../../src/core/proto/gen/rpc.ts'
+import { expectAlike } from '../helpers/comparisons.ts'
 import { newerEtcd } from '../helpers/newer-etcd.ts'
 import { framed } from '../helpers/raw-grpc.ts'
-import { readable, RpcClient, type MethodName, type RequestOf } from '../helpers/rpc-client.ts'
+import {
+  methods,
+  readable,
+  RpcClient,
+  type MethodName,
+  type RequestOf,
+} from '../helpers/rpc-client.ts'
 import { ServerPair } from '../helpers/server-pair.ts'
 
 const bytes = (text: string): Uint8Array => Buffer.from(text)
@@ -36,14 +43,14 @@ async function same<Name extends MethodName>(
   fields: Partial<RequestOf<Name>> = {},
 ): Promise<unknown> {
   const [theirs, ours] = await Promise.all([etcd.call(name, fields), quorate.call(name, fields)])
-  expect(readable(ours)).toEqual(readable(theirs))
+  expectAlike(methods[name].path, { etcd: readable(theirs), quorate: readable(ours) })
   return readable(ours)
 }
 
 /** Runs the same against both, at the same time, and expects the same result. */
 async function alike(run: (client: RpcClient) => Promise<unknown>): Promise<unknown> {
   const [theirs, ours] = await Promise.all([run(etcd), run(quorate)])
-  expect(ours).toEqual(theirs)
+  expectAlike('leases, step by step', { etcd: theirs, quorate: ours })
   return ours
 }
 

@@ -1,92 +1,17 @@
 /** Changes of members that etcd refuses, and those of one member that it takes, on a real etcd and on our node. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { newerEtcd } from '../helpers/newer-etcd.ts'
-import { quoratedProgram, readyLine } from '../helpers/quorated.ts'
-import { freePorts } from '../helpers/real-etcd.ts'
-import { readable, RpcClient, type MethodName, type RequestOf } from '../helpers/rpc-client.ts'
-import { ServerProcess } from '../helpers/server-process.ts'
+import { expectAlike } from '../helpers/comparisons.ts'
+import { quoratedProgram } from '../helpers/quorated.ts'
+import { methods, type MethodName, type RequestOf } from '../helpers/rpc-client.ts'
+import { ServerCluster } from '../helpers/server-cluster.ts'
 
-/** A cluster of one kind of server. */
-class Cluster {
-  readonly processes: ServerProcess[] = []
-  readonly clients: RpcClient[] = []
-  readonly peerUrls: string[] = []
-  private readonly folder = mkdtempSync(join(tmpdir(), 'members-'))
-  private readonly program: string
-
-  constructor(program: string) {
-    this.program = program
-  }
-
-  async start(size: number): Promise<void> {
-    const ports = await freePorts(size * 2)
-    this.peerUrls.push(...ports.slice(size).map((port) => `http://127.0.0.1:${port}`))
-    const initialCluster = this.peerUrls.map((url, index) => `node${index}=${url}`).join(',')
-    for (const [index, peerUrl] of this.peerUrls.entries()) {
-      const clientUrl = `http://127.0.0.1:${String(ports[index])}`
-      this.processes.push(
-        new ServerProcess(this.program, {
-          args: [
-            `--name=node${index}`,
-            `--data-dir=${join(this.folder, `node${index}`)}`,
-            `--listen-client-urls=${clientUrl}`,
-            `--advertise-client-urls=${clientUrl}`,
-            `--listen-peer-urls=${peerUrl}`,
-            `--initial-advertise-peer-urls=${peerUrl}`,
-            `--initial-cluster=${initialCluster}`,
-          ],
-        }),
-      )
-    }
-    await Promise.all(this.processes.map((each) => each.waitForLine(readyLine)))
-    for (const port of ports.slice(0, size)) {
-      this.clients.push(new RpcClient(`http://127.0.0.1:${port}`))
-    }
-  }
-
-  client(index = 0): RpcClient {
-    const client = this.clients[index]
-    if (client === undefined) throw new Error(`there is no member ${index}`)
-    return client
-  }
-
-  /** Ids of the members by their place in the cluster. */
-  async ids(): Promise<readonly bigint[]> {
-    const { members } = await this.client().must('memberList')
-    return this.peerUrls.map(
-      (url) => members.find(({ peerURLs }) => peerURLs.includes(url))?.ID ?? 0n,
-    )
-  }
-
-  /** Without ids and ports, in the order of places and then of appearance. */
-  comparable(answer: unknown): unknown {
-    let text = JSON.stringify(readable(answer))
-    for (const [index, url] of this.peerUrls.entries()) text = text.replaceAll(url, `PEER${index}`)
-    const parsed = JSON.parse(
-      text.replace(/http:\/\/127\.0\.0\.1:\d{4,5}/g, 'CLIENT').replace(/"ID":"\d+"/g, '"ID":"ID"'),
-    ) as { response?: { members?: { peerURLs: string[] }[] } }
-    parsed.response?.members?.sort((left, right) =>
-      left.peerURLs.join() < right.peerURLs.join() ? -1 : 1,
-    )
-    return parsed
-  }
-
-  async dispose(): Promise<void> {
-    for (const client of this.clients) client.close()
-    await Promise.all(this.processes.map((each) => each.kill()))
-    rmSync(this.folder, { recursive: true, force: true })
-  }
-}
-
-let etcd: Cluster
-let quorate: Cluster
+let etcd: ServerCluster
+let quorate: ServerCluster
 
 beforeEach(() => {
-  etcd = new Cluster(newerEtcd())
-  quorate = new Cluster(quoratedProgram)
+  etcd = new ServerCluster(newerEtcd())
+  quorate = new ServerCluster(quoratedProgram)
 })
 
 afterEach(async () => {
@@ -96,7 +21,9 @@ afterEach(async () => {
 /** Asks both the same, in their own ids, and expects the same. */
 async function same<Name extends MethodName>(
   name: Name,
-  fieldsOf: (cluster: Cluster) => Promise<Partial<RequestOf<Name>>> | Partial<RequestOf<Name>>,
+  fieldsOf: (
+    cluster: ServerCluster,
+  ) => Promise<Partial<RequestOf<Name>>> | Partial<RequestOf<Name>>,
   index = 0,
 ): Promise<unknown> {
   const [theirs, ours] = await Promise.all(
@@ -104,11 +31,11 @@ async function same<Name extends MethodName>(
       cluster.comparable(await cluster.client(index).call(name, await fieldsOf(cluster))),
     ),
   )
-  expect(ours, name).toEqual(theirs)
+  expectAlike(methods[name].path, { etcd: theirs, quorate: ours })
   return ours
 }
 
-async function idAt(cluster: Cluster, index: number): Promise<{ ID: bigint }> {
+async function idAt(cluster: ServerCluster, index: number): Promise<{ ID: bigint }> {
   return { ID: (await cluster.ids())[index] ?? 0n }
 }
 
@@ -157,7 +84,7 @@ describe('one member', () => {
       ...(await idAt(cluster, 0)),
       peerURLs: ['http://127.0.0.1:1'],
     }))
-    const learnerOf = async (cluster: Cluster): Promise<bigint> => {
+    const learnerOf = async (cluster: ServerCluster): Promise<bigint> => {
       const { members } = await cluster.client().must('memberList')
       return members.find(({ isLearner }) => isLearner)?.ID ?? 0n
     }
@@ -172,7 +99,7 @@ describe('one member', () => {
       peerURLs: cluster.peerUrls,
     }))
     await same('memberList', () => ({ linearizable: true }))
-    const removed = new Map<Cluster, bigint>()
+    const removed = new Map<ServerCluster, bigint>()
     for (const cluster of [etcd, quorate]) removed.set(cluster, await learnerOf(cluster))
     await same('memberRemove', (cluster) => ({ ID: removed.get(cluster) ?? 0n }))
     await same('memberRemove', (cluster) => ({ ID: removed.get(cluster) ?? 0n }))
