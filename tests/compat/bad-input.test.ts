@@ -186,9 +186,9 @@ describe('a start that is refused on a directory with data', () => {
     ['a bad flag', () => ['--no-such-flag'], 2, 'flag provided but not defined: -no-such-flag'],
     [
       'a flag that is not supported',
-      () => ['--wal-dir=elsewhere'],
+      () => ['--discovery-srv=example.com'],
       1,
-      '--wal-dir=elsewhere is not supported yet',
+      '--discovery-srv=example.com is not supported',
     ],
     [
       'a port in use',

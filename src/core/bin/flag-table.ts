@@ -1,9 +1,10 @@
 /**
- * Every flag of etcd, with its default and what this program makes of it.
+ * Every flag of etcd 3.4 to 3.7, with its default and what this program makes of it.
  *
- * A flag that is `supported` does what etcd's does. One that is `fixed` stands for something that is not built yet: its
- * default may be written out, and any other value is refused, because a setting that is silently ignored is worse than
- * a node that does not start. One that is `ignored` has no effect in etcd either.
+ * A flag that is `supported` does what etcd's does. One that is `fixed` stands for something that a node must not be
+ * thought to do when it does not: its default may be written out, and any other value is refused, because such a setting
+ * silently ignored is worse than a node that does not start. One that is `idle` tunes or names something that there is
+ * nothing of here: any value is taken, and another than the default is answered with a warning.
  *
  * @see etcd v3 API, "Server process"
  */
@@ -15,7 +16,7 @@ export interface FlagDescription {
   readonly kind: FlagKind
   /** Value when the flag is absent, as it would be written. */
   readonly defaultText: string
-  readonly support: 'supported' | 'fixed' | 'ignored'
+  readonly support: 'supported' | 'fixed' | 'idle'
   readonly help: string
 }
 
@@ -30,7 +31,7 @@ type Row = readonly [
 const member: readonly Row[] = [
   ['name', 'string', 'default', 'supported', 'name of this member'],
   ['data-dir', 'string', '', 'supported', 'where data is stored (default: <name>.etcd)'],
-  ['wal-dir', 'string', '', 'fixed', 'a directory of its own for the log'],
+  ['wal-dir', 'string', '', 'supported', 'a directory of its own for the log'],
   [
     'snapshot-count',
     'integer',
@@ -68,10 +69,16 @@ const member: readonly Row[] = [
     'supported',
     'where to listen for clients',
   ],
-  ['listen-client-http-urls', 'urls', '', 'fixed', 'where to listen for HTTP clients alone'],
-  ['max-snapshots', 'integer', '5', 'fixed', 'snapshot files kept'],
-  ['max-wals', 'integer', '5', 'fixed', 'log files kept'],
-  ['memory-mlock', 'boolean', 'false', 'fixed', 'lock the database in memory'],
+  ['listen-client-http-urls', 'urls', '', 'supported', 'where to listen for HTTP clients alone'],
+  [
+    'max-snapshots',
+    'integer',
+    '5',
+    'idle',
+    'snapshot files kept; what is not needed is removed here',
+  ],
+  ['max-wals', 'integer', '5', 'idle', 'log files kept; what is not needed is removed here'],
+  ['memory-mlock', 'boolean', 'false', 'idle', 'lock the database in memory'],
   [
     'quota-backend-bytes',
     'integer',
@@ -79,9 +86,9 @@ const member: readonly Row[] = [
     'supported',
     'size limit of the database (0: 2 GiB, negative: none)',
   ],
-  ['backend-bbolt-freelist-type', 'string', 'map', 'ignored', 'of no meaning here'],
-  ['backend-batch-interval', 'duration', '0s', 'fixed', 'longest wait before a database commit'],
-  ['backend-batch-limit', 'integer', '0', 'fixed', 'most operations before a database commit'],
+  ['backend-bbolt-freelist-type', 'string', 'map', 'idle', 'of no meaning here'],
+  ['backend-batch-interval', 'duration', '0s', 'idle', 'longest wait before a database commit'],
+  ['backend-batch-limit', 'integer', '0', 'idle', 'most operations before a database commit'],
   ['max-txn-ops', 'integer', '128', 'supported', 'operations in one list of a transaction'],
   ['max-request-bytes', 'integer', '1572864', 'supported', 'largest request'],
   ['max-concurrent-streams', 'integer', '4294967295', 'supported', 'HTTP/2 streams per connection'],
@@ -100,13 +107,13 @@ const member: readonly Row[] = [
     'time between pings of the server',
   ],
   ['grpc-keepalive-timeout', 'duration', '20s', 'supported', 'wait for the answer to a ping'],
-  ['socket-reuse-port', 'boolean', 'false', 'fixed', 'set SO_REUSEPORT'],
-  ['socket-reuse-address', 'boolean', 'false', 'fixed', 'set SO_REUSEADDR'],
+  ['socket-reuse-port', 'boolean', 'false', 'idle', 'set SO_REUSEPORT'],
+  ['socket-reuse-address', 'boolean', 'false', 'idle', 'set SO_REUSEADDR, which is set anyway'],
   ['enable-grpc-gateway', 'boolean', 'true', 'supported', 'calls in JSON over HTTP'],
-  ['raft-read-timeout', 'duration', '5s', 'fixed', 'of connections between members'],
-  ['raft-write-timeout', 'duration', '5s', 'fixed', 'of connections between members'],
-  ['feature-gates', 'string', '', 'fixed', 'Name=true,… switches features'],
-  ['config-file', 'string', '', 'fixed', 'file to read all settings from'],
+  ['raft-read-timeout', 'duration', '5s', 'idle', 'of connections between members'],
+  ['raft-write-timeout', 'duration', '5s', 'idle', 'of connections between members'],
+  ['feature-gates', 'string', '', 'supported', 'Name=true,… switches features'],
+  ['config-file', 'string', '', 'supported', 'file to read all settings from'],
 ]
 
 const clustering: readonly Row[] = [
@@ -142,21 +149,21 @@ const clustering: readonly Row[] = [
   ['discovery', 'string', '', 'fixed', 'discovery service'],
   ['discovery-token', 'string', '', 'fixed', 'discovery service'],
   ['discovery-endpoints', 'string', '', 'fixed', 'discovery service'],
-  ['discovery-dial-timeout', 'duration', '2s', 'fixed', 'discovery service'],
-  ['discovery-request-timeout', 'duration', '5s', 'fixed', 'discovery service'],
-  ['discovery-keepalive-time', 'duration', '2s', 'fixed', 'discovery service'],
-  ['discovery-keepalive-timeout', 'duration', '6s', 'fixed', 'discovery service'],
-  ['discovery-insecure-transport', 'boolean', 'true', 'fixed', 'discovery service'],
-  ['discovery-insecure-skip-tls-verify', 'boolean', 'false', 'fixed', 'discovery service'],
-  ['discovery-cert', 'string', '', 'fixed', 'discovery service'],
-  ['discovery-key', 'string', '', 'fixed', 'discovery service'],
-  ['discovery-cacert', 'string', '', 'fixed', 'discovery service'],
-  ['discovery-user', 'string', '', 'fixed', 'discovery service'],
-  ['discovery-password', 'string', '', 'fixed', 'discovery service'],
-  ['discovery-fallback', 'string', 'exit', 'fixed', 'discovery service'],
-  ['discovery-proxy', 'string', '', 'fixed', 'discovery service'],
+  ['discovery-dial-timeout', 'duration', '2s', 'idle', 'discovery service'],
+  ['discovery-request-timeout', 'duration', '5s', 'idle', 'discovery service'],
+  ['discovery-keepalive-time', 'duration', '2s', 'idle', 'discovery service'],
+  ['discovery-keepalive-timeout', 'duration', '6s', 'idle', 'discovery service'],
+  ['discovery-insecure-transport', 'boolean', 'true', 'idle', 'discovery service'],
+  ['discovery-insecure-skip-tls-verify', 'boolean', 'false', 'idle', 'discovery service'],
+  ['discovery-cert', 'string', '', 'idle', 'discovery service'],
+  ['discovery-key', 'string', '', 'idle', 'discovery service'],
+  ['discovery-cacert', 'string', '', 'idle', 'discovery service'],
+  ['discovery-user', 'string', '', 'idle', 'discovery service'],
+  ['discovery-password', 'string', '', 'idle', 'discovery service'],
+  ['discovery-fallback', 'string', 'exit', 'idle', 'discovery service'],
+  ['discovery-proxy', 'string', '', 'idle', 'discovery service'],
   ['discovery-srv', 'string', '', 'fixed', 'discovery by DNS'],
-  ['discovery-srv-name', 'string', '', 'fixed', 'discovery by DNS'],
+  ['discovery-srv-name', 'string', '', 'idle', 'discovery by DNS'],
   [
     'strict-reconfig-check',
     'boolean',
@@ -174,7 +181,7 @@ const clustering: readonly Row[] = [
   ],
   ['auto-compaction-mode', 'string', 'periodic', 'supported', 'periodic or revision'],
   ['max-learners', 'integer', '1', 'fixed', 'learners at once'],
-  ['v2-deprecation', 'string', '', 'ignored', 'of no meaning any more'],
+  ['v2-deprecation', 'string', '', 'idle', 'the v2 API, which there is none of'],
 ]
 
 const security: readonly Row[] = [
@@ -234,10 +241,10 @@ const security: readonly Row[] = [
 ]
 
 const observability: readonly Row[] = [
-  ['metrics', 'string', 'basic', 'fixed', 'basic or extensive'],
-  ['listen-metrics-urls', 'urls', '', 'fixed', 'further listeners for metrics and health'],
-  ['enable-pprof', 'boolean', 'false', 'fixed', 'profiles over HTTP'],
-  ['logger', 'string', 'zap', 'fixed', 'zap'],
+  ['metrics', 'string', 'basic', 'supported', 'basic or extensive'],
+  ['listen-metrics-urls', 'urls', '', 'supported', 'further listeners for metrics and health'],
+  ['enable-pprof', 'boolean', 'false', 'supported', 'profiles over HTTP'],
+  ['logger', 'string', 'zap', 'supported', 'zap'],
   [
     'log-outputs',
     'string',
@@ -248,16 +255,16 @@ const observability: readonly Row[] = [
   ['log-level', 'string', 'info', 'supported', 'debug, info, warn, error, panic or fatal'],
   ['log-format', 'string', 'json', 'supported', 'json or console'],
   ['enable-log-rotation', 'boolean', 'false', 'fixed', 'rotate a log file'],
-  ['log-rotation-config-json', 'string', '', 'fixed', 'how to rotate'],
-  ['warning-apply-duration', 'duration', '100ms', 'fixed', 'slow apply'],
-  ['warning-unary-request-duration', 'duration', '300ms', 'fixed', 'slow request'],
-  ['enable-distributed-tracing', 'boolean', 'false', 'fixed', 'traces'],
-  ['distributed-tracing-address', 'string', 'localhost:4317', 'fixed', 'traces'],
-  ['distributed-tracing-service-name', 'string', 'etcd', 'fixed', 'traces'],
-  ['distributed-tracing-instance-id', 'string', '', 'fixed', 'traces'],
-  ['distributed-tracing-sampling-rate', 'integer', '0', 'fixed', 'traces'],
+  ['log-rotation-config-json', 'string', '', 'idle', 'how to rotate'],
+  ['warning-apply-duration', 'duration', '100ms', 'idle', 'slow apply'],
+  ['warning-unary-request-duration', 'duration', '300ms', 'idle', 'slow request'],
+  ['enable-distributed-tracing', 'boolean', 'false', 'idle', 'traces'],
+  ['distributed-tracing-address', 'string', 'localhost:4317', 'idle', 'traces'],
+  ['distributed-tracing-service-name', 'string', 'etcd', 'idle', 'traces'],
+  ['distributed-tracing-instance-id', 'string', '', 'idle', 'traces'],
+  ['distributed-tracing-sampling-rate', 'integer', '0', 'idle', 'traces'],
   ['corrupt-check-time', 'duration', '0s', 'fixed', 'period of comparing members'],
-  ['compact-hash-check-time', 'duration', '1m0s', 'fixed', 'period of comparing compaction hashes'],
+  ['compact-hash-check-time', 'duration', '1m0s', 'idle', 'period of comparing compaction hashes'],
   ['compaction-batch-limit', 'integer', '1000', 'supported', 'revisions removed at a time'],
   ['compaction-sleep-interval', 'duration', '10ms', 'supported', 'pause between batches'],
   [
@@ -267,15 +274,53 @@ const observability: readonly Row[] = [
     'supported',
     'between notifications to idle watchers',
   ],
-  ['downgrade-check-time', 'duration', '5s', 'fixed', 'period of the downgrade check'],
-  ['bootstrap-defrag-threshold-megabytes', 'integer', '0', 'fixed', 'defragment at the start'],
+  ['downgrade-check-time', 'duration', '5s', 'idle', 'period of the downgrade check'],
+  ['bootstrap-defrag-threshold-megabytes', 'integer', '0', 'idle', 'defragment at the start'],
   ['force-new-cluster', 'boolean', 'false', 'fixed', 'keep the data, forget the other members'],
-  ['unsafe-no-fsync', 'boolean', 'false', 'fixed', 'do not sync (for tests)'],
+  ['unsafe-no-fsync', 'boolean', 'false', 'idle', 'do not sync (for tests); this node always does'],
+]
+
+/** Of releases before 3.6: switches that became feature gates, and what is gone. */
+const former: readonly Row[] = [
+  ['experimental-initial-corrupt-check', 'boolean', 'false', 'supported', 'InitialCorruptCheck'],
+  ['experimental-compact-hash-check-enabled', 'boolean', 'false', 'supported', 'CompactHashCheck'],
+  ['experimental-enable-lease-checkpoint', 'boolean', 'false', 'supported', 'LeaseCheckpoint'],
+  [
+    'experimental-enable-lease-checkpoint-persist',
+    'boolean',
+    'false',
+    'supported',
+    'LeaseCheckpointPersist',
+  ],
+  [
+    'experimental-stop-grpc-service-on-defrag',
+    'boolean',
+    'false',
+    'supported',
+    'StopGRPCServiceOnDefrag',
+  ],
+  [
+    'experimental-txn-mode-write-with-shared-buffer',
+    'boolean',
+    'true',
+    'supported',
+    'TxnModeWriteWithSharedBuffer',
+  ],
+  ['debug', 'boolean', 'false', 'supported', 'the same as --log-level=debug'],
+  ['log-package-levels', 'string', '', 'idle', 'levels of single packages'],
+  ['enable-v2', 'boolean', 'false', 'idle', 'the v2 API, which there is none of'],
+  ['experimental-enable-v2v3', 'string', '', 'idle', 'the v2 API, which there is none of'],
+  ['proxy', 'string', 'off', 'fixed', 'the v2 proxy'],
+  ['proxy-failure-wait', 'integer', '5000', 'idle', 'the v2 proxy'],
+  ['proxy-refresh-interval', 'integer', '30000', 'idle', 'the v2 proxy'],
+  ['proxy-dial-timeout', 'integer', '1000', 'idle', 'the v2 proxy'],
+  ['proxy-write-timeout', 'integer', '5000', 'idle', 'the v2 proxy'],
+  ['proxy-read-timeout', 'integer', '0', 'idle', 'the v2 proxy'],
 ]
 
 /** All flags by name. */
 export const flagTable: ReadonlyMap<string, FlagDescription> = new Map(
-  [...member, ...clustering, ...security, ...observability].map(
+  [...member, ...clustering, ...security, ...observability, ...former].map(
     ([name, kind, defaultText, support, help]) => [
       name,
       { name, kind, defaultText, support, help },
@@ -294,6 +339,7 @@ export const formerFlagNames: ReadonlyMap<string, string> = new Map(
     'warning-apply-duration',
     'warning-unary-request-duration',
     'bootstrap-defrag-threshold-megabytes',
+    'backend-bbolt-freelist-type',
     'memory-mlock',
     'snapshot-catchup-entries',
     'downgrade-check-time',

@@ -28,12 +28,19 @@ export interface ParsedFlags {
   readonly given: ReadonlySet<string>
   /** Variables that look like flags and are none. */
   readonly unknownVariables: readonly string[]
+  /** The file that the settings were read from, with its keys that are no settings; else undefined. */
+  readonly file?: { readonly path: string; readonly unknownKeys: readonly string[] }
   readonly wantsHelp: boolean
   readonly wantsVersion: boolean
 }
 
 /** Variables that are not flags: ours, and those that etcd reads elsewhere. */
-const otherVariables = new Set(['ETCD_UNSUPPORTED_ARCH', 'ETCD_QUORATE_REPORTED_VERSION'])
+const otherVariables = new Set([
+  'ETCD_UNSUPPORTED_ARCH',
+  'ETCD_QUORATE_REPORTED_VERSION',
+  // Of etcd's verification of itself in tests.
+  'ETCD_VERIFY',
+])
 
 /**
  * @param words  the command line without program and script
@@ -45,7 +52,7 @@ export function parseFlags(
 ): ParsedFlags {
   const line = readWords(words)
   const { wantsHelp, wantsVersion } = line
-  const texts = new Map([...flagTable.values()].map((flag) => [flag.name, flag.defaultText]))
+  const texts = defaultTexts()
   const given = new Set<string>()
   const unknownVariables: string[] = []
   // Neither answer depends on anything else being right.
@@ -77,11 +84,21 @@ export function parseFlags(
   return { texts, given, unknownVariables: unknownVariables.sort(), wantsHelp, wantsVersion }
 }
 
+/** Every flag's text when nothing is set. */
+export function defaultTexts(): Map<string, string> {
+  return new Map([...flagTable.values()].map((flag) => [flag.name, flag.defaultText]))
+}
+
 /** The list of flags as `--help` prints it. */
 export function describeFlags(): string {
   const lines = [...flagTable.values()].map(({ name, defaultText, help, support }) => {
     const value = defaultText === '' ? "''" : `'${defaultText}'`
-    const note = support === 'fixed' ? ' (no other value is supported yet)' : ''
+    const note =
+      support === 'fixed'
+        ? ' (no other value is supported)'
+        : support === 'idle'
+          ? ' (accepted, and without effect)'
+          : ''
     return `  --${name} ${value}\n    ${help}${note}`
   })
   return `Flags:\n\n${lines.join('\n')}\n`
@@ -92,6 +109,12 @@ export const usageText = `Usage:
 
   quorated [flags]
     Start a store node.
+
+  quorated --config-file PATH
+    Start a store node with the settings of a file. All other flags and variables are ignored then.
+
+  quorated snapshot status|restore | defrag | hashkv | version
+    Work on files; each tells more with --help.
 
   quorated --version
     Show the version.
@@ -172,7 +195,7 @@ function checkValue(
   text: string,
   origin: { readonly isVariable: boolean; readonly source: string },
 ): void {
-  const problem = problemOf(flag, text)
+  const problem = problemOfValue(flag, text)
   if (problem === undefined) return
   const where = origin.isVariable
     ? `environment variable ${origin.source}`
@@ -180,7 +203,8 @@ function checkValue(
   throw new UsageError(`invalid value "${text}" for ${where}: ${problem}`, 2)
 }
 
-function problemOf(flag: FlagDescription, text: string): string | undefined {
+/** Why a flag cannot have this text; undefined when it can. */
+export function problemOfValue(flag: FlagDescription, text: string): string | undefined {
   switch (flag.kind) {
     case 'boolean':
       return parseBoolean(text) === undefined ? 'parse error' : undefined

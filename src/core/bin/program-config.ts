@@ -4,6 +4,7 @@ import { parseListenUrl, type ListenUrl } from '../rpc/listen-url.ts'
 import { rpcServerDefaults, type RpcServerOptions } from '../rpc/rpc-server.ts'
 import { autoCompactionOf } from './auto-compaction-config.ts'
 import { jwtOptionsOf } from './auth-token-config.ts'
+import { featureGatesOf, type FeatureGates } from './feature-gates.ts'
 import { flagTable, type FlagDescription } from './flag-table.ts'
 import { parseBoolean, parseDurationMs, parseInteger } from './flag-values.ts'
 import { UsageError, type ParsedFlags } from './flags.ts'
@@ -17,6 +18,8 @@ export interface ProgramConfig {
   readonly listenPeerUrls: readonly ListenUrl[]
   readonly tls: TlsConfig
   readonly log: LogSettings
+  /** Settings that were given and change nothing here: names of flags and their texts. */
+  readonly idleFlags: ReadonlyMap<string, string>
 }
 
 /** etcd versions whose API is spoken. Clients decide by it which features to use. */
@@ -48,6 +51,8 @@ export function programConfigOf(
     read.text('auto-compaction-retention'),
     problems,
   )
+  const gates = featureGatesOf(read, flags.given, problems)
+  problems.push(...gateProblemsOf(gates))
   const passwordCost = read.integer('bcrypt-cost')
   if (passwordCost < 4 || passwordCost > 31) {
     problems.push(`--bcrypt-cost is ${passwordCost}; it may be 4 to 31`)
@@ -59,6 +64,7 @@ export function programConfigOf(
       ...nodeConfigDefaults,
       name: read.text('name'),
       dataDirectory: read.text('data-dir') || `${read.text('name')}.etcd`,
+      walDirectory: read.text('wal-dir') === '' ? undefined : read.text('wal-dir'),
       initialAdvertisePeerUrls: read.urls('initial-advertise-peer-urls'),
       advertiseClientUrls: read.urls('advertise-client-urls'),
       initialCluster,
@@ -78,6 +84,7 @@ export function programConfigOf(
       compactionPauseMs: read.durationMs('compaction-sleep-interval'),
       isStrictAboutQuorum: read.boolean('strict-reconfig-check'),
       autoCompaction,
+      writesLeaseCheckpoints: gates.LeaseCheckpoint,
       jwt,
       simpleTokenTtlMs: read.integer('auth-token-ttl') * 1_000,
       passwordCost,
@@ -88,7 +95,22 @@ export function programConfigOf(
     listenPeerUrls,
     tls,
     log: logSettingsOf(flags),
+    idleFlags: idleFlagsOf(flags),
   }
+}
+
+function gateProblemsOf(gates: FeatureGates): readonly string[] {
+  const problems: string[] = []
+  if (gates.LeaseCheckpointPersist && !gates.LeaseCheckpoint) {
+    problems.push(
+      'enabling feature gate LeaseCheckpointPersist requires enabling feature gate LeaseCheckpoint',
+    )
+  }
+  // Who asks for these relies on damage being noticed.
+  for (const name of ['InitialCorruptCheck', 'CompactHashCheck'] as const) {
+    if (gates[name]) problems.push(`--feature-gates=${name}=true is not supported`)
+  }
+  return problems
 }
 
 function rpcOptionsOf(read: FlagReader): RpcServerOptions {
@@ -117,7 +139,9 @@ function rpcOptionsOf(read: FlagReader): RpcServerOptions {
  */
 export function logSettingsOf(flags: ParsedFlags): LogSettings {
   const read = new FlagReader(flags.texts)
-  const level = read.text('log-level')
+  const logger = read.text('logger')
+  if (logger !== 'zap') throw new UsageError(`unknown logger option ${JSON.stringify(logger)}`, 1)
+  const level = read.boolean('debug') ? 'debug' : read.text('log-level')
   if (!isLogLevel(level)) throw new UsageError(`unrecognized level: "${level}"`, 1)
   const format = read.text('log-format')
   if (format !== 'json' && format !== 'console') {
@@ -166,9 +190,19 @@ function unsupportedOf(flags: ParsedFlags): string[] {
     const text = flags.texts.get(name) ?? ''
     if (flag?.support !== 'fixed' || isSameValue(flag, text)) continue
     const allowed = flag.defaultText === '' ? 'leave it out' : `only "${flag.defaultText}" is`
-    problems.push(`--${name}=${text} is not supported yet (${allowed})`)
+    problems.push(`--${name}=${text} is not supported (${allowed})`)
   }
   return problems
+}
+
+function idleFlagsOf(flags: ParsedFlags): ReadonlyMap<string, string> {
+  const idle = new Map<string, string>()
+  for (const name of flags.given) {
+    const flag = flagTable.get(name)
+    const text = flags.texts.get(name) ?? ''
+    if (flag?.support === 'idle' && !isSameValue(flag, text)) idle.set(name, text)
+  }
+  return idle
 }
 
 function isSameValue(flag: FlagDescription, text: string): boolean {
@@ -186,7 +220,9 @@ function isSameValue(flag: FlagDescription, text: string): boolean {
 
 function contradictionsOf(flags: ParsedFlags, read: FlagReader): string[] {
   const problems: string[] = []
-  if (flags.given.has('listen-client-urls') && !flags.given.has('advertise-client-urls')) {
+  // A file may leave out what is told to clients.
+  const isAdvertised = flags.given.has('advertise-client-urls') || flags.file !== undefined
+  if (flags.given.has('listen-client-urls') && !isAdvertised) {
     problems.push('--advertise-client-urls is required when --listen-client-urls is set explicitly')
   }
   const heartbeatMs = read.integer('heartbeat-interval')

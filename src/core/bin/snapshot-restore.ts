@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
-import { resolve } from 'node:path'
 import { writeAppliedState } from '../apply/applied-index.ts'
 import { LmdbBackendFactory } from '../backend/lmdb-backend-factory.ts'
 import type { Backend } from '../backend/backend.ts'
@@ -55,7 +55,10 @@ const firstTerm = 1
  */
 export async function restoreSnapshot(logger: Logger, options: RestoreOptions): Promise<void> {
   const identity = identityOf(options)
-  const paths = nodePathsOf(options.dataDirectory)
+  const paths = nodePathsOf({
+    dataDirectory: options.dataDirectory,
+    walDirectory: options.walDirectory === '' ? undefined : options.walDirectory,
+  })
   const fields = {
     caller: 'snapshot/database-import.ts',
     path: options.path,
@@ -63,17 +66,14 @@ export async function restoreSnapshot(logger: Logger, options: RestoreOptions): 
     'data-dir': options.dataDirectory,
     'snap-dir': paths.snapshots,
   }
-  if (options.walDirectory !== '' && resolve(options.walDirectory) !== resolve(paths.wal)) {
-    throw new CommandError(
-      `--wal-dir ${options.walDirectory} is not supported: the log of a node is in ${paths.wal}`,
-      commandExitCodes.failure,
-    )
-  }
   if (!(await isAbsentOrEmpty(options.dataDirectory))) {
     throw new CommandError(
       `data-dir "${options.dataDirectory}" not empty or could not be read`,
       commandExitCodes.failure,
     )
+  }
+  if (options.walDirectory !== '' && existsSync(options.walDirectory)) {
+    throw new CommandError(`wal-dir "${options.walDirectory}" exists`, commandExitCodes.failure)
   }
   logger.info('restoring snapshot', fields)
   const file = await openSnapshot(options.path)
@@ -83,6 +83,7 @@ export async function restoreSnapshot(logger: Logger, options: RestoreOptions): 
   } catch (error) {
     // What is half restored must not be started.
     await rm(`${options.dataDirectory}/member`, { recursive: true, force: true })
+    await rm(paths.wal, { recursive: true, force: true })
     throw error
   } finally {
     await file.close()

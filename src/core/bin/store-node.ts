@@ -14,6 +14,7 @@ import { StoreNode } from '../node/store-node.ts'
 import { isTlsUrl } from '../rpc/client-port.ts'
 import { RpcServer } from '../rpc/rpc-server.ts'
 import { describeFlags, parseFlags, usageText, UsageError, type ParsedFlags } from './flags.ts'
+import { loadConfigFile } from './config-file.ts'
 import type { TlsFiles } from '../io/tls-files.ts'
 import { openLog, type ProgramLogger } from './log-output.ts'
 import { systemEnvironment } from './node-environment.ts'
@@ -58,6 +59,11 @@ async function main(): Promise<void> {
     process.stdout.write(versionText(process.env['ETCD_QUORATE_REPORTED_VERSION']))
     process.exit(0)
   }
+  await startNode(flags)
+}
+
+async function startNode(lineFlags: ParsedFlags): Promise<void> {
+  const flags = await readConfigFile(lineFlags)
   const log = openProgramLog(flags)
   process.on('uncaughtException', (error) => {
     die(log, 'unexpected failure', error)
@@ -65,13 +71,38 @@ async function main(): Promise<void> {
   for (const variable of flags.unknownVariables) {
     log.warn('unrecognized environment variable', { 'environment-variable': variable })
   }
+  if (flags.file !== undefined) tellOfFile(log, flags.file)
   let config: ProgramConfig
   try {
     config = programConfigOf(flags, process.env)
   } catch (error) {
     failStart(log, 'failed to verify flags', error)
   }
+  for (const [name, value] of config.idleFlags) {
+    log.warn('flag is accepted and has no effect on this node', { flag: name, value })
+  }
   await run(log, config)
+}
+
+/** The settings of `--config-file`, if there is one, in the place of all others. */
+async function readConfigFile(flags: ParsedFlags): Promise<ParsedFlags> {
+  const path = flags.texts.get('config-file') ?? ''
+  if (path === '') return flags
+  try {
+    return await loadConfigFile(path)
+  } catch (error) {
+    failStart(openProgramLog(flags), 'failed to verify flags', error)
+  }
+}
+
+function tellOfFile(log: ProgramLogger, file: NonNullable<ParsedFlags['file']>): void {
+  log.info(
+    'loaded server configuration, other configuration command line flags and environment variables will be ignored if provided',
+    { path: file.path },
+  )
+  for (const key of file.unknownKeys) {
+    log.warn('unrecognized key in the configuration file', { path: file.path, key })
+  }
 }
 
 async function run(log: ProgramLogger, config: ProgramConfig): Promise<void> {

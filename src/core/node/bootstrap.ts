@@ -59,10 +59,14 @@ export interface BootState {
   readonly knownMembers: readonly Member[]
 }
 
-/** Paths below a data directory; etcd's names, and `db` for the databases. */
-export function nodePathsOf(dataDirectory: string): NodePaths {
-  const root = `${dataDirectory}/member`
-  return { wal: `${root}/wal`, snapshots: `${root}/snap`, databases: `${root}/db` }
+/** Paths below a data directory; etcd's names, and `db` for the databases. The log may be elsewhere. */
+export function nodePathsOf(config: Pick<NodeConfig, 'dataDirectory' | 'walDirectory'>): NodePaths {
+  const root = `${config.dataDirectory}/member`
+  return {
+    wal: config.walDirectory ?? `${root}/wal`,
+    snapshots: `${root}/snap`,
+    databases: `${root}/db`,
+  }
 }
 
 /** Makes Raft's log storage; the source of snapshots is the running node's, so it is handed in. */
@@ -78,7 +82,7 @@ export async function bootNode(
   makeStorage: StorageFactory,
 ): Promise<BootState> {
   const { fileSystem, backendFactory, logger } = environment
-  const paths = nodePathsOf(config.dataDirectory)
+  const paths = nodePathsOf(config)
   await fileSystem.makeDirectory(paths.snapshots)
   const hasLog = await hasWriteAheadLog(fileSystem, paths.wal)
   const identity = hasLog ? undefined : await identify(environment, config)
@@ -306,7 +310,7 @@ async function rebegun(
     throw new StorageFault(
       'the log holds a vote but not the entries that every new cluster begins with',
       {
-        path: nodePathsOf(config.dataDirectory).wal,
+        path: nodePathsOf(config).wal,
       },
     )
   }

@@ -14,6 +14,8 @@ export interface NodeConfig {
   readonly name: string
   /** Root of everything the node stores. */
   readonly dataDirectory: string
+  /** Where the log is kept; undefined: below the data directory. */
+  readonly walDirectory: string | undefined
   /** URLs that other members dial, with scheme, host and port. */
   readonly initialAdvertisePeerUrls: readonly string[]
   /** URLs that clients dial; published to the cluster. */
@@ -59,8 +61,24 @@ export interface NodeConfig {
   readonly passwordCost: number
   /** Size at which a new log segment is begun. */
   readonly walSegmentSizeBytes: number
+  /** How members find out that they hold different data. */
+  readonly corruptionChecks: CorruptionCheckOptions
+  /** How often it is looked whether a lowering of the cluster's version has come to its end; 0: never. */
+  readonly downgradeCheckMs: number
+  /** Keep the data, forget all other members, and go on alone. Never while one of them still runs. */
+  readonly forcesNewCluster: boolean
   /** etcd version told to clients and peers, as major.minor.patch. */
   readonly reportedVersion: string
+}
+
+/** Which comparisons with other members are made. */
+export interface CorruptionCheckOptions {
+  /** Before anything is served; a member that differs does not start. */
+  readonly checksAtStart: boolean
+  /** How often the leader compares all members; 0: never. */
+  readonly intervalMs: number
+  /** How often the leader compares what members had when they compacted; 0: never. */
+  readonly compactionIntervalMs: number
 }
 
 /** Quota when none is set: etcd's 2 GiB. */
@@ -69,6 +87,7 @@ export const defaultQuotaBytes = 2 * 1024 * 1024 * 1024
 /** Values for whatever is not set, with the reason beside each. What identifies a node has no default here. */
 export const nodeConfigDefaults = {
   name: 'default',
+  walDirectory: undefined,
   initialClusterState: 'new',
   initialClusterToken: 'etcd-cluster',
   // etcd's figures: a round trip within a data centre is far below 100 ms, ten lost heartbeats are no accident.
@@ -103,5 +122,9 @@ export const nodeConfigDefaults = {
   // bcrypt's own default: about 70 ms of a core.
   passwordCost: 10,
   walSegmentSizeBytes: 64_000_000,
+  // As in etcd: off.
+  corruptionChecks: { checksAtStart: false, intervalMs: 0, compactionIntervalMs: 0 },
+  downgradeCheckMs: 5_000,
+  forcesNewCluster: false,
   reportedVersion: '3.7.1',
 } as const satisfies Partial<NodeConfig>

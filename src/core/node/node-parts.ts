@@ -226,7 +226,7 @@ function makeDatabaseSnapshots({ environment, config, machine }: Connected): Dat
   return new DatabaseSnapshots(
     { clock, logger, machine, fileSystem },
     {
-      directory: nodePathsOf(config.dataDirectory).snapshots,
+      directory: nodePathsOf(config).snapshots,
       reportedVersion: config.reportedVersion,
     },
   )
@@ -293,7 +293,7 @@ function makeSnapshotPolicy(context: Connected, wake: () => void): SnapshotPolic
       fileSystem: environment.fileSystem,
       wal: boot.wal,
       storage: boot.storage,
-      snapshotDirectory: nodePathsOf(config.dataDirectory).snapshots,
+      snapshotDirectory: nodePathsOf(config).snapshots,
     },
     {
       entryCount: config.snapshotEntryCount,

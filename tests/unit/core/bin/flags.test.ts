@@ -231,16 +231,14 @@ describe('programConfigOf', () => {
   })
 
   test.each([
-    ['--listen-metrics-urls=http://127.0.0.1:1'],
-    ['--force-new-cluster'],
-    ['--feature-gates=LeaseCheckpoint=true'],
-    ['--config-file=etcd.yaml'],
     ['--experimental-corrupt-check-time=1m'],
-    ['--wal-dir=x'],
+    ['--feature-gates=InitialCorruptCheck=true'],
+    ['--discovery-token=x'],
+    ['--enable-log-rotation'],
   ])('%s is refused and not ignored', (word) => {
     expect(failure([word, '--advertise-client-urls=http://127.0.0.1:1'])).toMatchObject({
       exitCode: 1,
-      message: expect.stringContaining('is not supported yet') as string,
+      message: expect.stringContaining('is not supported') as string,
     })
   })
 
@@ -283,8 +281,12 @@ describe('programConfigOf', () => {
   })
 
   test('all problems are told at once', () => {
-    const { message } = failure(['--wal-dir=x', '--heartbeat-interval=0', '--log-level=info'])
-    expect(message).toContain('--wal-dir=x is not supported yet')
+    const { message } = failure([
+      '--discovery-token=x',
+      '--heartbeat-interval=0',
+      '--log-level=info',
+    ])
+    expect(message).toContain('--discovery-token=x is not supported')
     expect(message).toContain('--heartbeat-interval must be >0')
   })
 
@@ -294,5 +296,63 @@ describe('programConfigOf', () => {
     expect(reported('3.5.21')).toBe('3.5.21')
     expect(() => reported('2.3.0')).toThrow('can be reported')
     expect(() => reported('3.8.0')).toThrow('can be reported')
+  })
+})
+
+describe('flags of several releases', () => {
+  test('feature gates switch what there is, by either spelling', () => {
+    expect(config([]).node.writesLeaseCheckpoints).toBe(false)
+    for (const word of [
+      '--feature-gates=LeaseCheckpoint=true',
+      '--feature-gates=LeaseCheckpoint=true,LeaseCheckpointPersist=true',
+      '--experimental-enable-lease-checkpoint',
+      '--experimental-enable-lease-checkpoint=true',
+    ]) {
+      expect(config([word]).node.writesLeaseCheckpoints).toBe(true)
+    }
+  })
+
+  test.each([
+    [['--feature-gates=Nothing=true'], 'unrecognized feature gate: Nothing'],
+    [['--feature-gates=LeaseCheckpoint'], 'missing bool value for feature gate LeaseCheckpoint'],
+    [['--feature-gates=LeaseCheckpoint=perhaps'], 'invalid value of LeaseCheckpoint: perhaps'],
+    [
+      ['--feature-gates=LeaseCheckpoint=true', '--experimental-enable-lease-checkpoint=true'],
+      'cannot specify both flags: --experimental-enable-lease-checkpoint',
+    ],
+    [['--experimental-enable-lease-checkpoint-persist'], 'requires enabling feature gate'],
+    [['--logger=capnslog'], 'unknown logger option "capnslog"'],
+    [['--proxy=on'], '--proxy=on is not supported'],
+    [['--discovery-srv=example.com'], '--discovery-srv=example.com is not supported'],
+  ])('%j is refused', (words, sentence) => {
+    const error = failure(words)
+    expect(error.exitCode).toBe(1)
+    expect(error.message).toContain(sentence)
+  })
+
+  test('what means nothing here is accepted and told', () => {
+    const { idleFlags } = config([
+      '--enable-v2=true',
+      '--max-wals=0',
+      '--experimental-backend-bbolt-freelist-type=array',
+      '--backend-batch-limit=0',
+      '--discovery-dial-timeout=2s',
+      '--raft-read-timeout=9s',
+    ])
+    expect([...idleFlags]).toEqual([
+      ['enable-v2', 'true'],
+      ['max-wals', '0'],
+      ['backend-bbolt-freelist-type', 'array'],
+      ['raft-read-timeout', '9s'],
+    ])
+  })
+
+  test('--debug of 3.4 is the level', () => {
+    expect(config(['--debug']).log.level).toBe('debug')
+  })
+
+  test('the log may have a directory of its own', () => {
+    expect(config([]).node.walDirectory).toBeUndefined()
+    expect(config(['--wal-dir=/var/log/quorate']).node.walDirectory).toBe('/var/log/quorate')
   })
 })
