@@ -74,6 +74,7 @@ export function runCompactionStep(
     return records.length < revisionCountMax
   })
   for (const record of records) removeSuperfluous(state, batch, record)
+  state.counts.flush(batch)
   const last = records.at(-1)
   if (last !== undefined && records.length === revisionCountMax) {
     state.compactionCursor = concatBytes([last.recordKey, Uint8Array.of(0)])

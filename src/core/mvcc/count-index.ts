@@ -20,9 +20,10 @@
  */
 
 import { assert } from '../base/assert.ts'
-import { compareBytes, concatBytes, emptyBytes } from '../base/bytes.ts'
+import { bytesOfLatin1, compareBytes, concatBytes, emptyBytes } from '../base/bytes.ts'
 import type { BackendBatch, BackendReader } from '../backend/backend.ts'
 import { readUint32, writeUint32 } from '../backend/buckets.ts'
+import { nameOfKey } from '../backend/overlay.ts'
 import type { ByteArena } from './byte-arena.ts'
 import { scanHeads, visitHeads, type KeyBounds } from './index-store.ts'
 import { isDeletedHead } from './key-index.ts'
@@ -41,8 +42,10 @@ interface Block {
   readonly storedKey: Uint8Array
   aliveCount: number
   headCount: number
-  /** Every key that has a head in the block, in the order they came; undefined when that is not known. */
-  members: Uint8Array[] | undefined
+  /** The name of every key that has a head in the block, in the order they came; undefined when that is not known. */
+  members: string[] | undefined
+  /** Whether the members came in key order. */
+  isAscending: boolean
 }
 
 /** See the head of this file. Reflects every change of the store's index at once, also before it is committed. */
@@ -54,6 +57,8 @@ export class CountIndex {
   private readonly remembering: Block[]
   /** Where the last change was: the next one is often there too. */
   private lastPosition = 0
+  /** Changed, and not yet in a batch. */
+  private readonly changed = new Set<Block>()
 
   private constructor(blocks: Block[], arena: ByteArena) {
     this.blocks = blocks
@@ -70,12 +75,10 @@ export class CountIndex {
         aliveCount: readUint32(record.value, 0),
         headCount: readUint32(record.value, 4),
         members: undefined,
+        isAscending: false,
       })
     }
-    if (blocks.length === 0) {
-      const storedKey = storedKeyOf(smallestKey)
-      blocks.push({ start: smallestKey, storedKey, aliveCount: 0, headCount: 0, members: [] })
-    }
+    if (blocks.length === 0) blocks.push(emptyBlock())
     assert(
       blocks[0] !== undefined && compareBytes(blocks[0].start, smallestKey) === 0,
       'the first block starts at the smallest key',
@@ -106,7 +109,18 @@ export class CountIndex {
     return count
   }
 
-  /** Told after the head was put or removed: by how much the numbers of its block change. */
+  /** Whether it is known without a look-up that the key has no head: it comes after all others of a new block. */
+  isSurelyNew(key: Uint8Array): boolean {
+    const { members, isAscending } = this.block(this.positionNear(key))
+    if (members === undefined || !isAscending) return false
+    const last = members.at(-1)
+    return last === undefined || isKeyBehind(key, last)
+  }
+
+  /**
+   * Told after the head was put or removed: by how much the numbers of its block change. They are in the batch once
+   * {@link flush} was called.
+   */
   noteHead(
     batch: BackendBatch,
     key: Uint8Array,
@@ -115,7 +129,7 @@ export class CountIndex {
     if (change.alive === 0 && change.heads === 0) return
     const position = this.positionNear(key)
     const block = this.block(position)
-    if (change.heads > 0) block.members?.push(key)
+    if (change.heads > 0) noteMember(block, key)
     else if (change.heads < 0) forgetMembers(block)
     block.aliveCount += change.alive
     block.headCount += change.heads
@@ -126,7 +140,14 @@ export class CountIndex {
     // Multiples only: a block that cannot be separated is not walked again at each put.
     if (change.heads > 0 && block.headCount % blockHeadCountMax === 0) this.split(batch, position)
     else if (block.headCount === 0 && position > 0) this.drop(batch, position)
-    else this.persist(batch, block)
+    else this.changed.add(block)
+  }
+
+  /** Puts the numbers that have changed into the batch: once for all the changes of a request. */
+  flush(batch: BackendBatch): void {
+    if (this.changed.size === 0) return
+    for (const block of this.changed) this.persist(batch, block)
+    this.changed.clear()
   }
 
   private split(batch: BackendBatch, position: number): void {
@@ -137,9 +158,9 @@ export class CountIndex {
     if (upper !== undefined) {
       this.blocks.splice(position + 1, 0, upper)
       this.remember(upper)
-      this.persist(batch, upper)
+      this.changed.add(upper)
     }
-    this.persist(batch, block)
+    this.changed.add(block)
   }
 
   /** Lets a new block remember its keys; the one that began first forgets its own. */
@@ -153,6 +174,7 @@ export class CountIndex {
   private drop(batch: BackendBatch, position: number): void {
     const [block] = this.blocks.splice(position, 1)
     assert(block !== undefined, 'the block that is dropped exists')
+    this.changed.delete(block)
     // Its keys, should there be any again, now belong to the block before it.
     batch.remove('count', block.storedKey)
   }
@@ -207,8 +229,39 @@ export class CountIndex {
   }
 }
 
+/** Of a store without keys. */
+function emptyBlock(): Block {
+  return {
+    start: smallestKey,
+    storedKey: storedKeyOf(smallestKey),
+    aliveCount: 0,
+    headCount: 0,
+    members: [],
+    isAscending: true,
+  }
+}
+
+function noteMember(block: Block, key: Uint8Array): void {
+  const { members } = block
+  if (members === undefined) return
+  const last = members.at(-1)
+  if (last !== undefined && !isKeyBehind(key, last)) block.isAscending = false
+  members.push(nameOfKey(key))
+}
+
 function forgetMembers(block: Block): void {
   block.members = undefined
+  block.isAscending = false
+}
+
+/** Whether a key comes after the one of this name. */
+function isKeyBehind(key: Uint8Array, name: string): boolean {
+  const sharedSizeBytes = Math.min(key.length, name.length)
+  for (let offset = 0; offset < sharedSizeBytes; offset++) {
+    const difference = (key[offset] ?? 0) - name.charCodeAt(offset)
+    if (difference !== 0) return difference > 0
+  }
+  return key.length > name.length
 }
 
 /**
@@ -219,10 +272,12 @@ function forgetMembers(block: Block): void {
 function splitByMembers(block: Block, half: number): Block | undefined {
   const { members } = block
   if (members?.length !== block.headCount || block.aliveCount !== block.headCount) return undefined
-  if (!isAscending(members)) members.sort(compareBytes)
+  // The order of names is that of code units, which is that of bytes here.
+  if (!block.isAscending) members.sort()
+  block.isAscending = true
   const [below, above] = [members[half - 1], members[half]]
   if (below === undefined || above === undefined) return undefined
-  const start = separatorOf(below, above)
+  const start = separatorOf(bytesOfLatin1(below), bytesOfLatin1(above))
   if (start === undefined) return undefined
   const upperCount = members.length - half
   block.members = members.slice(0, half)
@@ -234,6 +289,7 @@ function splitByMembers(block: Block, half: number): Block | undefined {
     aliveCount: upperCount,
     headCount: upperCount,
     members: members.slice(half),
+    isAscending: true,
   }
 }
 
@@ -244,7 +300,7 @@ function splitByWalk(
   { end, half }: { readonly end: Uint8Array | undefined; readonly half: number },
 ): Block | undefined {
   forgetMembers(block)
-  const members: Uint8Array[] = []
+  const members: string[] = []
   let headCount = 0
   let aliveCount = 0
   let previous = emptyBytes
@@ -255,7 +311,7 @@ function splitByWalk(
       headCount++
       if (!isDeletedHead(encodedHead)) aliveCount++
       previous = key
-    } else members.push(key)
+    } else members.push(nameOfKey(key))
   }
   if (start === undefined) return undefined
   const upper = {
@@ -264,18 +320,11 @@ function splitByWalk(
     aliveCount: block.aliveCount - aliveCount,
     headCount: block.headCount - headCount,
     members,
+    isAscending: true,
   }
   block.aliveCount = aliveCount
   block.headCount = headCount
   return upper
-}
-
-function isAscending(keys: readonly Uint8Array[]): boolean {
-  for (let position = 1; position < keys.length; position++) {
-    const [before, key] = [keys[position - 1], keys[position]]
-    if (before !== undefined && key !== undefined && compareBytes(before, key) > 0) return false
-  }
-  return true
 }
 
 function walkAlive(reader: BackendReader, bounds: KeyBounds): number {

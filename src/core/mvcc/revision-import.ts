@@ -61,6 +61,7 @@ export class RevisionImport {
       alive: aliveChangeOf({ wasAlive: previous?.isTombstone === false, isAlive: !isTombstone }),
       heads: previous === undefined ? 1 : 0,
     })
+    counts.flush(batch)
   }
 }
 

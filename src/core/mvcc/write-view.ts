@@ -65,7 +65,7 @@ export class WriteView {
   /** Writes a key; makes a revision even if nothing differs. */
   put(key: Uint8Array, value: Uint8Array, lease: LeaseId): PutOutcome {
     const revision = this.nextRevision()
-    const previous = findHead(this.batch, key)
+    const previous = this.state.counts.isSurelyNew(key) ? undefined : findHead(this.batch, key)
     const isAlive = previous?.isTombstone === false
     const created = isAlive ? previous.created : revision.main
     const version = isAlive ? previous.version + 1 : 1
@@ -122,6 +122,7 @@ export class WriteView {
     if (this.changes.length === 0) return undefined
     assert(this.state.newestRevision === this.beginRevision, 'writes follow one another')
     this.state.newestRevision = this.beginRevision + 1
+    this.state.counts.flush(this.batch)
     return { revision: this.beginRevision + 1, changes: this.changes }
   }
 
