@@ -205,8 +205,10 @@ export function readTxn(
 /** How many transactions lie within each other; 1 for one without a nested one. */
 export function txnDepth(request: TxnRequest): number {
   let deepest = 0
-  for (const { request: operation } of [...request.success, ...request.failure]) {
-    if (operation?.$case === 'requestTxn') deepest = Math.max(deepest, txnDepth(operation.value))
+  for (const operations of [request.success, request.failure]) {
+    for (const { request: operation } of operations) {
+      if (operation?.$case === 'requestTxn') deepest = Math.max(deepest, txnDepth(operation.value))
+    }
   }
   return deepest + 1
 }

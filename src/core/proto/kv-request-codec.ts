@@ -22,8 +22,26 @@ export const kvRequestCodecs = {
   deleteRange: {
     decode: (bytes: Uint8Array) => decodeWith(readDeleteRange, DeleteRangeRequest, bytes),
   },
-  txn: { decode: (bytes: Uint8Array) => decodeWith(readTxn, TxnRequest, bytes) },
+  txn: { decode: decodeTxn },
 } as const
+
+/** Of transactions of plain shape, the bytes that they were read from. */
+const wireForms = new WeakMap<TxnRequest, Uint8Array>()
+
+/**
+ * The bytes that a transaction was read from: to be written on as they are. Undefined when it comes from elsewhere, or was
+ * not of plain shape.
+ */
+export function wireFormOf(request: TxnRequest): Uint8Array | undefined {
+  return wireForms.get(request)
+}
+
+function decodeTxn(bytes: Uint8Array): TxnRequest {
+  const plain = readPlain(readTxn, bytes)
+  if (plain === undefined) return TxnRequest.decode(bytes)
+  wireForms.set(plain, bytes)
+  return plain
+}
 
 /** Reads a message to the reader's end; undefined when it is not of plain shape. */
 type PlainReader<Message> = (reader: ByteReader) => Message | undefined
@@ -33,13 +51,16 @@ function decodeWith<Message>(
   generated: { decode(bytes: Uint8Array): Message },
   bytes: Uint8Array,
 ): Message {
+  return readPlain(read, bytes) ?? generated.decode(bytes)
+}
+
+function readPlain<Message>(read: PlainReader<Message>, bytes: Uint8Array): Message | undefined {
   try {
-    const message = read(new ByteReader(bytes))
-    if (message !== undefined) return message
+    return read(new ByteReader(bytes))
   } catch (error) {
     if (!(error instanceof MalformedMessage)) throw error
+    return undefined
   }
-  return generated.decode(bytes)
 }
 
 const noBytes = new Uint8Array(0)

@@ -65,8 +65,9 @@ export function checkDeleteRange(request: DeleteRangeRequest): void {
 export function checkTxn(request: TxnRequest, operationCountMax: number): void {
   checkTxnParts(request, operationCountMax)
   // Both branches are looked at, each for itself: only one of them will run.
-  collectWrites(request.success)
-  collectWrites(request.failure)
+  for (const operations of [request.success, request.failure]) {
+    if (!isAscendingPuts(operations)) collectWrites(operations)
+  }
 }
 
 function checkTxnParts(request: TxnRequest, operationCountMax: number): void {
@@ -149,6 +150,18 @@ function collectWrites(operations: readonly RequestOp[]): BranchWrites {
     writes.putKeys.add(key)
   }
   return writes
+}
+
+/** Whether a branch only puts, keys in ascending order, as a load does: then none is written twice. */
+function isAscendingPuts(operations: readonly RequestOp[]): boolean {
+  let previous: Uint8Array | undefined
+  for (const { request } of operations) {
+    if (request?.$case !== 'requestPut') return false
+    const { key } = request.value
+    if (previous !== undefined && compareBytes(previous, key) >= 0) return false
+    previous = key
+  }
+  return true
 }
 
 /** Two branches of one transaction: only one of them runs, so they may write the same keys. */
