@@ -50,7 +50,7 @@ import { applyPath, checkPath, choosePath } from './apply-txn.ts'
 import type { AuthOperation } from './auth-operation.ts'
 import { writeAppliedState, type AppliedConfState } from './applied-index.ts'
 import { readRangeRequest } from './range-request.ts'
-import { decodeEnvelope, type LoggedRequest } from './request-envelope.ts'
+import { decodeEnvelope, type KnownTxn, type LoggedRequest } from './request-envelope.ts'
 import { costOfTxn } from './write-cost.ts'
 
 /** A committed log entry; the same shape as Raft's own record. */
@@ -77,6 +77,8 @@ export interface ApplyHost {
   applyConfChange(change: RaftChange): AppliedConfState
   /** Whether somebody here waits for the answer to this request. */
   isAwaited(id: RequestId): boolean
+  /** See {@link KnownTxn}. */
+  readonly findKnownTxn?: KnownTxn
 }
 
 /** The answer to one request, whoever waits for it. */
@@ -212,7 +214,7 @@ export class Applier {
   }
 
   private applyRequest(turn: OpenTurn, entry: CommittedEntry): void {
-    const { id, logged, requester } = decodeEnvelope(entry.data)
+    const { id, logged, requester } = decodeEnvelope(entry.data, turn.host.findKnownTxn)
     const isAwaited = turn.host.isAwaited(id)
     // A request that is refused must have changed nothing, so the view is checked to be untouched.
     const view = this.state.store.beginWrite(turn.batch)

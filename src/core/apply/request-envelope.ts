@@ -23,7 +23,7 @@ import {
   RangeRequest,
   TxnRequest,
 } from '../proto/gen/rpc.ts'
-import { kvRequestCodecs } from '../proto/kv-request-codec.ts'
+import { kvRequestCodecs, wireFormOf } from '../proto/kv-request-codec.ts'
 import { putRequestSize, writePutRequest } from '../proto/put-codec.ts'
 import {
   encodeAuthOperation,
@@ -159,7 +159,7 @@ function encodeRequest(logged: Exclude<LoggedRequest, { readonly kind: 'put' }>)
     case 'deleteRange':
       return DeleteRangeRequest.encode(logged.request).finish()
     case 'txn':
-      return TxnRequest.encode(logged.request).finish()
+      return wireFormOf(logged.request) ?? TxnRequest.encode(logged.request).finish()
     case 'compact':
       return CompactionRequest.encode(logged.request).finish()
     case 'alarm':
@@ -185,8 +185,8 @@ function encodeRequest(logged: Exclude<LoggedRequest, { readonly kind: 'put' }>)
  * Reads the payload of a log entry. Byte fields share memory with it.
  * @throws InvariantViolation for a request that this version cannot apply: to pass over it would let members diverge
  */
-export function decodeEnvelope(data: Uint8Array): RequestEnvelope {
-  const plain = readPlainEnvelope(new ByteReader(data))
+export function decodeEnvelope(data: Uint8Array, findKnown?: KnownTxn): RequestEnvelope {
+  const plain = readPlainEnvelope(data, findKnown)
   if (plain !== undefined) return plain
   const message = InternalRaftRequest.decode(data)
   const id = requestId(message.header?.ID ?? message.ID)
@@ -196,14 +196,23 @@ export function decodeEnvelope(data: Uint8Array): RequestEnvelope {
   }
   return { id, logged, requester: requesterOf(message.header) }
 }
+/** The transaction that this payload was made from, where it is still at hand and was itself read from the same bytes. */
+export type KnownTxn = (id: RequestId, data: Uint8Array) => TxnRequest | undefined
+
 
 function requesterOf(header: RequestHeader | undefined): AuthInfo | undefined {
+ *
+ * @param findKnown  saves reading a transaction once more
   if (header === undefined || header.authRevision === 0n) return undefined
   return { username: header.username, revision: Number(header.authRevision) }
 }
 
 /** One of the common writes and the id in its header; undefined when there is anything else. */
-function readPlainEnvelope(reader: ByteReader): RequestEnvelope | undefined {
+function readPlainEnvelope(
+  data: Uint8Array,
+  findKnown: KnownTxn | undefined,
+): RequestEnvelope | undefined {
+  const reader = new ByteReader(data)
   const tag = reader.tag()
   if (tag !== tags.put && tag !== tags.txn && tag !== tags.deleteRange) return undefined
   const request = reader.bytes()
@@ -216,7 +225,8 @@ function readPlainEnvelope(reader: ByteReader): RequestEnvelope | undefined {
     return { id, logged: { kind: 'put', request: kvRequestCodecs.put.decode(request) } }
   }
   if (tag === tags.txn) {
-    return { id, logged: { kind: 'txn', request: kvRequestCodecs.txn.decode(request) } }
+    const txn = findKnown?.(id, data) ?? kvRequestCodecs.txn.decode(request)
+    return { id, logged: { kind: 'txn', request: txn } }
   }
   return {
     id,

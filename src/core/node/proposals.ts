@@ -16,6 +16,8 @@ import type { RequestId } from '../base/ids.ts'
 import { settled, type Settler } from '../base/settler.ts'
 import type { StoreErrorCode } from '../errors/error-table.ts'
 import { StoreError } from '../errors/store-error.ts'
+import type { TxnRequest } from '../proto/gen/rpc.ts'
+import { wireFormOf } from '../proto/kv-request-codec.ts'
 import type { ProposalOutcome } from '../raft/raft-node.ts'
 import type { Caller } from './caller.ts'
 import type { RequestIds } from './request-ids.ts'
@@ -84,6 +86,8 @@ export class Proposals {
     assert(!this.waiters.has(id), 'request ids are drawn once')
     const waiter = new Waiter(this, { id, data, startedMs: this.clock.monotonicMs() }, settler)
     waiter.cancellation = caller
+    if (logged.kind === 'txn' && wireFormOf(logged.request) !== undefined)
+      waiter.txn = logged.request
     caller?.setCancelListener(waiter)
     this.waiters.set(id, waiter)
     this.queued.push(waiter)
@@ -143,6 +147,12 @@ export class Proposals {
     return this.waiters.has(id)
   }
 
+  /** The transaction that an entry was made from, if it is this very entry and not one that came back from a peer. */
+  findKnownTxn(id: RequestId, data: Uint8Array): TxnRequest | undefined {
+    const waiter = this.waiters.get(id)
+    return waiter?.data === data ? waiter.txn : undefined
+  }
+
   /** Hands answers to those who wait for them. */
   settle(outcomes: readonly EntryOutcome[]): void {
     for (const { id, outcome } of outcomes) {
@@ -195,6 +205,8 @@ class Waiter implements CancelListener {
   readonly settler: Settler<ApplyResult>
   cancellation: Cancellation | undefined
   isProposed = false
+  /** Where it was read from bytes that went into the log as they are. */
+  txn: TxnRequest | undefined
   private readonly owner: Proposals
 
   constructor(

@@ -109,6 +109,7 @@ export class RaftLoop {
       isAwaited: (id) => parts.proposals.isAwaited(id),
     }
   }
+      findKnownTxn: (id, data) => parts.proposals.findKnownTxn(id, data),
 
   start(): void {
     this.ticks.start()
