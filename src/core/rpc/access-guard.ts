@@ -19,7 +19,7 @@ import { statusOfError } from './status-mapping.ts'
 
 /** Who may call a method, as far as that does not depend on what is asked. */
 type Demand =
-  /** Everybody; not even a wrong token matters. */
+  /** Everybody; not even a wrong token matters, or it matters to what the method itself calls. */
   | 'nobody'
   /** Decided further on. */
   | 'anybody'
@@ -33,6 +33,12 @@ const demands: Readonly<Record<string, Demand>> = {
   'etcdserverpb.Auth/AuthStatus': 'nobody',
   'grpc.health.v1.Health/Check': 'nobody',
   'grpc.health.v1.Health/Watch': 'nobody',
+  'v3lockpb.Lock/Lock': 'nobody',
+  'v3lockpb.Lock/Unlock': 'nobody',
+  'v3electionpb.Election/Campaign': 'nobody',
+  'v3electionpb.Election/Proclaim': 'nobody',
+  'v3electionpb.Election/Leader': 'nobody',
+  'v3electionpb.Election/Resign': 'nobody',
   'etcdserverpb.Lease/LeaseTimeToLive': 'user',
   'etcdserverpb.Lease/LeaseLeases': 'user',
   'etcdserverpb.Cluster/MemberList': 'user',

@@ -1,14 +1,13 @@
-/**
- * All services by name. Those that are not there yet are registered without methods: their calls are answered as unknown
- * methods, as an older etcd answers a newer client, and not as an unknown service.
- */
+/** All services by name. */
 import type { StoreNode } from '../node/store-node.ts'
 import { guardServices } from './access-guard.ts'
 import { authService } from './auth-service.ts'
 import { clusterService } from './cluster-service.ts'
+import { electionService } from './election-service.ts'
 import { healthService } from './health-service.ts'
 import { kvService, type KvServiceOptions } from './kv-service.ts'
 import { leaseService } from './lease-service.ts'
+import { lockService } from './lock-service.ts'
 import { maintenanceService } from './maintenance-service.ts'
 import type { ResponseHeaders } from './response-header.ts'
 import type { ServiceTable } from './rpc-call.ts'
@@ -26,6 +25,10 @@ export function serviceTable(
   headers: ResponseHeaders,
   options: ServiceOptions,
 ): ServiceTable {
+  const inner = {
+    logger: options.watch.logger,
+    txnOperationCountMax: options.kv.txnOperationCountMax,
+  }
   const services: ServiceTable = new Map([
     ['etcdserverpb.KV', kvService(node, headers, options.kv)],
     ['etcdserverpb.Watch', watchService(node, headers, options.watch)],
@@ -33,8 +36,8 @@ export function serviceTable(
     ['etcdserverpb.Maintenance', maintenanceService(node, headers)],
     ['etcdserverpb.Lease', leaseService(node, headers)],
     ['etcdserverpb.Auth', authService(node, headers)],
-    ['v3lockpb.Lock', new Map()],
-    ['v3electionpb.Election', new Map()],
+    ['v3lockpb.Lock', lockService(node, headers, inner)],
+    ['v3electionpb.Election', electionService(node, headers, inner)],
     ['grpc.health.v1.Health', healthService()],
   ])
   return guardServices(services, node)
