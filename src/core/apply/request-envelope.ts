@@ -181,8 +181,13 @@ function encodeRequest(logged: Exclude<LoggedRequest, { readonly kind: 'put' }>)
   }
 }
 
+/** The transaction that this payload was made from, where it is still at hand and was itself read from the same bytes. */
+export type KnownTxn = (id: RequestId, data: Uint8Array) => TxnRequest | undefined
+
 /**
  * Reads the payload of a log entry. Byte fields share memory with it.
+ *
+ * @param findKnown  saves reading a transaction once more
  * @throws InvariantViolation for a request that this version cannot apply: to pass over it would let members diverge
  */
 export function decodeEnvelope(data: Uint8Array, findKnown?: KnownTxn): RequestEnvelope {
@@ -196,13 +201,8 @@ export function decodeEnvelope(data: Uint8Array, findKnown?: KnownTxn): RequestE
   }
   return { id, logged, requester: requesterOf(message.header) }
 }
-/** The transaction that this payload was made from, where it is still at hand and was itself read from the same bytes. */
-export type KnownTxn = (id: RequestId, data: Uint8Array) => TxnRequest | undefined
-
 
 function requesterOf(header: RequestHeader | undefined): AuthInfo | undefined {
- *
- * @param findKnown  saves reading a transaction once more
   if (header === undefined || header.authRevision === 0n) return undefined
   return { username: header.username, revision: Number(header.authRevision) }
 }
