@@ -59,6 +59,8 @@ export function checkAccess(rules: AccessRules, info: AuthInfo, logged: LoggedRe
     case 'leaseCheckpoint':
     case 'memberAttributes':
     case 'clusterVersion':
+    case 'downgrade':
+    case 'nothing':
       // Members say these of themselves; nobody can ask for them.
       return
     default:

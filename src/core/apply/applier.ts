@@ -39,7 +39,7 @@ import {
   type LeaseChanges,
   type LeaseContext,
 } from './apply-lease.ts'
-import { applyAlarm, applyCompaction } from './apply-maintenance.ts'
+import { applyAlarm, applyCompaction, applyDowngrade } from './apply-maintenance.ts'
 import {
   applyMembershipChange,
   decodeMembershipEntry,
@@ -112,8 +112,6 @@ interface OpenTurn {
   isMembershipChanged: boolean
   hasTermStart: boolean
 }
-
-const clusterVersionKey = new TextEncoder().encode('clusterVersion')
 
 /** Applies entries to one replicated state, strictly in the order of their indexes. */
 export class Applier {
@@ -287,6 +285,12 @@ export class Applier {
       case 'memberAttributes':
       case 'clusterVersion':
         return this.applyMemberNotice(turn, logged)
+      case 'downgrade': {
+        applyDowngrade(this.state.membership.clusterVersion, turn.batch, logged.request)
+        return { kind: 'done', revision: view.revision }
+      }
+      case 'nothing':
+        return { kind: 'done', revision: view.revision }
       default:
         return assertNever(logged, 'request')
     }
@@ -308,7 +312,7 @@ export class Applier {
   ): ApplyResult {
     const { membership } = this.state
     if (logged.kind === 'clusterVersion') {
-      turn.batch.put('cluster', clusterVersionKey, new TextEncoder().encode(logged.request.ver))
+      membership.clusterVersion.setVersion(turn.batch, logged.request.ver)
     } else {
       const { memberID, memberAttributes } = logged.request
       membership.publish(turn.batch, nodeId(memberID), {

@@ -1,7 +1,9 @@
-/** Alarms and compaction. Source: etcd v3 API, Maintenance and Compact. */
+/** Alarms, compaction, and the lowering of the cluster's version. Source: etcd v3 API, Maintenance and Compact. */
 import type { BackendBatch } from '../backend/backend.ts'
 import { nodeId } from '../base/ids.ts'
+import type { ClusterVersion } from '../membership/cluster-version.ts'
 import type { MvccStore } from '../mvcc/mvcc-store.ts'
+import type { DowngradeInfoSetRequest } from '../proto/gen/membership.ts'
 import {
   AlarmRequest_AlarmAction,
   type AlarmRequest,
@@ -41,6 +43,15 @@ export function applyAlarm(
     default:
       return []
   }
+}
+
+/** Begins, or ends, the lowering of the cluster's version. */
+export function applyDowngrade(
+  clusterVersion: ClusterVersion,
+  batch: BackendBatch,
+  request: DowngradeInfoSetRequest,
+): void {
+  clusterVersion.setDowngrade(batch, request.enabled ? { targetVersion: request.ver } : undefined)
 }
 
 /** Records a compaction; superseded revisions go in the background. @throws StoreError `compacted`, `futureRevision` */

@@ -10,7 +10,11 @@ import { emptyBytes } from '../base/bytes.ts'
 import { requestId, type RequestId } from '../base/ids.ts'
 import { ByteReader } from '../proto/byte-reader.ts'
 import { ByteWriter, varint64Size } from '../proto/byte-writer.ts'
-import { ClusterMemberAttrSetRequest, ClusterVersionSetRequest } from '../proto/gen/membership.ts'
+import {
+  ClusterMemberAttrSetRequest,
+  ClusterVersionSetRequest,
+  DowngradeInfoSetRequest,
+} from '../proto/gen/membership.ts'
 import { InternalRaftRequest, RequestHeader } from '../proto/gen/raft_internal.ts'
 import {
   AlarmRequest,
@@ -31,6 +35,7 @@ import {
   findAuthOperation,
   type AuthOperation,
 } from './auth-operation.ts'
+import { findV2Request, type V2Notice } from './v2-request.ts'
 
 /** A request as it enters the log. */
 export type LoggedRequest =
@@ -46,6 +51,9 @@ export type LoggedRequest =
   | { readonly kind: 'auth'; readonly operation: AuthOperation }
   | { readonly kind: 'memberAttributes'; readonly request: ClusterMemberAttrSetRequest }
   | { readonly kind: 'clusterVersion'; readonly request: ClusterVersionSetRequest }
+  | { readonly kind: 'downgrade'; readonly request: DowngradeInfoSetRequest }
+  /** Something that concerns no state of ours; only members of other versions write it. */
+  | { readonly kind: 'nothing' }
 
 /** A request with the id that its proposer waits under. */
 export interface RequestEnvelope {
@@ -69,6 +77,9 @@ const tags = {
   header: (100 << 3) | 2,
   clusterVersion: (1300 << 3) | 2,
   memberAttributes: (1301 << 3) | 2,
+  downgrade: (1302 << 3) | 2,
+  // The test request of etcd, which changes nothing either.
+  nothing: (9900 << 3) | 2,
 } as const
 
 /** The payloads of log entries, one after the other in memory that they share. */
@@ -176,6 +187,10 @@ function encodeRequest(logged: Exclude<LoggedRequest, { readonly kind: 'put' }>)
       return ClusterMemberAttrSetRequest.encode(logged.request).finish()
     case 'clusterVersion':
       return ClusterVersionSetRequest.encode(logged.request).finish()
+    case 'downgrade':
+      return DowngradeInfoSetRequest.encode(logged.request).finish()
+    case 'nothing':
+      return emptyBytes
     default:
       return assertNever(logged, 'request')
   }
@@ -193,6 +208,8 @@ export type KnownTxn = (id: RequestId, data: Uint8Array) => TxnRequest | undefin
 export function decodeEnvelope(data: Uint8Array, findKnown?: KnownTxn): RequestEnvelope {
   const plain = readPlainEnvelope(data, findKnown)
   if (plain !== undefined) return plain
+  const older = findV2Request(data)
+  if (older !== undefined) return { id: older.id, logged: loggedOfV2(older.notice) }
   const message = InternalRaftRequest.decode(data)
   const id = requestId(message.header?.ID ?? message.ID)
   const logged = loggedOf(message)
@@ -257,5 +274,24 @@ function loggedOf(message: InternalRaftRequest): LoggedRequest | undefined {
   if (message.clusterVersionSet !== undefined) {
     return { kind: 'clusterVersion', request: message.clusterVersionSet }
   }
-  return undefined
+  if (message.downgradeInfoSet !== undefined) {
+    return { kind: 'downgrade', request: message.downgradeInfoSet }
+  }
+  return message.downgradeVersionTest === undefined ? undefined : { kind: 'nothing' }
+}
+
+/** A notice of an older member, in the form in which newer ones write it. */
+function loggedOfV2(notice: V2Notice): LoggedRequest {
+  switch (notice.kind) {
+    case 'memberAttributes': {
+      const memberAttributes = { name: notice.name, clientUrls: [...notice.clientUrls] }
+      return { kind: 'memberAttributes', request: { memberID: notice.member, memberAttributes } }
+    }
+    case 'clusterVersion':
+      return { kind: 'clusterVersion', request: { ver: notice.version } }
+    case 'none':
+      return { kind: 'nothing' }
+    default:
+      return assertNever(notice, 'notice')
+  }
 }

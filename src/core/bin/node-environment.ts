@@ -10,14 +10,21 @@ import { systemClock } from '../io/system-clock.ts'
 import { systemRandom } from '../io/system-random.ts'
 import type { Member } from '../membership/member.ts'
 import { promotePath } from '../node/membership-requests.ts'
+import { downgradePath } from '../node/cluster-version.ts'
 import { leasePaths, type PeerAnswer } from '../node/leader-leases.ts'
-import type { ClusterDescription, NodeEnvironment } from '../node/node-environment.ts'
+import type {
+  ClusterDescription,
+  NodeEnvironment,
+  TransportOptions,
+} from '../node/node-environment.ts'
+import { hashPath } from '../node/peer-hash.ts'
 import { noPlantedBugs } from '../node/planted-bugs.ts'
 import { TlsDialer } from '../io/tls-client.ts'
 import type { TlsFiles } from '../io/tls-files.ts'
 import { HttpPeerTransport } from '../peer/http-peer-transport.ts'
 import { dialPeer } from '../peer/peer-dial.ts'
-import { postRoute } from '../peer/post-route.ts'
+import { bodyRoute, clusterRoute } from '../peer/body-route.ts'
+import type { PeerRoute } from '../peer/peer-routes.ts'
 import { parsePeerUrl } from '../peer/peer-url.ts'
 
 /** How long a member that is asked about its cluster may take. */
@@ -55,23 +62,27 @@ export function systemEnvironment(options: SystemEnvironmentOptions): NodeEnviro
           advertisedUrls: options.advertisedPeerUrls,
           serverVersion: options.version,
           membersAnswer: () => transport.listMembers().map(describeMember),
-          routes: Object.fromEntries(
-            [...Object.values(leasePaths), promotePath].map((path) => [
-              path,
-              postRoute((asked, body) => transport.answerPeer(asked, body)),
-            ]),
-          ),
-          versionAnswer: () => ({
-            etcdserver: options.version,
-            etcdcluster: options.version.replace(/\d+$/, '0'),
-          }),
+          routes: routesOf(transport),
+          versionAnswer: () => transport.describeVersions(),
         },
       ),
     fetchCluster: (peerUrl) => fetchCluster(peerUrl, options.peerTls),
-    askPeer: (peerUrl, path, body) => askPeer({ peerUrl, path, body }, options.peerTls),
+    askPeer: (peerUrl, path, body, method = 'POST') =>
+      askPeer({ peerUrl, path, body, method }, options.peerTls),
     sha1: (bytes) => createHash('sha1').update(bytes).digest(),
     lockDirectory,
     plantedBugs: noPlantedBugs,
+  }
+}
+
+/** The questions between members that the node itself answers. */
+function routesOf(transport: TransportOptions): Readonly<Record<string, PeerRoute>> {
+  const post = bodyRoute('POST', (path, body) => transport.answerPeer(path, body))
+  const get = bodyRoute('GET', (path, body) => transport.answerPeer(path, body))
+  return {
+    ...Object.fromEntries([...Object.values(leasePaths), promotePath].map((path) => [path, post])),
+    [hashPath]: clusterRoute(transport.clusterId, get),
+    [downgradePath]: get,
   }
 }
 
@@ -136,7 +147,12 @@ function fetchText(
 
 /** One question to the peer port of another member. */
 function askPeer(
-  question: { readonly peerUrl: string; readonly path: string; readonly body: Uint8Array },
+  question: {
+    readonly peerUrl: string
+    readonly path: string
+    readonly body: Uint8Array
+    readonly method: 'GET' | 'POST'
+  },
   tls: TlsFiles | undefined,
 ): Promise<PeerAnswer> {
   const url = parsePeerUrl(question.peerUrl)
@@ -146,7 +162,7 @@ function askPeer(
   return new Promise((resolve, reject) => {
     const asked = dialPeer(url, tls === undefined ? undefined : new TlsDialer(tls), {
       path: question.path,
-      method: 'POST',
+      method: question.method,
       headers: { 'Content-Type': 'application/protobuf', 'Content-Length': question.body.length },
       agent: false,
       signal: AbortSignal.timeout(fetchTimeoutMs),

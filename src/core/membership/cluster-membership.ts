@@ -10,6 +10,7 @@ import type { BackendBatch, BackendReader } from '../backend/backend.ts'
 import { hexId, type NodeId } from '../base/ids.ts'
 import { StorageFault } from '../errors/storage-fault.ts'
 import { StoreError } from '../errors/store-error.ts'
+import { ClusterVersion } from './cluster-version.ts'
 import { decodeMemberJson, encodeMemberJson } from './member-json.ts'
 import type { Member } from './member.ts'
 
@@ -30,14 +31,20 @@ const removedMarker = encoder.encode('removed')
 
 /** The members, mirrored in memory; changed only by applied entries. */
 export class ClusterMembership {
+  /** The version that all members speak. */
+  readonly clusterVersion: ClusterVersion
   /** Invariant: the same as the `members` bucket with the open batch. */
   private readonly membersById = new Map<NodeId, Member>()
   /** Invariant: the same as the `members_removed` bucket with the open batch; shares no id with `membersById`. */
   private readonly removedIds = new Set<NodeId>()
 
+  private constructor(clusterVersion: ClusterVersion) {
+    this.clusterVersion = clusterVersion
+  }
+
   /** @throws StorageFault when a stored member cannot be read */
   static open(reader: BackendReader): ClusterMembership {
-    const membership = new ClusterMembership()
+    const membership = new ClusterMembership(ClusterVersion.open(reader))
     for (const record of reader.scan('members', {})) {
       const member = decodeMemberJson(decoder.decode(record.value), 'bucket members')
       membership.membersById.set(member.id, member)

@@ -136,6 +136,15 @@ export class MvccStore {
     return hashAt(this.state, this.context(), { asked: revision, clock: this.clock })
   }
 
+  /**
+   * The hash of what was there when history up to a revision was given up, as if the compaction before it were the last
+   * one. Begins with the call; nothing may have been removed since.
+   */
+  hashOfCompaction(revision: number, compactedBefore: number): Promise<HashResult> {
+    const context = { ...this.context(), compactedRevision: compactedBefore }
+    return hashAt(this.state, context, { asked: revision, clock: this.clock })
+  }
+
   private context(): ReadContext {
     const { backend, counts, publishedRevision, newestRevision, compactedRevision } = this.state
     return {

@@ -11,6 +11,7 @@
  */
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
+import { compareReleases, parseRelease, type Release } from '../base/release.ts'
 import { StoreError } from '../errors/store-error.ts'
 import type { FileHandle, FileSystem } from '../io/file-system.ts'
 import { writeDatabaseFile } from '../snapshot/database-export.ts'
@@ -35,8 +36,8 @@ export interface DatabaseSnapshotsParts {
 export interface DatabaseSnapshotsOptions {
   /** Where the files are written. */
   readonly directory: string
-  /** etcd version told to clients. */
-  readonly reportedVersion: string
+  /** As major.minor.0; empty while none is decided. */
+  readonly storageVersion: () => string
 }
 
 interface SnapshotFile {
@@ -108,7 +109,7 @@ export class DatabaseSnapshots {
       const { handle, sizeBytes } = await shared.file
       return {
         sizeBytes,
-        storageVersion: storageVersionOf(this.options.reportedVersion) ?? '',
+        storageVersion: this.options.storageVersion(),
         read: (offsetBytes, readSizeBytes) => handle.read(offsetBytes, readSizeBytes),
         release,
       }
@@ -139,7 +140,7 @@ export class DatabaseSnapshots {
   private async write(): Promise<SnapshotFile> {
     this.assertRunning()
     const { clock, logger, fileSystem, machine } = this.parts
-    const { directory, reportedVersion } = this.options
+    const { directory, storageVersion } = this.options
     const path = `${directory}/snapshot-${++this.lastNumber}.db.tmp`
     const startedMs = clock.monotonicMs()
     const handle = await fileSystem.open(path, { create: true })
@@ -148,10 +149,9 @@ export class DatabaseSnapshots {
       const { sizeBytes } = await machine.withDatabase(async ({ backend }) => {
         const view = backend.openView()
         try {
-          const storageVersion = storageVersionOf(reportedVersion)
           return await writeDatabaseFile(view, handle, {
             clock,
-            storageVersion,
+            storageVersion: writtenStorageVersion(storageVersion()),
             assertWanted: () => {
               this.assertRunning()
             },
@@ -188,8 +188,11 @@ export class DatabaseSnapshots {
   }
 }
 
-/** As major.minor.0; etcd has written one since 3.6. */
-function storageVersionOf(reportedVersion: string): string | undefined {
-  const [major = 0, minor = 0] = reportedVersion.split('.').map(Number)
-  return major > 3 || minor >= 6 ? `${major}.${minor}.0` : undefined
+/** etcd has written one since 3.6. */
+export function writtenStorageVersion(storageVersion: string): string | undefined {
+  const release = parseRelease(storageVersion)
+  if (release === undefined || compareReleases(release, firstWritten) < 0) return undefined
+  return storageVersion
 }
+
+const firstWritten: Release = { major: 3, minor: 6 }

@@ -21,8 +21,13 @@ export interface PeerAnswer {
   readonly body: Uint8Array
 }
 
-/** Rejects when the member cannot be reached. */
-export type AskPeer = (peerUrl: string, path: string, body: Uint8Array) => Promise<PeerAnswer>
+/** By POST unless told otherwise. Rejects when the member cannot be reached. */
+export type AskPeer = (
+  peerUrl: string,
+  path: string,
+  body: Uint8Array,
+  method?: 'GET' | 'POST',
+) => Promise<PeerAnswer>
 
 export const leasePaths = { renew: '/leases', timeToLive: '/leases/internal' } as const
 

@@ -17,8 +17,17 @@ export interface TransportOptions {
   readonly logger: Logger
   /** The membership as this node knows it, for peers that ask. */
   listMembers(): readonly Member[]
+  /** As `/version` tells it, in etcd's field names. */
+  describeVersions(): VersionDescription
   /** Answers what other members ask beside Raft's messages; must not reject. */
   answerPeer(path: string, body: Uint8Array): Promise<PeerAnswer>
+}
+
+/** Versions of a member, of its cluster, and of what it stores; words of etcd's where one is not known. */
+export interface VersionDescription {
+  readonly etcdserver: string
+  readonly etcdcluster: string
+  readonly storage: string
 }
 
 /** A cluster as one of its members describes it to a newcomer. */

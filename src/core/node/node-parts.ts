@@ -16,6 +16,7 @@ import type { PeerAnswer } from './leader-leases.ts'
 import { LinearizableReads } from './linearizable-read.ts'
 import type { NodeConfig } from './node-config.ts'
 import type { NodeEnvironment } from './node-environment.ts'
+import { describeVersions, storageVersionOf } from './node-status.ts'
 import { PeerDirectory } from './peer-directory.ts'
 import { Proposals } from './proposals.ts'
 import { RaftLoop, type RaftLoopOptions } from './raft-loop.ts'
@@ -99,6 +100,7 @@ function openMachine(
     {
       compactionBatchRevisionsMax: config.compactionBatchRevisionsMax,
       compactionPauseMs: config.compactionPauseMs,
+      keepsCompactionHashes: config.corruptionChecks.compactionIntervalMs > 0,
       storesIndexApart: environment.plantedBugs.storesAppliedIndexApart,
       onFault: (fault) => {
         context.listener.onFault(fault)
@@ -163,6 +165,7 @@ function connect(context: Connected): NodeParts {
     clusterId,
     logger,
     listMembers: () => machine.state.membership.list(),
+    describeVersions: () => describeVersions(machine, config.reportedVersion),
     answerPeer: (path, body): Promise<PeerAnswer> => answerPeer(doors, path, body),
   })
   const peers = new PeerDirectory(transport, memberId)
@@ -178,7 +181,8 @@ function connect(context: Connected): NodeParts {
   })
   const quota = new SpaceQuota(clock, config.quotaBytes)
   const doors: RequestDoors = openDoors({
-    ...{ environment, config, memberId, machine, raft, peers, leadership, proposals, reads, quota },
+    ...{ environment, config, memberId, clusterId, machine, raft, peers, leadership },
+    ...{ proposals, reads, quota },
     mayBePaused: () => loop.isLate,
   })
   const sender = new SnapshotSender({ clock, logger }, machine, transport)
@@ -204,7 +208,12 @@ function connect(context: Connected): NodeParts {
       snapshots,
       sender,
     },
-    loopOptionsOf(context),
+    {
+      ...loopOptionsOf(context),
+      onLeading: () => {
+        doors.versions.noteLeading()
+      },
+    },
   )
   leadership.onNewLeader(() => {
     reads.noteNewLeader()
@@ -227,12 +236,12 @@ function makeDatabaseSnapshots({ environment, config, machine }: Connected): Dat
     { clock, logger, machine, fileSystem },
     {
       directory: nodePathsOf(config).snapshots,
-      reportedVersion: config.reportedVersion,
+      storageVersion: () => storageVersionOf(machine),
     },
   )
 }
 
-function loopOptionsOf(context: Connected): RaftLoopOptions {
+function loopOptionsOf(context: Connected): Omit<RaftLoopOptions, 'onLeading'> {
   const { environment, config, listener } = context
   return {
     heartbeatMs: config.heartbeatMs,

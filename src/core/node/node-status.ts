@@ -2,17 +2,24 @@
 import { alarmTypeOf } from '../apply/alarm-store.ts'
 import type { Alarm } from '../apply/apply-result.ts'
 import { noNode, type NodeId } from '../base/ids.ts'
+import { compareReleases, parseRelease, textOfRelease, type Release } from '../base/release.ts'
 import { errorTable } from '../errors/error-table.ts'
 import { AlarmType } from '../proto/gen/rpc.ts'
 import type { LogIndex, Term } from '../raft/message.ts'
 import type { PeerProgress, RaftRole } from '../raft/ready.ts'
+import type { VersionDescription } from './node-environment.ts'
 import type { NodeParts } from './node-parts.ts'
+import type { StateMachine } from './state-machine.ts'
 
 export interface NodeStatus {
   /** etcd version as told to clients. */
   readonly version: string
-  /** Version of the stored format, as major.minor.0. */
+  /** Of the cluster, as major.minor.0; empty until a leader has decided it. */
+  readonly clusterVersion: string
+  /** Version of the stored format, as major.minor.0; empty until the cluster's is decided. */
   readonly storageVersion: string
+  /** Version to which the cluster is being lowered, as major.minor.0; empty while it is not. */
+  readonly downgradeTarget: string
   /** 0 while none is known. */
   readonly leader: NodeId
   readonly role: RaftRole
@@ -44,12 +51,14 @@ export type StopReason =
 /** The present state of a running node. @param version  etcd version told to clients */
 export function describeNode(parts: NodeParts, version: string): NodeStatus {
   const { machine, raft, leadership, quota } = parts
-  const { backend, store, alarms } = machine.state
+  const { backend, store, alarms, membership } = machine.state
   const { progress, isLearner } = raft.status()
   const size = backend.size()
   return {
     version,
-    storageVersion: version.replace(/\.\d+$/, '.0'),
+    clusterVersion: membership.clusterVersion.version ?? '',
+    storageVersion: storageVersionOf(machine),
+    downgradeTarget: membership.clusterVersion.downgrade?.targetVersion ?? '',
     leader: leadership.leader,
     role: leadership.role,
     isLearner,
@@ -66,6 +75,29 @@ export function describeNode(parts: NodeParts, version: string): NodeStatus {
     progress,
   }
 }
+
+/** As `/version` tells them. @param version  etcd version told to clients */
+export function describeVersions(
+  machine: Pick<StateMachine, 'state'>,
+  version: string,
+): VersionDescription {
+  return {
+    etcdserver: version,
+    etcdcluster: machine.state.membership.clusterVersion.version ?? 'not_decided',
+    storage: storageVersionOf(machine) || 'unknown',
+  }
+}
+
+/** What is stored is of the version that all members speak; before etcd 3.5, which brought it, nobody told. */
+export function storageVersionOf(machine: Pick<StateMachine, 'state'>): string {
+  const { version } = machine.state.membership.clusterVersion
+  const release = parseRelease(version ?? '')
+  return release === undefined || compareReleases(release, oldestStorage) < 0
+    ? ''
+    : textOfRelease(release)
+}
+
+const oldestStorage: Release = { major: 3, minor: 5 }
 
 /** As etcd words them: `etcdserver: no leader`, and one text per alarm. */
 function errorsOf(leader: NodeId, alarms: readonly Alarm[]): readonly string[] {

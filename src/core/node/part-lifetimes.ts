@@ -4,7 +4,10 @@ import { StoreError } from '../errors/store-error.ts'
 import type { NodeConfig } from './node-config.ts'
 import type { NodeParts } from './node-parts.ts'
 
-/** Tells the cluster this member's name and client URLs, as often as it takes. @throws StoreError `stopped` */
+/**
+ * Tells the cluster this member's name and client URLs, as often as it takes, and waits until the cluster has a version.
+ * @throws StoreError `stopped`
+ */
 export async function publishMember(parts: NodeParts, config: NodeConfig): Promise<void> {
   const { proposals, logger, memberId } = parts
   const { name, advertiseClientUrls } = config
@@ -21,6 +24,7 @@ export async function publishMember(parts: NodeParts, config: NodeConfig): Promi
         member: hexId(memberId),
         name,
       })
+      await parts.versions.decided()
       return
     } catch (error) {
       if (!(error instanceof StoreError) || error.code === 'stopped') throw error
@@ -34,7 +38,7 @@ export async function closeParts(parts: NodeParts): Promise<void> {
   const { transport, machine, wal, sender, snapshots, databaseSnapshots, logger } = parts
   sender.halt()
   parts.leaseExpiry.demote()
-  parts.autoCompaction.stop()
+  stopTimers(parts)
   await snapshots.finish()
   await databaseSnapshots.finish()
   const steps: readonly [string, () => Promise<void>][] = [
@@ -51,12 +55,19 @@ export async function closeParts(parts: NodeParts): Promise<void> {
   }
 }
 
+/** What the node does of itself from time to time. */
+function stopTimers({ autoCompaction, versions, corruption }: NodeParts): void {
+  autoCompaction.stop()
+  versions.stop()
+  corruption.stop()
+}
+
 /** Ends everything at once, as if the power had failed. No effect follows. */
 export function haltParts(parts: NodeParts): void {
   const { loop, machine, firstElection, snapshots, databaseSnapshots, leaseExpiry } = parts
   loop.halt()
   leaseExpiry.demote()
-  parts.autoCompaction.stop()
+  stopTimers(parts)
   snapshots.halt()
   databaseSnapshots.halt()
   firstElection.stop()

@@ -76,6 +76,8 @@ export interface RaftLoopOptions {
   readonly onFault: (fault: Error) => void
   /** The members changed, or their attributes. */
   readonly onMembershipChange: () => void
+  /** This node leads, and everything before its term has been applied. */
+  readonly onLeading: () => void
 }
 
 /** Drives one Raft node. */
@@ -107,9 +109,9 @@ export class RaftLoop {
     this.applyHost = {
       applyConfChange: (change) => parts.raft.applyConfChange(change),
       isAwaited: (id) => parts.proposals.isAwaited(id),
+      findKnownTxn: (id, data) => parts.proposals.findKnownTxn(id, data),
     }
   }
-      findKnownTxn: (id, data) => parts.proposals.findKnownTxn(id, data),
 
   start(): void {
     this.ticks.start()
@@ -404,7 +406,10 @@ export class RaftLoop {
     if (turn.hasTermStart) {
       reads.noteTermStart()
       // Everything granted before is known now.
-      if (this.parts.raft.role === 'leader') leases.promote()
+      if (this.parts.raft.role === 'leader') {
+        leases.promote()
+        this.options.onLeading()
+      }
     }
     leases.note(turn.leaseChanges)
     if (turn.tokenChanges.length > 0) auth.note(turn.tokenChanges)

@@ -1,15 +1,17 @@
-/** Builds what takes requests that are not about keys: leases, users and roles, members. */
+/** Builds what takes requests that are not about keys: leases, users and roles, members, and the state of the cluster. */
 import { checkLeaseAccess } from '../apply/access-check.ts'
 import { costOfLeaseGrant } from '../apply/write-cost.ts'
 import { rootName, type AuthInfo, type AuthStore } from '../auth/auth-store.ts'
 import { JwtTokens } from '../auth/jwt-tokens.ts'
 import { Passwords } from '../auth/passwords.ts'
-import type { NodeId } from '../base/ids.ts'
+import type { ClusterId, NodeId } from '../base/ids.ts'
 import { settled } from '../base/settler.ts'
 import type { RaftNode } from '../raft/raft-node.ts'
 import { AutoCompaction } from './auto-compaction.ts'
 import { AuthRequests } from './auth-requests.ts'
 import { callerOf } from './caller.ts'
+import { ClusterVersionMonitor, downgradePath, DowngradeRequests } from './cluster-version.ts'
+import { CorruptionCheck } from './corruption-check.ts'
 import { answerLeaseQuestion, remoteLeases, type PeerAnswer } from './leader-leases.ts'
 import type { Leadership } from './leadership.ts'
 import { LeaseExpiry } from './lease-expiry.ts'
@@ -19,6 +21,7 @@ import { MembershipRequests, promotePath } from './membership-requests.ts'
 import type { NodeConfig } from './node-config.ts'
 import type { NodeEnvironment } from './node-environment.ts'
 import type { PeerDirectory } from './peer-directory.ts'
+import { answerHashQuestion, hashPath } from './peer-hash.ts'
 import type { Proposals } from './proposals.ts'
 import type { SpaceQuota } from './space-quota.ts'
 import { SpaceRefusal } from './space-refusal.ts'
@@ -29,6 +32,7 @@ export interface DoorParts {
   readonly environment: NodeEnvironment
   readonly config: NodeConfig
   readonly memberId: NodeId
+  readonly clusterId: ClusterId
   readonly machine: StateMachine
   readonly raft: RaftNode
   readonly peers: PeerDirectory
@@ -49,6 +53,13 @@ export interface RequestDoors {
   readonly autoCompaction: AutoCompaction
   /** Refuses what there is no room for, whoever asks for it. */
   readonly room: SpaceRefusal
+  /** Finds out what all members can do. */
+  readonly versions: ClusterVersionMonitor
+  readonly downgrades: DowngradeRequests
+  /** Finds members that hold something else. */
+  readonly corruption: CorruptionCheck
+  /** Answers another member that asks for the hash over the key space. */
+  answerHash(body: Uint8Array): Promise<PeerAnswer>
 }
 
 export function openDoors(parts: DoorParts): RequestDoors {
@@ -62,6 +73,10 @@ export function openDoors(parts: DoorParts): RequestDoors {
     members: membersOf(parts),
     autoCompaction: autoCompactionOf(parts),
     room,
+    versions: versionsOf(parts),
+    downgrades: downgradesOf(parts),
+    corruption: corruptionOf(parts),
+    answerHash: (body) => answerHash(parts, body),
   }
 }
 
@@ -71,9 +86,10 @@ export function answerPeer(
   path: string,
   body: Uint8Array,
 ): Promise<PeerAnswer> {
-  return path.startsWith(promotePath)
-    ? doors.members.answerPromotion(path)
-    : answerLeaseQuestion(doors.leases, path, body)
+  if (path.startsWith(promotePath)) return doors.members.answerPromotion(path)
+  if (path === hashPath) return doors.answerHash(body)
+  if (path === downgradePath) return doors.downgrades.answer()
+  return answerLeaseQuestion(doors.leases, path, body)
 }
 
 function leaseExpiryOf(parts: DoorParts): LeaseExpiry {
@@ -176,6 +192,70 @@ function autoCompactionOf(parts: DoorParts): AutoCompaction {
         ),
     },
     config.autoCompaction,
+  )
+}
+
+function versionsOf(parts: DoorParts): ClusterVersionMonitor {
+  const { environment, config, machine, leadership, proposals, memberId } = parts
+  const { clock, logger, askPeer } = environment
+  return new ClusterVersionMonitor(
+    {
+      clock,
+      logger,
+      memberId,
+      askPeer,
+      serverVersion: config.reportedVersion,
+      members: () => machine.state.membership.list(),
+      state: () => machine.state.membership.clusterVersion,
+      isLeader: () => leadership.role === 'leader',
+      propose: (request) => proposals.submit(request),
+    },
+    config.downgradeCheckMs,
+  )
+}
+
+function downgradesOf({ machine, proposals, reads }: DoorParts): DowngradeRequests {
+  return new DowngradeRequests({
+    state: () => machine.state.membership.clusterVersion,
+    confirm: () => confirm(reads),
+    propose: (request) => proposals.submit(request),
+  })
+}
+
+function corruptionOf(parts: DoorParts): CorruptionCheck {
+  const { environment, config, machine, leadership, proposals, reads, memberId } = parts
+  const { clock, logger, askPeer } = environment
+  return new CorruptionCheck(
+    {
+      clock,
+      logger,
+      memberId,
+      askPeer,
+      members: () => machine.state.membership.list(),
+      isLeader: () => leadership.role === 'leader',
+      hashAt: (revision) => machine.hashAt(revision),
+      currentRevision: () => machine.state.store.currentRevision,
+      compactionHashes: () => machine.compactionHashes,
+      confirm: () => confirm(reads),
+      propose: (request) => proposals.submit(request, callerOf(rootOf(machine.state.auth))),
+    },
+    config.corruptionChecks,
+  )
+}
+
+function answerHash(
+  { clusterId, memberId, raft, machine }: DoorParts,
+  body: Uint8Array,
+): Promise<PeerAnswer> {
+  return answerHashQuestion(
+    {
+      clusterId,
+      memberId,
+      term: () => raft.term,
+      currentRevision: () => machine.state.store.currentRevision,
+      hashAt: (revision) => machine.hashAt(revision),
+    },
+    body,
   )
 }
 

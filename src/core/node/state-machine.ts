@@ -23,19 +23,23 @@ import { StorageFault } from '../errors/storage-fault.ts'
 import { StoreError } from '../errors/store-error.ts'
 import { LeaseStore } from '../lease/lease-store.ts'
 import { ClusterMembership } from '../membership/cluster-membership.ts'
-import { MvccStore } from '../mvcc/mvcc-store.ts'
+import { MvccStore, type HashResult } from '../mvcc/mvcc-store.ts'
 import type { LogIndex } from '../raft/message.ts'
 import { WatchHub } from '../watch/watch-hub.ts'
 import type { DatabaseFolder } from './database-folder.ts'
 
 /** How long one turn is kept by a compaction, which goes on after a pause. */
 const compactionSliceMs = 1
+/** etcd's figure. */
+const keptHashCount = 10
 /** Changes looked at before the clock is: some 100 µs. */
 const compactionStepRevisionsMax = 64
 
 export interface StateMachineOptions {
   readonly compactionBatchRevisionsMax: number
   readonly compactionPauseMs: number
+  /** Whether {@link StateMachine.compactionHashes} is filled; that reads all of the key space at each compaction. */
+  readonly keepsCompactionHashes: boolean
   /** Plants the bug M4. */
   readonly storesIndexApart: boolean
   /** A background step failed; the node must stop. */
@@ -65,6 +69,7 @@ export class StateMachine {
   private readonly options: StateMachineOptions
   private database: OpenDatabase
   private applier: Applier
+  private hashes: readonly HashResult[] = []
   private compactionTimer: Timer | undefined
   private compactionWaiters: (() => void)[] = []
   /** Settles with the last defragmentation that was asked for. */
@@ -106,7 +111,12 @@ export class StateMachine {
 
   /** Applies a run of entries and tells the watchers. @throws InvariantViolation | StorageFault fatal */
   apply(entries: readonly CommittedEntry[], host: ApplyHost): ApplyTurn {
+    const { store } = this.state
+    const compactedBefore = store.compactedRevision
     const turn = this.applier.apply(entries, host)
+    if (this.options.keepsCompactionHashes && store.compactedRevision > compactedBefore) {
+      this.hashCompaction(store.compactedRevision, compactedBefore)
+    }
     if (turn.changes.length > 0) this.watchHub.notify(turn.changes)
     this.scheduleCompaction()
     return turn
@@ -160,6 +170,32 @@ export class StateMachine {
       releaseDatabase()
     }
     return { chunks, release }
+  }
+
+  /** What was there at the latest compactions, hashed before any of it was removed; the newest first. */
+  get compactionHashes(): readonly HashResult[] {
+    return this.hashes
+  }
+
+  /** The hash by which members are compared. @throws StoreError `compacted`, `futureRevision`, `stopped` */
+  async hashAt(revision: number): Promise<HashResult> {
+    if (this.isClosed) throw new StoreError('stopped')
+    const kept = this.hashes.find((hash) => hash.hashRevision === revision)
+    return kept ?? this.withDatabase(({ store }) => store.hashAt(revision))
+  }
+
+  /** Begins at once, on a view of what is there now. */
+  private hashCompaction(revision: number, compactedBefore: number): void {
+    this.withDatabase(({ store }) => store.hashOfCompaction(revision, compactedBefore))
+      .then((hash) => {
+        this.hashes = [hash, ...this.hashes].slice(0, keptHashCount)
+      })
+      .catch((error: unknown) => {
+        // A node that ends closes what is being read.
+        if (!this.isClosed) {
+          this.parts.logger.warn('a compaction was not hashed', { revision, reason: String(error) })
+        }
+      })
   }
 
   /** Runs something that reads the database over many turns. */

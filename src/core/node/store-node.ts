@@ -34,18 +34,20 @@ import type {
   TxnRequest,
 } from '../proto/gen/rpc.ts'
 import type { SnapshotMessage, Term } from '../raft/message.ts'
+import { hashDatabase } from '../snapshot/database-hash.ts'
 import type { WatchHub } from '../watch/watch-hub.ts'
 import type { DatabaseSnapshot } from './database-snapshots.ts'
 import { chooseTransferee, transferLeadership } from './leader-transfer.ts'
+import type { DowngradeRequests } from './cluster-version.ts'
 import type { AuthRequests } from './auth-requests.ts'
 import type { Caller } from './caller.ts'
 import type { LeaseRequests } from './lease-requests.ts'
 import type { MembershipRequests } from './membership-requests.ts'
 import type { NodeConfig } from './node-config.ts'
-import type { NodeEnvironment } from './node-environment.ts'
+import type { NodeEnvironment, VersionDescription } from './node-environment.ts'
 import { buildNode, type NodeParts } from './node-parts.ts'
 import { figuresOf, type NodeFigures } from './node-figures.ts'
-import { describeNode, type NodeStatus, type StopReason } from './node-status.ts'
+import { describeNode, describeVersions, type NodeStatus, type StopReason } from './node-status.ts'
 import { closeParts, haltParts, publishMember } from './part-lifetimes.ts'
 import { PendingRead } from './pending-read.ts'
 import { RangeReads } from './range-reads.ts'
@@ -86,6 +88,8 @@ export class StoreNode {
   readonly auth: AuthRequests
   /** The door for requests about members. */
   readonly members: MembershipRequests
+  /** The door for requests to lower the cluster's version. */
+  readonly downgrades: DowngradeRequests
   /** Resolves once a leader is known and this member has published itself; rejects when it stops before. */
   readonly ready: Promise<void>
   /** Resolves when the node has stopped, whether by itself or asked to. */
@@ -119,6 +123,7 @@ export class StoreNode {
     this.leases = parts.leases
     this.auth = parts.auth
     this.members = parts.members
+    this.downgrades = parts.downgrades
     this.stopped = new Promise((resolve) => {
       this.announceStop = resolve
     })
@@ -286,7 +291,7 @@ export class StoreNode {
   /** @param revision  0: the current one. @throws StoreError `compacted`, `futureRevision` */
   async hashKv(revision: number): Promise<HashKvResult> {
     this.assertRunning()
-    const hash = await this.parts.machine.withDatabase(({ store }) => store.hashAt(revision))
+    const hash = await this.parts.machine.hashAt(revision)
     return { ...hash, revision: this.currentRevision }
   }
 
@@ -306,6 +311,26 @@ export class StoreNode {
   async defragment(): Promise<void> {
     this.assertRunning()
     await this.parts.machine.defragment()
+  }
+
+  /** Hash over everything replicated, 32 bits. @throws StoreError `stopped` */
+  async hashAll(): Promise<{ readonly hash: number; readonly revision: number }> {
+    this.assertRunning()
+    const { clock, machine } = this.parts
+    const hash = await machine.withDatabase(async ({ backend }) => {
+      const view = backend.openView()
+      try {
+        return await hashDatabase(view, clock)
+      } finally {
+        view.close()
+      }
+    })
+    return { hash, revision: this.currentRevision }
+  }
+
+  /** As `/version` tells them. */
+  describeVersions(): VersionDescription {
+    return describeVersions(this.parts.machine, this.config.reportedVersion)
   }
 
   /** @throws StoreError `stopped` */
@@ -351,6 +376,7 @@ export class StoreNode {
   private async run(): Promise<void> {
     const { transport, loop, firstElection } = this.parts
     try {
+      if (this.config.corruptionChecks.checksAtStart) await this.parts.corruption.compareAtStart()
       await transport.start(this.transportHost())
     } catch (error) {
       await closeParts(this.parts)
@@ -359,6 +385,8 @@ export class StoreNode {
     loop.start()
     if (this.config.advancesElectionTicks) firstElection.start()
     this.parts.autoCompaction.start()
+    this.parts.versions.start()
+    this.parts.corruption.start()
     this.noteMembership()
   }
 

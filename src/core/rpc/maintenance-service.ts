@@ -1,6 +1,6 @@
 /**
- * The Maintenance service: status, hash over the key space, alarms, leadership, defragmentation, snapshots. The rest is
- * answered as unknown methods yet.
+ * The Maintenance service: status, hashes, alarms, leadership, defragmentation, the lowering of the cluster's version, and
+ * snapshots.
  */
 import { assertNever } from '../base/assert.ts'
 import { StoreError } from '../errors/store-error.ts'
@@ -13,8 +13,13 @@ import {
   AlarmType,
   DefragmentRequest,
   DefragmentResponse,
+  DowngradeRequest,
+  DowngradeRequest_DowngradeAction,
+  DowngradeResponse,
   HashKVRequest,
   HashKVResponse,
+  HashRequest,
+  HashResponse,
   MoveLeaderRequest,
   MoveLeaderResponse,
   StatusRequest,
@@ -50,6 +55,13 @@ export function maintenanceService(
       }),
     ],
     [
+      'Hash',
+      unaryMethod(HashRequest, async () => {
+        const { hash, revision } = await node.hashAll()
+        return frameOf(HashResponse, { header: headers.message(revision), hash })
+      }),
+    ],
+    [
       'HashKV',
       unaryMethod(HashKVRequest, async (request) => {
         const result = await node.hashKv(revisionOf(request.revision))
@@ -82,7 +94,31 @@ export function maintenanceService(
         return frameOf(MoveLeaderResponse, { header: undefined })
       }),
     ],
+    [
+      'Downgrade',
+      unaryMethod(DowngradeRequest, async (request) => {
+        const version = await downgrade(node, request)
+        return frameOf(DowngradeResponse, {
+          header: headers.message(node.currentRevision),
+          version,
+        })
+      }),
+    ],
   ])
+}
+
+/** @throws StoreError those of the door; WireError for an action that does not exist */
+function downgrade({ downgrades }: StoreNode, request: DowngradeRequest): Promise<string> {
+  switch (request.action) {
+    case DowngradeRequest_DowngradeAction.VALIDATE:
+      return downgrades.validate(request.version)
+    case DowngradeRequest_DowngradeAction.ENABLE:
+      return downgrades.enable(request.version)
+    case DowngradeRequest_DowngradeAction.CANCEL:
+      return downgrades.cancel()
+    default:
+      throw new WireError('unknown', 'etcdserver: unknown method')
+  }
 }
 
 /** @throws StoreError `notLeader`, `badLeaderTransferee`, `leaderTransferTimeout` */
@@ -113,7 +149,10 @@ function statusMessage(node: StoreNode, headers: ResponseHeaders): StatusRespons
     isLearner: status.isLearner,
     storageVersion: status.storageVersion,
     dbSizeQuota: BigInt(status.dbQuotaBytes),
-    downgradeInfo: { enabled: false, targetVersion: '' },
+    downgradeInfo: {
+      enabled: status.downgradeTarget !== '',
+      targetVersion: status.downgradeTarget,
+    },
   }
 }
 

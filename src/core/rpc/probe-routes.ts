@@ -67,15 +67,9 @@ class Probes {
   }
 
   version(): HttpAnswer {
-    const { version, storageVersion } = this.node.status()
-    const [major = '', minor = ''] = version.split('.')
     return {
       status: 200,
-      body: JSON.stringify({
-        etcdserver: version,
-        etcdcluster: `${major}.${minor}.0`,
-        storage: storageVersion,
-      }),
+      body: JSON.stringify(this.node.describeVersions()),
       contentType: 'application/json',
     }
   }
@@ -132,9 +126,9 @@ class Probes {
         lines.push(`[-]${name} failed: ${reasonOf(error)}\n`)
       }
     }
-    if (hasFailed) return { status: 503, body: `${lines.join('')}\n`, contentType: plainText }
+    if (hasFailed) return errorAnswer(503, `${lines.join('')}\n`)
     const details = query.has('verbose') ? lines.join('') : ''
-    return { status: 200, body: `${details}ok\n`, contentType: plainText }
+    return errorAnswer(200, `${details}ok\n`)
   }
 
   /** A read of this member's own state. */

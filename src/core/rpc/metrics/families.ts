@@ -44,7 +44,7 @@ const server: readonly Family[] = [
     { labels: { server_version: node.status.version }, value: 1 },
   ]),
   gauge('etcd_cluster_version', 'Version of the cluster.', ({ node }) => [
-    { labels: { cluster_version: node.status.version.replace(/\.\d+$/, '') }, value: 1 },
+    { labels: { cluster_version: node.status.clusterVersion.replace(/\.\d+$/, '') }, value: 1 },
   ]),
   counter(
     'etcd_server_leader_changes_seen_total',

@@ -166,8 +166,8 @@ describe('Applier', () => {
 
   test('stops at a request that it does not know', async () => {
     const fixture = await ApplyFixture.open()
-    // Field 1302, the record of a downgrade.
-    const data = Uint8Array.from([0xb2, 0x51, 0x02, 0x08, 0x01])
+    // Field 1303, which nobody has written yet.
+    const data = Uint8Array.from([0xba, 0x51, 0x02, 0x08, 0x01])
     expect(() => fixture.applyEntries([{ index: 1, term: 1, kind: 'normal', data }])).toThrow(
       InvariantViolation,
     )

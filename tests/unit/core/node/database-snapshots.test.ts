@@ -29,7 +29,7 @@ async function makeFixture(): Promise<Fixture> {
   } as unknown as Pick<StateMachine, 'withDatabase'>
   const snapshots = new DatabaseSnapshots(
     { clock: stillClock, logger: silentLogger, fileSystem, machine },
-    { directory, reportedVersion: '3.6.4' },
+    { directory, storageVersion: () => '3.6.0' },
   )
   return { subject, fileSystem, snapshots, reads: () => readCount }
 }
