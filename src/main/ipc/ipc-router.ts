@@ -138,7 +138,7 @@ export class IpcRouter {
   private parse<Request>(event: IpcEvent, schema: RequestSchema<Request>, value: unknown): Request {
     if (!this.isTrusted(event)) {
       this.options.logger.warn('a message from a foreign page was refused', {
-        url: event.senderFrame?.url,
+        url: frameOf(event)?.url,
       })
       throw new HostError('invalidRequest', 'This page may not talk to the app')
     }
@@ -157,12 +157,25 @@ export class IpcRouter {
   ): Request | undefined {
     const parsed = this.isTrusted(event) ? schema.safeParse(value) : undefined
     if (parsed?.success === true) return parsed.data
-    this.options.logger.warn('a stream message was refused', { url: event.senderFrame?.url })
+    this.options.logger.warn('a stream message was refused', { url: frameOf(event)?.url })
     return undefined
   }
 
   private isTrusted(event: IpcEvent): boolean {
-    const frame = event.senderFrame
+    const frame = frameOf(event)
     return frame !== null && frame.parent === null && this.options.isOwnPage(frame.url)
+  }
+}
+
+/**
+ * The frame that a message came from, or null when it is gone. Electron up to 25 does not answer null for a message whose
+ * frame went away on the way here (a page that is reloaded, a window that closes): it throws a `TypeError`.
+ */
+function frameOf(event: IpcEvent): IpcEvent['senderFrame'] {
+  try {
+    return event.senderFrame
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    return null
   }
 }

@@ -20,7 +20,11 @@ import { StreamHub } from '../../../../src/main/ipc/stream-hub.ts'
 import { appPathsIn } from '../../../../src/main/app-paths.ts'
 import { SettingsStore } from '../../../../src/main/settings-file.ts'
 import { StoreHost } from '../../../../src/main/store-host/store-host.ts'
-import { callChannels, streamChannels } from '../../../../src/preload/contract/channels.ts'
+import {
+  callChannels,
+  streamAcknowledgeChannel,
+  streamChannels,
+} from '../../../../src/preload/contract/channels.ts'
 import { emptyRequestSchema, keyBytesSchema } from '../../../../src/preload/contract/primitives.ts'
 import type { Reply } from '../../../../src/preload/contract/reply.ts'
 import { systemRandom } from '../../../../src/core/io/system-random.ts'
@@ -121,6 +125,23 @@ function wholeApp(ipc: FakeIpc, logger: Logger): void {
 }
 
 describe('IpcRouter', () => {
+  test('a message whose frame is gone is refused, whatever its event does when it is asked', async () => {
+    const ipc = new FakeIpc()
+    router(ipc).call(callChannels.kvGet, keyBytesSchema, (key) => key.length)
+    const { sender } = ipc.event()
+    const goneEvent: IpcEvent = {
+      get senderFrame(): never {
+        throw new TypeError('conversion failure from undefined')
+      },
+      sender,
+    }
+    const reply = await ipc.call(callChannels.kvGet, new Uint8Array(3), goneEvent)
+    expect(reply).toMatchObject({ ok: false, error: { code: 'invalidRequest' } })
+    expect(() => {
+      ipc.listeners.get(streamAcknowledgeChannel)?.(goneEvent, { streamId: 1 })
+    }).not.toThrow()
+  })
+
   test('a checked request reaches its handler and the value comes back', async () => {
     const ipc = new FakeIpc()
     router(ipc).call(callChannels.kvGet, keyBytesSchema, (key) => key.length)
