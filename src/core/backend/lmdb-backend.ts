@@ -16,7 +16,7 @@
 
 import { assert } from '../base/assert.ts'
 import type { Clock, Timer } from '../base/clock.ts'
-import { TimeHistogram } from '../base/time-histogram.ts'
+import { doublingSeconds, TimeHistogram } from '../base/time-histogram.ts'
 import { StorageFault } from '../errors/storage-fault.ts'
 import type {
   Backend,
@@ -56,7 +56,7 @@ const smallBacklogSizeBytes = 512 * 1_024
 /** See the head of this file. */
 export class LmdbBackend implements Backend {
   /** Buckets are those of etcd's metric. */
-  readonly commitTimes = new TimeHistogram(0.001, 14)
+  readonly commitTimes = new TimeHistogram(doublingSeconds(0.001, 14))
   private environment: LmdbEnvironment
   private readonly clock: Clock
   private readonly path: string

@@ -1,5 +1,5 @@
 /**
- * How long something took, in buckets that double.
+ * How long something took, in buckets.
  *
  * Made for places that are passed thousands of times a second: recording is a few comparisons and three additions, and
  * whoever wants to know reads the fields.
@@ -12,13 +12,10 @@ export class TimeHistogram {
   count = 0
   sumSeconds = 0
 
-  /** @param bucketCount  each bucket's bound is twice the one before */
-  constructor(firstBoundSeconds: number, bucketCount: number) {
-    this.boundsSeconds = Array.from(
-      { length: bucketCount },
-      (_, position) => firstBoundSeconds * 2 ** position,
-    )
-    this.counts = this.boundsSeconds.map(() => 0)
+  /** @param boundsSeconds  of the buckets, ascending */
+  constructor(boundsSeconds: readonly number[]) {
+    this.boundsSeconds = boundsSeconds
+    this.counts = boundsSeconds.map(() => 0)
   }
 
   /** Notes one that took so long, in milliseconds. */
@@ -33,4 +30,9 @@ export class TimeHistogram {
       return
     }
   }
+}
+
+/** So many bounds of buckets, each twice the one before. */
+export function doublingSeconds(firstBoundSeconds: number, bucketCount: number): readonly number[] {
+  return Array.from({ length: bucketCount }, (_, position) => firstBoundSeconds * 2 ** position)
 }

@@ -15,6 +15,9 @@ export interface ProgramConfig {
   readonly node: NodeConfig
   readonly rpc: RpcServerOptions
   readonly listenClientUrls: readonly ListenUrl[]
+  /** For HTTP of clients alone; empty: it is served where gRPC is. */
+  readonly listenHttpUrls: readonly ListenUrl[]
+  readonly listenMetricsUrls: readonly ListenUrl[]
   readonly listenPeerUrls: readonly ListenUrl[]
   readonly tls: TlsConfig
   readonly log: LogSettings
@@ -44,7 +47,16 @@ export function programConfigOf(
   const initialCluster = initialClusterOf(read, problems)
   const listenClientUrls = read.urls('listen-client-urls').map(parseListenUrl)
   const listenPeerUrls = read.urls('listen-peer-urls').map(parseListenUrl)
-  const tls = tlsConfigOf(read, { client: listenClientUrls, peer: listenPeerUrls }, problems)
+  const listenHttpUrls = read.urls('listen-client-http-urls').map(parseListenUrl)
+  const listenMetricsUrls = read.urls('listen-metrics-urls').map(parseListenUrl)
+  const tls = tlsConfigOf(
+    read,
+    {
+      client: [...listenClientUrls, ...listenHttpUrls, ...listenMetricsUrls],
+      peer: listenPeerUrls,
+    },
+    problems,
+  )
   const jwt = jwtOptionsOf(read.text('auth-token'), problems)
   const autoCompaction = autoCompactionOf(
     read.text('auto-compaction-mode'),
@@ -92,6 +104,8 @@ export function programConfigOf(
     },
     rpc: rpcOptionsOf(read),
     listenClientUrls,
+    listenHttpUrls,
+    listenMetricsUrls,
     listenPeerUrls,
     tls,
     log: logSettingsOf(flags),
@@ -125,6 +139,9 @@ function rpcOptionsOf(read: FlagReader): RpcServerOptions {
     allowedOrigins: read.text('cors').split(','),
     allowedHosts: read.text('host-whitelist').split(','),
     hasGateway: read.boolean('enable-grpc-gateway'),
+    // As in etcd, who debugs may look inside.
+    hasProfiles: read.boolean('enable-pprof') || read.text('log-level') === 'debug',
+    countsTimes: read.text('metrics') === 'extensive',
     watchProgressIntervalMs: Math.max(
       watchProgressMsMin,
       read.durationMs('watch-progress-notify-interval'),
@@ -250,8 +267,14 @@ function contradictionsOf(flags: ParsedFlags, read: FlagReader): string[] {
   for (const name of ['max-concurrent-streams', 'snapshot-catchup-entries']) {
     if (read.integer(name) < 0) problems.push(`--${name} must be >=0`)
   }
-  for (const name of ['listen-client-urls', 'listen-peer-urls'])
+  for (const name of [
+    'listen-client-urls',
+    'listen-client-http-urls',
+    'listen-metrics-urls',
+    'listen-peer-urls',
+  ]) {
     problems.push(...listenProblemsOf(name, read))
+  }
   return problems
 }
 

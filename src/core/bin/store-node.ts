@@ -127,7 +127,11 @@ async function run(log: ProgramLogger, config: ProgramConfig): Promise<void> {
           die(log, 'unexpected failure while serving', error)
         },
       },
-      config.listenClientUrls,
+      {
+        clients: config.listenClientUrls,
+        http: config.listenHttpUrls,
+        metrics: config.listenMetricsUrls,
+      },
     )
   } catch (error) {
     failStart(log, 'cannot listen for clients', error)
@@ -169,12 +173,13 @@ async function run(log: ProgramLogger, config: ProgramConfig): Promise<void> {
       { traffic: 'grpc+http', address: url.replace(/^[a-z]+:\/\//, '') },
     )
   }
+  for (const url of rpc.metricsUrls) log.info('serving metrics', { address: url })
 }
 
 /** Reads or makes the certificates of both ports. */
 async function openTls(
   log: ProgramLogger,
-  { tls, node, listenClientUrls }: ProgramConfig,
+  { tls, node, listenClientUrls, listenHttpUrls, listenMetricsUrls }: ProgramConfig,
 ): Promise<{ readonly client: TlsFiles | undefined; readonly peer: TlsFiles | undefined }> {
   for (const { message, fields } of tls.warnings) log.warn(message, fields)
   const environment = { clock: systemClock, logger: log.with({ caller: 'io/tls-files.ts' }) }
@@ -185,7 +190,8 @@ async function openTls(
   }
   try {
     // What only plain URLs could use is not looked at, as in etcd; members may be dialled by TLS in any case.
-    const client = listenClientUrls.some(isTlsUrl) ? await open('client') : undefined
+    const urls = [...listenClientUrls, ...listenHttpUrls, ...listenMetricsUrls]
+    const client = urls.some(isTlsUrl) ? await open('client') : undefined
     return { peer: await open('peer'), client }
   } catch (error) {
     failStart(log, 'cannot use TLS', error)
@@ -250,7 +256,7 @@ function endBySignal(signal: StopSignal): void {
 
 function logStart(
   log: ProgramLogger,
-  { node, listenClientUrls, listenPeerUrls }: ProgramConfig,
+  { node, listenClientUrls, listenMetricsUrls, listenPeerUrls }: ProgramConfig,
 ): void {
   log.info('starting an etcd server', {
     'etcd-version': node.reportedVersion,
@@ -265,6 +271,7 @@ function logStart(
     'pre-vote': node.usesPreVote,
     'quota-backend-bytes': node.quotaBytes,
     'listen-client-urls': listenClientUrls.map((url) => url.text),
+    'listen-metrics-urls': listenMetricsUrls.map((url) => url.text),
     'listen-peer-urls': listenPeerUrls.map((url) => url.text),
     'advertise-client-urls': node.advertiseClientUrls,
     'initial-advertise-peer-urls': node.initialAdvertisePeerUrls,

@@ -1,4 +1,4 @@
-import { TimeHistogram } from '../base/time-histogram.ts'
+import { doublingSeconds, TimeHistogram } from '../base/time-histogram.ts'
 import type { Timer } from '../base/clock.ts'
 import { hexId, type NodeId } from '../base/ids.ts'
 import type { PeerAddresses } from './peer-addresses.ts'
@@ -14,7 +14,7 @@ export class PeerProber {
   private isDisposed = false
   private isClockWarned = false
   /** Of all answers. Buckets are those of etcd's metric. */
-  readonly roundTripTimes = new TimeHistogram(0.0001, 16)
+  readonly roundTripTimes = new TimeHistogram(doublingSeconds(0.0001, 16))
   /** Of the last answer; undefined before the first one and while the peer does not answer. */
   roundTripMs: number | undefined
 

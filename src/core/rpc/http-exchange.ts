@@ -41,12 +41,43 @@ export interface HttpAnswer {
 /** What Go's servers call text. */
 export const plainText = 'text/plain; charset=utf-8'
 /** For whatever there is not. */
-export const notFoundAnswer: HttpAnswer = { status: 404, body: '404 page not found\n' }
+export const notFoundAnswer: HttpAnswer = errorAnswer(404, '404 page not found\n')
+
+/** An answer in plain text that browsers are told not to take for anything else, as Go's servers tell them. */
+export function errorAnswer(
+  status: number,
+  body: string,
+  headers: Readonly<Record<string, string>> = {},
+): HttpAnswer {
+  return { status, body, headers: { ...headers, 'x-content-type-options': 'nosniff' } }
+}
 
 /** The request's content is larger than its reader allows. */
 export class BodyTooLarge extends Error {
   override readonly name = 'BodyTooLarge'
+  private readonly pieces: AsyncIterator<Uint8Array>
+
+  constructor(pieces: AsyncIterator<Uint8Array>) {
+    super('http: request body too large')
+    this.pieces = pieces
+  }
+
+  /**
+   * Reads on and drops it: a connection that is closed with content unread takes the answer with it, because the client's
+   * system then drops what it has received.
+   */
+  async drain(): Promise<void> {
+    let sizeBytes = 0
+    while (sizeBytes < drainBytesMax) {
+      const result = await this.pieces.next()
+      if (result.done === true) return
+      sizeBytes += result.value.length
+    }
+  }
 }
+
+/** How much of a content that is too large is read all the same. */
+const drainBytesMax = 67_108_864
 
 /** Sends a whole answer. To HEAD without its content. */
 export function sendAnswer(exchange: HttpExchange, answer: HttpAnswer): void {
@@ -66,12 +97,15 @@ export function sendAnswer(exchange: HttpExchange, answer: HttpAnswer): void {
  * @throws Error  the client went away
  */
 export async function readBody(exchange: HttpExchange, sizeBytesMax: number): Promise<Buffer> {
-  const pieces: Uint8Array[] = []
+  const received: Uint8Array[] = []
   let sizeBytes = 0
-  for await (const piece of exchange.body) {
-    sizeBytes += piece.length
-    if (sizeBytes > sizeBytesMax) throw new BodyTooLarge('http: request body too large')
-    pieces.push(piece)
+  // By hand: a loop that is left ends the connection, and with it the answer.
+  const pieces = exchange.body[Symbol.asyncIterator]()
+  for (;;) {
+    const result = await pieces.next()
+    if (result.done === true) return Buffer.concat(received)
+    sizeBytes += result.value.length
+    if (sizeBytes > sizeBytesMax) throw new BodyTooLarge(pieces)
+    received.push(result.value)
   }
-  return Buffer.concat(pieces)
 }

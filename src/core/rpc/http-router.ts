@@ -7,7 +7,14 @@
  * @see etcd v3 API, "HTTP"
  */
 import type { Logger } from '../base/logger.ts'
-import { BodyTooLarge, notFoundAnswer, sendAnswer, type HttpExchange } from './http-exchange.ts'
+import {
+  BodyTooLarge,
+  errorAnswer,
+  notFoundAnswer,
+  plainText,
+  sendAnswer,
+  type HttpExchange,
+} from './http-exchange.ts'
 import { isFatal } from './status-mapping.ts'
 
 /** What answers under one path. */
@@ -66,7 +73,7 @@ export class HttpRouter {
       this.options.logger.warn('rejecting HTTP request to prevent DNS rebinding attacks', {
         host: refusedHost,
       })
-      sendAnswer(exchange, { status: 421, body: `${rebindingText(refusedHost)}\n` })
+      sendAnswer(exchange, errorAnswer(421, `${rebindingText(refusedHost)}\n`))
       return
     }
     const opened = new CrossOriginExchange(exchange, this.crossOriginHeadersFor(exchange))
@@ -79,7 +86,7 @@ export class HttpRouter {
     if (route === undefined) sendAnswer(opened, notFoundAnswer)
     else if (route.methods !== undefined && !route.methods.includes(exchange.method)) {
       const allow = route.methods.join(', ')
-      sendAnswer(opened, { status: 405, body: 'Method Not Allowed\n', headers: { allow } })
+      sendAnswer(opened, errorAnswer(405, 'Method Not Allowed\n', { allow }))
     } else await this.handle(route, opened)
   }
 
@@ -92,12 +99,8 @@ export class HttpRouter {
       const reason = error instanceof Error ? error.message : String(error)
       this.options.logger.warn('HTTP request failed', { path: exchange.path, error: reason })
       if (exchange.hasBegun) exchange.end()
-      else {
-        sendAnswer(exchange, {
-          status: error instanceof BodyTooLarge ? 413 : 500,
-          body: `${reason}\n`,
-        })
-      }
+      else if (error instanceof BodyTooLarge) await refuseBody(exchange, error)
+      else sendAnswer(exchange, errorAnswer(500, `${reason}\n`))
     }
   }
 
@@ -169,6 +172,22 @@ class CrossOriginExchange implements HttpExchange {
   end(): void {
     this.inner.end()
   }
+}
+
+/** Answers before the content is read, and reads on until the client has had the time to see the answer. */
+async function refuseBody(exchange: HttpExchange, error: BodyTooLarge): Promise<void> {
+  const body = Buffer.from(`${error.message}\n`)
+  exchange.begin(413, {
+    'content-type': plainText,
+    'content-length': String(body.length),
+  })
+  exchange.write(body)
+  try {
+    await error.drain()
+  } catch {
+    // The client has gone; the connection ends with this request in any case.
+  }
+  exchange.end()
 }
 
 /** What a browser is told that was led here under a foreign name. */

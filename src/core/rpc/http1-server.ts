@@ -96,6 +96,8 @@ class Http1Exchange implements HttpExchange {
 
   begin(status: number, headers: Readonly<Record<string, string>>): void {
     if (this.response.destroyed || this.response.headersSent) return
+    // What is still to come is not told from the next request by whoever refused to read it.
+    if (status === 413) this.response.shouldKeepAlive = false
     this.response.writeHead(status, headers)
     // A stream's first message may be far away.
     if (headers['content-length'] === undefined) this.response.flushHeaders()

@@ -15,7 +15,7 @@ import { gzipResponseFields, okTrailers, responseFields, statusTrailers } from '
 import { errorCodes } from './http2/http2-error.ts'
 import type { ServerStream, StreamHandler } from './http2/server-stream.ts'
 import type { AuthInfo } from '../node/node-surface.ts'
-import type { MethodCounts } from './metrics/call-counts.ts'
+import { countFrames, type MethodCounts } from './metrics/call-counts.ts'
 import { MessageReader } from './message-reader.ts'
 import type { ClientIdentity, StreamCall } from './rpc-call.ts'
 import { okStatus, statusOfError, WireError, type RpcStatus } from './status-mapping.ts'
@@ -28,6 +28,9 @@ export class Http2Call implements StreamCall, StreamHandler {
   private readonly reader: MessageReader
   private readonly isGzip: boolean
   private readonly counts: MethodCounts
+  private readonly beganAtMs: number
+  /** Of the message that was begun. */
+  private missingBytes = 0
   private cancelListener: CancelListener | undefined
   private hasBeenCanceled = false
   private deadline: Timer | undefined
@@ -47,7 +50,7 @@ export class Http2Call implements StreamCall, StreamHandler {
   ) {
     const { form, counts } = route
     this.counts = counts
-    counts.startedCount++
+    this.beganAtMs = counts.begin()
     this.stream = stream
     this.host = host
     this.isGzip = form.isGzip
@@ -123,7 +126,7 @@ export class Http2Call implements StreamCall, StreamHandler {
 
   closed(): void {
     this.cancel()
-    if (!this.isDecided) this.counts.countEnd(grpcStatusNumbers.canceled)
+    if (!this.isDecided) this.counts.countEnd(grpcStatusNumbers.canceled, this.beganAtMs)
     this.finish()
     this.host.noteClosed()
   }
@@ -144,12 +147,13 @@ export class Http2Call implements StreamCall, StreamHandler {
     if (this.isDecided || this.stream.isClosed) return
     this.openResponse()
     this.stream.write(frame)
+    this.missingBytes = countFrames(this.counts, this.missingBytes, frame)
     this.host.noteFrameSent()
   }
 
   end(status: RpcStatus): void {
     if (this.isDecided) return
-    this.counts.countEnd(status.code)
+    this.counts.countEnd(status.code, this.beganAtMs)
     this.decide()
     if (this.stream.isClosed) return
     this.host.noteFrameSent()
@@ -162,7 +166,7 @@ export class Http2Call implements StreamCall, StreamHandler {
   private reset(): void {
     this.cancel()
     if (this.isDecided) return
-    this.counts.countEnd(grpcStatusNumbers.deadlineExceeded)
+    this.counts.countEnd(grpcStatusNumbers.deadlineExceeded, this.beganAtMs)
     this.decide()
     this.stream.reset(errorCodes.cancel)
   }
@@ -174,6 +178,7 @@ export class Http2Call implements StreamCall, StreamHandler {
       while (this.isReading && !this.isDecided) {
         const message = this.reader.next()
         if (message === undefined) break
+        this.counts.receivedMessageCount++
         this.onMessage(message)
       }
     } catch (error) {

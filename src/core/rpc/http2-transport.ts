@@ -38,6 +38,8 @@ export interface Http2TransportOptions {
   readonly admit: (call: CallContext, isServedByLearner: () => boolean) => void
   /** Told of every stream that was admitted. */
   readonly onStreamAdmitted: (call: StreamCall) => void
+  /** How long calls take is counted for each method. */
+  readonly countsTimes?: boolean
   /** Largest message taken, in bytes. */
   readonly messageSizeBytesMax: number
   /** Streams at once per connection. */
@@ -70,7 +72,10 @@ export class Http2Transport {
   constructor(options: Http2TransportOptions) {
     this.options = options
     this.turnEnd = new TurnEnd(options.clock)
-    this.counts = new CallCounts(options.services)
+    this.counts = new CallCounts(
+      options.services,
+      options.countsTimes === true ? options.clock : undefined,
+    )
     this.routes = new CallRoutes(options.services, this.counts)
   }
 

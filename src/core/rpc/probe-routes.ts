@@ -8,14 +8,14 @@ import type { Alarm } from '../node/node-surface.ts'
 import type { StoreNode } from '../node/store-node.ts'
 import { RangeRequest } from '../proto/gen/rpc.ts'
 import {
+  errorAnswer,
   notFoundAnswer,
-  plainText,
   readBody,
   sendAnswer,
   type HttpAnswer,
 } from './http-exchange.ts'
 import type { HttpRoute } from './http-router.ts'
-import type { HealthCounts } from './metrics/metric-source.ts'
+import type { CheckCounts, HealthCounts } from './metrics/metric-source.ts'
 import { isFatal } from './status-mapping.ts'
 
 /** A check of `/livez` or `/readyz`; rejects with the reason when it fails. */
@@ -27,7 +27,7 @@ const alarmNames = { noSpace: 'NOSPACE', corrupt: 'CORRUPT' } as const
 
 /** The routes of one node. */
 export function probeRoutes(node: StoreNode, counts: HealthCounts): readonly HttpRoute[] {
-  const probes = new Probes(node)
+  const probes = new Probes(node, counts)
   const get = (
     path: string,
     answer: (path: string, query: URLSearchParams) => HttpAnswer | Promise<HttpAnswer>,
@@ -41,9 +41,9 @@ export function probeRoutes(node: StoreNode, counts: HealthCounts): readonly Htt
     },
   })
   const live = (path: string, query: URLSearchParams): Promise<HttpAnswer> =>
-    probes.probe(probes.liveChecks(), path, query)
+    probes.probe('livez', path, query)
   const ready = (path: string, query: URLSearchParams): Promise<HttpAnswer> =>
-    probes.probe(probes.readyChecks(), path, query)
+    probes.probe('readyz', path, query)
   return [
     get('/health', async (_path, query) => {
       const answer = await probes.health(query)
@@ -61,9 +61,22 @@ export function probeRoutes(node: StoreNode, counts: HealthCounts): readonly Htt
 
 class Probes {
   private readonly node: StoreNode
+  private readonly counts: HealthCounts
 
-  constructor(node: StoreNode) {
+  constructor(node: StoreNode, counts: HealthCounts) {
     this.node = node
+    this.counts = counts
+    for (const type of ['livez', 'readyz'] as const) {
+      for (const name of this.checksOf(type).keys()) {
+        counts.checks.push({
+          type,
+          name,
+          successCount: 0,
+          failureCount: 0,
+          hasSucceededLast: false,
+        })
+      }
+    }
   }
 
   version(): HttpAnswer {
@@ -89,14 +102,12 @@ class Probes {
     return { status: 200, body: '{"health":"true","reason":""}' }
   }
 
-  liveChecks(): ReadonlyMap<string, Check> {
-    return new Map<string, Check>([['serializable_read', () => this.readLocally()]])
-  }
-
-  readyChecks(): ReadonlyMap<string, Check> {
+  private checksOf(type: CheckCounts['type']): ReadonlyMap<string, Check> {
+    const readsLocally: readonly [string, Check] = ['serializable_read', () => this.readLocally()]
+    if (type === 'livez') return new Map([readsLocally])
     return new Map<string, Check>([
       ['data_corruption', () => this.refuseCorruption()],
-      ['serializable_read', () => this.readLocally()],
+      readsLocally,
       ['linearizable_read', () => this.node.confirmReads()],
       ['non_learner', () => this.refuseLearner()],
     ])
@@ -104,10 +115,11 @@ class Probes {
 
   /** Runs the check that the path names, or all of them, and lists what came of each. */
   async probe(
-    checks: ReadonlyMap<string, Check>,
+    type: CheckCounts['type'],
     path: string,
     query: URLSearchParams,
   ): Promise<HttpAnswer> {
+    const checks = this.checksOf(type)
     const only = /^\/[^/]*\/(.*)$/.exec(path)?.[1]
     const excluded = query.getAll('exclude')
     const names =
@@ -119,16 +131,26 @@ class Probes {
       if (check === undefined) return notFoundAnswer
       try {
         await check()
+        this.count(type, name, true)
         lines.push(`[+]${name} ok\n`)
       } catch (error) {
         if (isFatal(error)) throw error
         hasFailed = true
+        this.count(type, name, false)
         lines.push(`[-]${name} failed: ${reasonOf(error)}\n`)
       }
     }
     if (hasFailed) return errorAnswer(503, `${lines.join('')}\n`)
     const details = query.has('verbose') ? lines.join('') : ''
     return errorAnswer(200, `${details}ok\n`)
+  }
+
+  private count(type: CheckCounts['type'], name: string, hasSucceeded: boolean): void {
+    const counts = this.counts.checks.find((each) => each.type === type && each.name === name)
+    if (counts === undefined) return
+    if (hasSucceeded) counts.successCount++
+    else counts.failureCount++
+    counts.hasSucceededLast = hasSucceeded
   }
 
   /** A read of this member's own state. */

@@ -9,18 +9,25 @@ import type { Logger } from '../base/logger.ts'
 import type { Random } from '../base/random.ts'
 import { StoreError } from '../errors/store-error.ts'
 import type { StoreNode } from '../node/store-node.ts'
-import { ClientPort, groupByAddress, type SecurerFactory } from './client-port.ts'
+import {
+  ClientPort,
+  groupByAddress,
+  type ClientPortHandlers,
+  type SecurerFactory,
+} from './client-port.ts'
 import { gatewayHttpRoutes } from './gateway/gateway.ts'
 import { Http1Server } from './http1-server.ts'
 import { Http2Exchange } from './http2-exchange.ts'
 import { HttpRouter, type HttpRoute } from './http-router.ts'
-import { Http2Transport } from './http2-transport.ts'
+import { Http2Transport, type Http2TransportOptions } from './http2-transport.ts'
 import { admitCall, requiresLeader } from './interceptors.ts'
 import { LeaderLossMonitor } from './leader-loss-monitor.ts'
 import type { ListenUrl } from './listen-url.ts'
+import { ClientCounts } from './metrics/client-counts.ts'
 import type { HealthCounts, ProcessFigures } from './metrics/metric-source.ts'
 import { metricsRoutes } from './metrics/metrics-route.ts'
 import { probeRoutes } from './probe-routes.ts'
+import { profileRoutes } from './profile-routes.ts'
 import { ResponseHeaders } from './response-header.ts'
 import type { CallContext, StreamCall } from './rpc-call.ts'
 import { serviceTable } from './service-table.ts'
@@ -31,9 +38,9 @@ export interface RpcEnvironment {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
-  /** Makes the TLS of ports that want it. */
   /** What the system tells of this process. */
   readonly processFigures: () => Promise<ProcessFigures>
+  /** Makes the TLS of ports that want it. */
   readonly createSecurer?: SecurerFactory | undefined
   /** Called with a bug or a storage fault that surfaced while serving. The process must not go on. */
   readonly onFatal: (error: unknown) => void
@@ -58,6 +65,10 @@ export interface RpcServerOptions {
   readonly allowedHosts: readonly string[]
   /** Calls can be made in JSON, too. */
   readonly hasGateway: boolean
+  /** Profiles of this process can be had over HTTP. */
+  readonly hasProfiles: boolean
+  /** How long calls take is counted for each method. */
+  readonly countsTimes: boolean
   /** Time between two notifications of progress to a watcher that asked for them. */
   readonly watchProgressIntervalMs: number
   readonly electionMs: number
@@ -74,46 +85,81 @@ export const rpcServerDefaults: RpcServerOptions = {
   allowedOrigins: ['*'],
   allowedHosts: ['*'],
   hasGateway: true,
+  hasProfiles: false,
+  countsTimes: false,
   watchProgressIntervalMs: 600_000,
   electionMs: 1_000,
 }
 
+/** Where to listen. */
+export interface ListenUrls {
+  /** For clients: gRPC, and HTTP unless that has URLs of its own. */
+  readonly clients: readonly ListenUrl[]
+  /** For HTTP alone. */
+  readonly http?: readonly ListenUrl[]
+  /** For metrics and health alone. */
+  readonly metrics?: readonly ListenUrl[]
+}
+
+/** What a port answers: `all` is gRPC and HTTP. */
+type PortRole = 'all' | 'grpc' | 'http' | 'metrics'
+
+/** Everything that is the same for all ports. */
+type CallOptions = Omit<
+  Http2TransportOptions,
+  'concurrentStreamsMax' | 'keepaliveMinTimeMs' | 'keepalive' | 'onHttp'
+>
+
 /** What a message may be larger than the largest request: fields around it, and answers on their way back. */
 const messageOverheadBytes = 524_288
+
+/** What a port for metrics answers. */
+const metricsPaths = /^\/(?:metrics|health|livez|readyz)(?:\/|$)/
 
 /** Ports taken, and what answers on them. */
 export class RpcServer {
   private readonly environment: RpcEnvironment
-  private readonly ports: readonly ClientPort[]
-  private transport: Http2Transport | undefined
-  private http1: Http1Server | undefined
+  private readonly ports: readonly { readonly role: PortRole; readonly port: ClientPort }[]
+  private readonly clients = new ClientCounts()
+  private transports: Http2Transport[] = []
+  private http1Servers: Http1Server[] = []
   private leaderLoss: LeaderLossMonitor | undefined
 
-  private constructor(environment: RpcEnvironment, ports: readonly ClientPort[]) {
+  private constructor(environment: RpcEnvironment, ports: RpcServer['ports']) {
     this.environment = environment
     this.ports = ports
   }
 
   /** Takes all ports or none. @throws Error  the system's, for the first that cannot be had */
-  static async bind(
-    environment: RpcEnvironment,
-    listenUrls: readonly ListenUrl[],
-  ): Promise<RpcServer> {
-    const ports: ClientPort[] = []
+  static async bind(environment: RpcEnvironment, listenUrls: ListenUrls): Promise<RpcServer> {
+    const { clients, http = [], metrics = [] } = listenUrls
+    const wanted: readonly (readonly [PortRole, readonly ListenUrl[]])[] = [
+      [http.length > 0 ? 'grpc' : 'all', clients],
+      ['http', http],
+      ['metrics', metrics],
+    ]
+    const ports: { readonly role: PortRole; readonly port: ClientPort }[] = []
     try {
-      for (const urls of groupByAddress(listenUrls)) {
-        ports.push(await ClientPort.bind(urls, environment))
+      for (const [role, urlsOfRole] of wanted) {
+        for (const urls of groupByAddress(urlsOfRole)) {
+          ports.push({ role, port: await ClientPort.bind(urls, environment) })
+        }
       }
     } catch (error) {
-      for (const port of ports) port.close()
+      for (const { port } of ports) port.close()
       throw error
     }
     return new RpcServer(environment, ports)
   }
 
-  /** Where it listens, with the ports that were chosen for 0. */
+  /** Where it listens for clients, with the ports that were chosen for 0. */
   get urls(): readonly string[] {
-    return this.ports.flatMap((port) => port.urls)
+    return this.urlsOf((role) => role !== 'metrics')
+  }
+
+  /** Where it listens for nothing but metrics and health. */
+  get metricsUrls(): readonly string[] {
+    return this.urlsOf((role) => role === 'metrics')
   }
 
   /** Begins to answer, connections that waited first. */
@@ -138,15 +184,90 @@ export class RpcServer {
       logger,
       services,
       messageSizeBytesMax,
+      countsTimes: options.countsTimes,
       admit: (call: CallContext, isServedByLearner: () => boolean): void => {
         admitCall(node, call, isServedByLearner)
+        this.clients.of(call.findMetadata('client-api-version')).unaryCount++
       },
       onStreamAdmitted: (call: StreamCall): void => {
+        // It was admitted as any call before.
+        const counts = this.clients.of(call.findMetadata('client-api-version'))
+        counts.unaryCount--
+        counts.streamCount++
         if (requiresLeader(call)) call.onEnd(leaderLoss.add(call))
       },
       onFatal,
     }
     const router = new HttpRouter([], { logger, allowedOrigins, allowedHosts, onFatal })
+    const transport = this.openTransport(calls, options, router)
+    const gateway = options.hasGateway
+      ? gatewayHttpRoutes({
+          ...calls,
+          counts: transport.counts,
+          isAuthEnabled: () => node.auth.isEnabled,
+        })
+      : []
+    const monitoring = this.monitoringRoutes(node, transport)
+    const profiles = options.hasProfiles ? profileRoutes(clock, logger) : []
+    for (const route of [...monitoring, ...gateway, ...profiles]) router.add(route)
+    this.leaderLoss = leaderLoss
+    this.servePorts({ calls, options, router, transport, monitoring })
+  }
+
+  /** Connects each port with what answers there. */
+  private servePorts(parts: {
+    readonly calls: CallOptions
+    readonly options: RpcServerOptions
+    readonly router: HttpRouter
+    readonly transport: Http2Transport
+    readonly monitoring: readonly HttpRoute[]
+  }): void {
+    const { calls, options, router, transport } = parts
+    const { logger, onFatal } = this.environment
+    const http1 = this.openHttp1(router)
+    // Where there is no gRPC, HTTP/2 is for whoever agreed on it by TLS.
+    const httpOnly = (onlyRouter: HttpRouter, server: Http1Server): ClientPortHandlers => {
+      const inner = this.openTransport({ ...calls, services: new Map() }, options, onlyRouter)
+      return {
+        onHttp2: (socket, client) => {
+          if (client.isSecure) inner.accept(socket, client)
+          else socket.destroy()
+        },
+        onHttp1: (socket, client) => {
+          server.accept(socket, client)
+        },
+      }
+    }
+    const handlersOf = (role: PortRole): ClientPortHandlers => {
+      if (role === 'http') return httpOnly(router, http1)
+      if (role === 'metrics') {
+        const routes = parts.monitoring.filter(({ path }) => metricsPaths.test(path))
+        const metrics = new HttpRouter(routes, {
+          logger,
+          allowedOrigins: [],
+          allowedHosts: ['*'],
+          onFatal,
+        })
+        return httpOnly(metrics, this.openHttp1(metrics))
+      }
+      return {
+        onHttp2: (socket, client) => {
+          transport.accept(socket, client)
+        },
+        onHttp1: (socket, client) => {
+          if (role === 'all') http1.accept(socket, client)
+          else socket.destroy()
+        },
+      }
+    }
+    for (const { role, port } of this.ports) port.serve(handlersOf(role))
+  }
+
+  private openTransport(
+    calls: CallOptions,
+    options: RpcServerOptions,
+    router: HttpRouter,
+  ): Http2Transport {
     const transport = new Http2Transport({
       ...calls,
       concurrentStreamsMax: options.concurrentStreamsMax,
@@ -160,40 +281,31 @@ export class RpcServer {
         return true
       },
     })
-    const gateway = options.hasGateway
-      ? gatewayHttpRoutes({
-          ...calls,
-          counts: transport.counts,
-          isAuthEnabled: () => node.auth.isEnabled,
-        })
-      : []
-    for (const route of [...this.monitoringRoutes(node, transport), ...gateway]) router.add(route)
-    const http1 = new Http1Server(router)
-    this.transport = transport
-    this.http1 = http1
-    this.leaderLoss = leaderLoss
-    for (const port of this.ports) {
-      port.serve({
-        onHttp2: (socket, client) => {
-          transport.accept(socket, client)
-        },
-        onHttp1: (socket, client) => {
-          http1.accept(socket, client)
-        },
-      })
-    }
+    this.transports.push(transport)
+    return transport
+  }
+
+  private openHttp1(router: HttpRouter): Http1Server {
+    const server = new Http1Server(router)
+    this.http1Servers.push(server)
+    return server
+  }
+
+  private urlsOf(isWanted: (role: PortRole) => boolean): readonly string[] {
+    return this.ports.flatMap(({ role, port }) => (isWanted(role) ? port.urls : []))
   }
 
   /** What monitoring asks for: probes and metrics. */
   private monitoringRoutes(node: StoreNode, transport: Http2Transport): readonly HttpRoute[] {
     const { processFigures } = this.environment
-    const health: HealthCounts = { successCount: 0, failureCount: 0 }
+    const health: HealthCounts = { successCount: 0, failureCount: 0, checks: [] }
     const metrics = metricsRoutes(async () => ({
       memberId: node.memberId,
       node: node.figures(),
       calls: transport.counts,
       traffic: transport.traffic(),
       health,
+      clients: this.clients,
       process: await processFigures(),
     }))
     return [...probeRoutes(node, health), ...metrics]
@@ -204,9 +316,10 @@ export class RpcServer {
    * then closes everything.
    */
   async stop(graceMs: number): Promise<void> {
-    for (const port of this.ports) port.close()
+    for (const { port } of this.ports) port.close()
     this.leaderLoss?.dispose()
-    this.http1?.close()
-    await this.transport?.stop(statusOfError(new StoreError('stopped')), graceMs)
+    for (const server of this.http1Servers) server.close()
+    const status = statusOfError(new StoreError('stopped'))
+    await Promise.all(this.transports.map((transport) => transport.stop(status, graceMs)))
   }
 }

@@ -36,6 +36,7 @@ export class UnaryCall implements UnaryExchange, StreamHandler {
   private readonly host: CallHost
   private readonly method: UnaryMethod
   private readonly counts: MethodCounts
+  private readonly beganAtMs: number
   private readonly isGzip: boolean
   private reader: MessageReader | undefined
   private hasStarted = false
@@ -58,7 +59,7 @@ export class UnaryCall implements UnaryExchange, StreamHandler {
     const { form, counts } = route
     this.method = route.method
     this.counts = counts
-    counts.startedCount++
+    this.beganAtMs = counts.begin()
     this.isGzip = form.isGzip
     stream.serve(this)
     const { timeoutMs } = form
@@ -128,6 +129,7 @@ export class UnaryCall implements UnaryExchange, StreamHandler {
   /** Answers with one message, framed already, and OK. */
   succeed(frame: Uint8Array): void {
     if (this.isDecided) return
+    this.counts.sentMessageCount++
     this.decide(grpcStatusNumbers.ok)
     if (this.stream.isClosed) return
     this.host.noteFrameSent()
@@ -148,6 +150,7 @@ export class UnaryCall implements UnaryExchange, StreamHandler {
 
   private start(message: Uint8Array): void {
     this.hasStarted = true
+    this.counts.receivedMessageCount++
     this.reader = undefined
     const { method } = this
     try {
@@ -186,7 +189,7 @@ export class UnaryCall implements UnaryExchange, StreamHandler {
   /** @param code  of gRPC, for the count */
   private decide(code: number): void {
     this.isDecided = true
-    this.counts.countEnd(code)
+    this.counts.countEnd(code, this.beganAtMs)
     this.deadline?.cancel()
     this.deadline = undefined
     if (this.reader === undefined) return

@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path'
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import { type Logger, silentLogger } from '../base/logger.ts'
-import { TimeHistogram } from '../base/time-histogram.ts'
+import { doublingSeconds, TimeHistogram } from '../base/time-histogram.ts'
 import { StorageFault } from '../errors/storage-fault.ts'
 import type { FileSystem } from '../io/file-system.ts'
 import type { Entry, HardState, LogIndex, SnapshotMetadata } from '../raft/message.ts'
@@ -65,7 +65,7 @@ export async function hasWriteAheadLog(
  */
 export class WriteAheadLog {
   /** How long syncs took. Buckets are those of etcd's metric. */
-  readonly syncTimes = new TimeHistogram(0.001, 14)
+  readonly syncTimes = new TimeHistogram(doublingSeconds(0.001, 14))
   private readonly fileSystem: FileSystem
   private readonly directory: string
   private readonly metadata: WalMetadata

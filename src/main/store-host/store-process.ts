@@ -76,7 +76,7 @@ async function run(): Promise<void> {
   const config = programConfigOf(parseFlags(process.argv.slice(2), {}), {})
   const rpc = await RpcServer.bind(
     { clock: systemClock, random: systemRandom, processFigures, logger, onFatal: fail },
-    config.listenClientUrls,
+    { clients: config.listenClientUrls },
   )
   const node = await StoreNode.start(
     systemEnvironment({

@@ -29,6 +29,7 @@ export class GatewayStreamCall extends GatewayContext implements StreamCall {
   /** Resolves when the call has ended. */
   readonly ended: Promise<void>
   private readonly options: GatewayStreamOptions
+  private readonly beganAtMs: number
   private tellEnded: () => void = () => undefined
   /** Answers come in pieces that need not be whole messages. */
   private readonly frames = new MessageReader({
@@ -51,7 +52,7 @@ export class GatewayStreamCall extends GatewayContext implements StreamCall {
   constructor(exchange: HttpExchange, options: GatewayStreamOptions) {
     super(exchange, options.clock)
     this.options = options
-    options.counts.startedCount++
+    this.beganAtMs = options.counts.begin()
     this.ended = new Promise((resolve) => {
       this.tellEnded = resolve
     })
@@ -89,6 +90,7 @@ export class GatewayStreamCall extends GatewayContext implements StreamCall {
       const message = this.frames.next()
       if (message === undefined) return
       this.begin(200)
+      this.options.counts.sentMessageCount++
       this.writeLine(`{"result":${jsonOfMessage(this.options.responseType, message)}}\n`)
     }
   }
@@ -96,7 +98,7 @@ export class GatewayStreamCall extends GatewayContext implements StreamCall {
   end(status: RpcStatus): void {
     if (this.isDecided) return
     this.isDecided = true
-    this.options.counts.countEnd(status.code)
+    this.options.counts.countEnd(status.code, this.beganAtMs)
     this.release()
     this.wake()
     for (const listener of this.endListeners.splice(0)) listener()
@@ -172,6 +174,7 @@ export class GatewayStreamCall extends GatewayContext implements StreamCall {
         onHalfClose()
         return
       }
+      this.options.counts.receivedMessageCount++
       onMessage(message)
     }
   }

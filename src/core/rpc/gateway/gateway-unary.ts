@@ -26,6 +26,7 @@ export class GatewayUnaryCall extends GatewayContext implements UnaryExchange {
   /** Resolves when it was answered, or there is nobody to answer any more. */
   readonly answered: Promise<void>
   private readonly options: GatewayUnaryOptions
+  private readonly beganAtMs: number
   private tellAnswered: () => void = () => undefined
   private isDecided = false
 
@@ -33,7 +34,8 @@ export class GatewayUnaryCall extends GatewayContext implements UnaryExchange {
   constructor(exchange: HttpExchange, options: GatewayUnaryOptions) {
     super(exchange, options.clock)
     this.options = options
-    options.counts.startedCount++
+    this.beganAtMs = options.counts.begin()
+    options.counts.receivedMessageCount++
     this.answered = new Promise((resolve) => {
       this.tellAnswered = resolve
     })
@@ -75,7 +77,7 @@ export class GatewayUnaryCall extends GatewayContext implements UnaryExchange {
   }
 
   private decide(code: number): void {
-    this.options.counts.countEnd(code)
+    this.options.counts.countEnd(code, this.beganAtMs)
     this.isDecided = true
     this.release()
   }

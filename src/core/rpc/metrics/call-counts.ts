@@ -1,4 +1,6 @@
-/** How many calls of each method began, and how they ended. */
+/** How many calls of each method began, how they ended, and where that is wanted how long they took. */
+import type { Clock } from '../../base/clock.ts'
+import { TimeHistogram } from '../../base/time-histogram.ts'
 import { grpcStatusNumbers } from '../../errors/error-table.ts'
 import type { ServiceTable } from '../rpc-call.ts'
 
@@ -11,6 +13,9 @@ const serverStreams: ReadonlySet<string> = new Set([
   '/v3electionpb.Election/Observe',
 ])
 
+/** As Prometheus' libraries have them where nothing else is said. */
+const timeBoundsSeconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
 /** Of one method. */
 export class MethodCounts {
   readonly service: string
@@ -18,13 +23,30 @@ export class MethodCounts {
   /** As metrics name it. */
   readonly type: 'unary' | 'server_stream' | 'bidi_stream'
   startedCount = 0
+  receivedMessageCount = 0
+  sentMessageCount = 0
+  /** Undefined where times are not counted. */
+  readonly times: TimeHistogram | undefined
+  private readonly clock: Clock | undefined
   /** By gRPC code. */
   readonly endedCounts: number[] = Array.from({ length: codeCount }, () => 0)
 
-  constructor(service: string, method: string, type: MethodCounts['type']) {
+  /** @param clock  for times; undefined: they are not counted */
+  constructor(
+    { service, method, type }: Pick<MethodCounts, 'service' | 'method' | 'type'>,
+    clock: Clock | undefined,
+  ) {
     this.service = service
     this.method = method
     this.type = type
+    this.clock = clock
+    this.times = clock === undefined ? undefined : new TimeHistogram(timeBoundsSeconds)
+  }
+
+  /** A call began. @returns what its end wants to be told */
+  begin(): number {
+    this.startedCount++
+    return this.clock === undefined ? 0 : this.clock.monotonicMs()
   }
 
   /** Calls that have begun and not ended. */
@@ -32,30 +54,58 @@ export class MethodCounts {
     return this.startedCount - this.endedCounts.reduce((sum, count) => sum + count, 0)
   }
 
-  /** A call ended with this gRPC code. */
-  countEnd(code: number): void {
+  /** A call that began at this time ended with this gRPC code. */
+  countEnd(code: number, beganAtMs: number): void {
     this.endedCounts[code] = (this.endedCounts[code] ?? 0) + 1
+    if (this.clock !== undefined) this.times?.recordMs(this.clock.monotonicMs() - beganAtMs)
   }
+}
+
+const framePrefixBytes = 5
+
+/**
+ * Counts the messages in what a stream sends, whose pieces end where they like; but the five bytes before a message are in
+ * one piece.
+ *
+ * @param missingBytes  of the message that an earlier piece began
+ * @returns how much is missing behind this piece
+ */
+export function countFrames(counts: MethodCounts, missingBytes: number, piece: Uint8Array): number {
+  let offset = missingBytes
+  while (offset < piece.length) {
+    counts.sentMessageCount++
+    offset += framePrefixBytes + lengthAt(piece, offset + 1)
+  }
+  return offset - piece.length
+}
+
+function lengthAt(bytes: Uint8Array, offset: number): number {
+  const byteAt = (position: number): number => bytes[offset + position] ?? 0
+  return byteAt(0) * 2 ** 24 + (byteAt(1) << 16) + (byteAt(2) << 8) + byteAt(3)
 }
 
 /** Of all methods of a server. */
 export class CallCounts {
   private readonly counts = new Map<string, MethodCounts>()
 
-  constructor(services: ServiceTable) {
+  /** @param clock  for times; undefined: they are not counted */
+  constructor(services: ServiceTable, clock?: Clock) {
     for (const [service, methods] of services) {
       for (const [name, { kind }] of methods) {
         const path = `/${service}/${name}`
         const streamType = serverStreams.has(path) ? 'server_stream' : 'bidi_stream'
         const type = kind === 'unary' ? 'unary' : streamType
-        this.counts.set(path, new MethodCounts(service, name, type))
+        this.counts.set(path, new MethodCounts({ service, method: name, type }, clock))
       }
     }
   }
 
   /** @param path  `/package.Service/Method`; one that is not known is counted nowhere */
   of(path: string): MethodCounts {
-    return this.counts.get(path) ?? new MethodCounts('', '', 'unary')
+    return (
+      this.counts.get(path) ??
+      new MethodCounts({ service: '', method: '', type: 'unary' }, undefined)
+    )
   }
 
   all(): Iterable<MethodCounts> {

@@ -88,6 +88,33 @@ const server: readonly Family[] = [
   ),
 ]
 
+const checks: readonly Family[] = [
+  gauge('etcd_server_healthcheck', 'The last result of each check: 1 is good.', ({ health }) =>
+    health.checks
+      .filter(({ successCount, failureCount }) => successCount + failureCount > 0)
+      .map(({ type, name, hasSucceededLast }) => ({
+        labels: { type, name },
+        value: flag(hasSucceededLast),
+      })),
+  ),
+  counter('etcd_server_healthchecks_total', 'Results of each check.', ({ health }) =>
+    health.checks.flatMap(({ type, name, successCount, failureCount }) =>
+      [
+        { labels: { type, name, status: 'success' }, value: successCount },
+        { labels: { type, name, status: 'error' }, value: failureCount },
+      ].filter(({ value }) => value > 0),
+    ),
+  ),
+  counter('etcd_server_client_requests_total', 'Calls by version of the client.', ({ clients }) =>
+    [...clients.all()].flatMap(({ version, unaryCount, streamCount }) =>
+      [
+        { labels: { type: 'unary', client_api_version: version }, value: unaryCount },
+        { labels: { type: 'stream', client_api_version: version }, value: streamCount },
+      ].filter(({ value }) => value > 0),
+    ),
+  ),
+]
+
 const store: readonly Family[] = [
   gauge(
     'etcd_mvcc_db_total_size_in_bytes',
@@ -168,10 +195,7 @@ const calls: readonly Family[] = [
     ({ traffic }) => traffic.sentBytes,
   ),
   counter('grpc_server_started_total', 'Calls that began.', (source) =>
-    [...source.calls.all()].map(({ type, service, method, startedCount }) => ({
-      labels: { grpc_type: type, grpc_service: service, grpc_method: method },
-      value: startedCount,
-    })),
+    [...source.calls.all()].map((call) => ({ labels: labelsOf(call), value: call.startedCount })),
   ),
   counter('grpc_server_handled_total', 'Calls that ended, by code.', (source) =>
     [...source.calls.all()].flatMap(({ type, service, method, endedCounts }) =>
@@ -186,7 +210,36 @@ const calls: readonly Family[] = [
       })),
     ),
   ),
+  counter('grpc_server_msg_received_total', 'Messages received.', (source) =>
+    [...source.calls.all()].map((call) => ({
+      labels: labelsOf(call),
+      value: call.receivedMessageCount,
+    })),
+  ),
+  counter('grpc_server_msg_sent_total', 'Messages sent.', (source) =>
+    [...source.calls.all()].map((call) => ({
+      labels: labelsOf(call),
+      value: call.sentMessageCount,
+    })),
+  ),
+  {
+    name: 'grpc_server_handling_seconds',
+    type: 'histogram',
+    help: 'Time that calls took.',
+    read: (source) =>
+      [...source.calls.all()].flatMap((call) =>
+        call.times === undefined ? [] : samplesOf(call.times, labelsOf(call)),
+      ),
+  },
 ]
+
+function labelsOf(call: {
+  readonly type: string
+  readonly service: string
+  readonly method: string
+}): Readonly<Record<string, string>> {
+  return { grpc_type: call.type, grpc_service: call.service, grpc_method: call.method }
+}
 
 type PeerSamples = (
   figures: MetricSource['node']['peers'] extends ReadonlyMap<unknown, infer Figures>
@@ -253,6 +306,7 @@ const processes: readonly Family[] = [
 /** All of them. */
 export const metricFamilies: readonly Family[] = [
   ...server,
+  ...checks,
   ...store,
   ...calls,
   ...peers,

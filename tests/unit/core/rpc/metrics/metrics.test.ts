@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { TimeHistogram } from '../../../../../src/core/base/time-histogram.ts'
+import { doublingSeconds, TimeHistogram } from '../../../../../src/core/base/time-histogram.ts'
 import { CallCounts } from '../../../../../src/core/rpc/metrics/call-counts.ts'
 import {
   formatFamilies,
@@ -9,7 +9,7 @@ import {
 import type { ServiceTable } from '../../../../../src/core/rpc/rpc-call.ts'
 
 test('families are written with their types, labels and buckets, and those without samples not at all', async () => {
-  const times = new TimeHistogram(0.5, 2)
+  const times = new TimeHistogram(doublingSeconds(0.5, 2))
   for (const tookMs of [100, 700, 9_000]) times.recordMs(tookMs)
   const families: readonly MetricFamily<TimeHistogram>[] = [
     { name: 'many_total', type: 'counter', help: 'Many.', read: ({ count }) => count },
@@ -53,7 +53,7 @@ test('calls are counted by method and outcome, and open ones are the difference'
   const counts = new CallCounts(services)
   const watch = counts.of('/etcdserverpb.Watch/Watch')
   watch.startedCount += 2
-  watch.countEnd(1)
+  watch.countEnd(1, 0)
   expect(watch).toMatchObject({ type: 'bidi_stream', openCount: 1 })
   expect([...counts.all()]).toEqual([watch])
   expect(counts.of('/no/method')).not.toBe(watch)
