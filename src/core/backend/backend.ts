@@ -40,15 +40,13 @@ export interface BackendRecord {
   readonly value: Uint8Array
 }
 
-/**
- * A record where it lies in memory that is used again for the next one: to be looked at, copied from, and forgotten. The
- * value begins at the start of its bytes.
- */
+/** A record where it lies in memory that is used again for the next one: to be looked at, copied from, and forgotten. */
 export interface RawRecord {
   readonly keyBytes: Uint8Array
   readonly keyStart: number
   readonly keyEnd: number
   readonly valueBytes: Uint8Array
+  readonly valueStart: number
   readonly valueSizeBytes: number
   copyKey(): Uint8Array
   /** The value, or the part of it in `[start, end)`. */

@@ -14,6 +14,7 @@ import {
   type NativeEnvironment,
   type NativeTreeStats,
 } from './lmdb-native.ts'
+import { openMap, type LmdbMap } from './lmdb-map.ts'
 import { LmdbSnapshot } from './lmdb-snapshot.ts'
 import type { OverlayEntry } from './overlay.ts'
 
@@ -42,6 +43,7 @@ export class LmdbEnvironment {
   private readonly native: NativeEnvironment
   private readonly keyBuffer: Uint8Array
   private readonly databases: ReadonlyMap<BucketName, NativeDatabase>
+  private readonly map: LmdbMap | undefined
   private readonly instructions = new InstructionList()
   private isWriting = false
 
@@ -51,13 +53,15 @@ export class LmdbEnvironment {
       readonly native: NativeEnvironment
       readonly keyBuffer: Uint8Array
       readonly databases: ReadonlyMap<BucketName, NativeDatabase>
+      readonly map: LmdbMap | undefined
     },
   ) {
     this.root = root
+    this.map = parts.map
     this.native = parts.native
     this.keyBuffer = parts.keyBuffer
     this.databases = parts.databases
-    this.newest = this.openSnapshot()
+    this.newest = new LmdbSnapshot(this.native, this.keyBuffer, this.map)
   }
 
   /** By this name snapshots know a bucket. */
@@ -125,6 +129,7 @@ export class LmdbEnvironment {
   /** Other snapshots must be closed. */
   async close(): Promise<void> {
     this.newest.close()
+    this.map?.close()
     await this.root.close()
   }
 }
@@ -149,7 +154,9 @@ export function openEnvironment(directory: string): LmdbEnvironment {
   root.resetReadTxn()
   const { env } = root as unknown as { readonly env: NativeEnvironment }
   const databases = new Map(stores.map(([name, store]) => [name, nativeOf(store)]))
-  return new LmdbEnvironment(root, { native: env, keyBuffer: plainKeyBuffer, databases })
+  const map = openMap(env, nativeOf(root), { keyBuffer: plainKeyBuffer, databases })
+  root.resetReadTxn()
+  return new LmdbEnvironment(root, { native: env, keyBuffer: plainKeyBuffer, databases, map })
 }
 
 function nativeOf(store: Database): NativeDatabase {

@@ -26,7 +26,7 @@ export interface NativeEnvironment {
   startWriting(instructions: NativeAddress, callback: (status: number) => void): void
   stat(): NativeTreeStats
   freeStat(): NativeTreeStats
-  info(): { readonly lastPageNumber: number }
+  info(): { readonly lastPageNumber: number; readonly mapSize: number }
 }
 
 /** A named database in an environment. */
@@ -84,6 +84,13 @@ export interface NativeLmdb {
   /** Lets go of the snapshot; the next read with this transaction takes the newest one. */
   resetTxn(transaction: NativeAddress): void
   getAddress(buffer: ArrayBufferLike): NativeAddress
+  /** The value of the key in the key buffer, where it lies in the map; undefined when there is none. */
+  getSharedByBinary(database: NativeAddress, keySizeBytes: number): Buffer | undefined
+  getBufferAddress(buffer: Uint8Array): NativeAddress
+  /** Memory that is not the caller's; to be detached before it goes. */
+  createBufferForAddress(address: NativeAddress, sizeBytes: number): Buffer
+  /** Takes the memory away from everybody who looks at it. */
+  detachBuffer(buffer: ArrayBufferLike): void
   /** Where values are put from now on. */
   setGlobalBuffer(buffer: Uint8Array): void
   /** Throws an error that describes the code. */

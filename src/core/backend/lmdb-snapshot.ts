@@ -7,6 +7,7 @@
  */
 
 import { assert } from '../base/assert.ts'
+import { compareBytes, emptyBytes } from '../base/bytes.ts'
 import { StorageFault } from '../errors/storage-fault.ts'
 import type { BackendRecord, RawRecord, RecordVisitor, ScanOptions } from './backend.ts'
 import {
@@ -24,6 +25,8 @@ import {
   type NativeEnvironment,
   type NativeTransaction,
 } from './lmdb-native.ts'
+import type { LmdbMap, TreeRoots } from './lmdb-map.ts'
+import { PageWalk, type FoundRecord } from './lmdb-pages.ts'
 
 const includeValuesFlag = 0x100
 const reverseFlag = 0x400
@@ -54,10 +57,17 @@ export class LmdbSnapshot {
   private readonly copies = new CopySlab()
   private stateNumber = 0
   private readonly raw: { -readonly [Field in keyof RawRecord]: RawRecord[Field] }
+  private readonly map: LmdbMap | undefined
+  /** Of the state that is read; `unknown` until somebody walks it. */
+  private roots: TreeRoots | undefined | 'unknown' = 'unknown'
 
-  /** @param keyBuffer  where the environment takes keys from */
-  constructor(environment: NativeEnvironment, keyBuffer: Uint8Array) {
+  /**
+   * @param keyBuffer  where the environment takes keys from
+   * @param map        for a snapshot whose reader does not mind that a walk may see what was committed since it began
+   */
+  constructor(environment: NativeEnvironment, keyBuffer: Uint8Array, map?: LmdbMap) {
     this.keyBuffer = keyBuffer
+    this.map = map
     this.keySource = copySourceOf(keyBuffer)
     this.transaction = new nativeLmdb.Txn(environment, readOnlyFlag)
     this.raw = {
@@ -65,6 +75,7 @@ export class LmdbSnapshot {
       keyStart: cursorKeyOffset,
       keyEnd: cursorKeyOffset,
       valueBytes: valueBuffer,
+      valueStart: 0,
       valueSizeBytes: 0,
       copyKey: () => this.copyFoundKey(this.raw.keyEnd - cursorKeyOffset),
       copyValue: (start = 0, end = this.raw.valueSizeBytes) =>
@@ -91,6 +102,52 @@ export class LmdbSnapshot {
 
   /** Shows the records in order until the visitor has seen enough. */
   visit(database: NativeDatabase, options: ScanOptions, visitor: RecordVisitor): void {
+    if (!this.visitMapped(database, options, visitor)) {
+      this.visitStored(database, options, visitor)
+    }
+  }
+
+  /** @returns false: nothing was shown, because the map cannot be looked at */
+  private visitMapped(
+    database: NativeDatabase,
+    options: ScanOptions,
+    visitor: RecordVisitor,
+  ): boolean {
+    const { map } = this
+    if (map === undefined || options.isReverse === true) return false
+    const root = this.rootOf(map, database)
+    if (root === undefined) return false
+    const { start, end } = options
+    if (end !== undefined && compareBytes(start ?? emptyBytes, end) >= 0) return true
+    const record = new MappedRecord(this.copies)
+    const walk = new PageWalk(map, record, {
+      onRecord: () => visitor(record),
+      readApart: () => {
+        const { keyBytes, keyStart, keyEnd } = record
+        const value = this.get(database, keyBytes.subarray(keyStart, keyEnd))
+        assert(value !== undefined, 'a record that is walked can be read')
+        record.valueBytes = value
+        record.valueStart = 0
+      },
+    })
+    walk.visit(root, options)
+    return true
+  }
+
+  private rootOf(map: LmdbMap, database: NativeDatabase): number | undefined {
+    if (this.roots === 'unknown') {
+      // A read holds on to the state that the transaction is at, and so to every later one.
+      this.find(database, smallestKey)
+      this.roots = map.readRoots()
+    }
+    return this.roots?.get(database)
+  }
+
+  private visitStored(
+    database: NativeDatabase,
+    options: ScanOptions,
+    visitor: RecordVisitor,
+  ): void {
     const walker = this.takeWalker(database)
     try {
       const { raw } = this
@@ -113,6 +170,7 @@ export class LmdbSnapshot {
   /** From now on reads see the newest committed state. No scan may be open. */
   renew(): void {
     this.closeWalkers()
+    this.roots = 'unknown'
     this.stateNumber++
     nativeLmdb.resetTxn(this.transaction.address)
   }
@@ -205,6 +263,30 @@ export class LmdbSnapshot {
   }
 }
 
+/** A record in the map. */
+class MappedRecord implements RawRecord, FoundRecord {
+  keyBytes: Uint8Array = emptyBytes
+  keyStart = 0
+  keyEnd = 0
+  valueBytes: Uint8Array = emptyBytes
+  valueStart = 0
+  valueSizeBytes = 0
+  private readonly copies: CopySlab
+
+  constructor(copies: CopySlab) {
+    this.copies = copies
+  }
+
+  copyKey(): Uint8Array {
+    return this.copies.copyPart(this.keyBytes, this.keyStart, this.keyEnd)
+  }
+
+  copyValue(start = 0, end = this.valueSizeBytes): Uint8Array {
+    const { valueBytes, valueStart } = this
+    return this.copies.copyPart(valueBytes, valueStart + start, valueStart + end)
+  }
+}
+
 /** A scan that is pulled. Ends, and gives its cursor back, when it is exhausted or left. */
 class StoredScan implements IterableIterator<BackendRecord> {
   private readonly snapshot: LmdbSnapshot
@@ -285,20 +367,39 @@ class CopySlab {
     if (words === undefined || sizeBytes > slabShareSizeBytesMax) {
       return new Uint8Array(bytes.buffer, bytes.byteOffset + start + from, to - from).slice()
     }
+    const at = this.reserve(sizeBytes)
+    const { words: target } = this
+    const wordCount = (sizeBytes + 3) >> 2
+    const sourceWord = start >> 2
+    const targetWord = at >> 2
+    for (let word = 0; word < wordCount; word++) {
+      target[targetWord + word] = words[sourceWord + word] ?? 0
+    }
+    return new Uint8Array(this.buffer, at + from, to - from)
+  }
+
+  /** A copy of the bytes in `[start, end)`, wherever they begin. */
+  copyPart(source: Uint8Array, start: number, end: number): Uint8Array {
+    const sizeBytes = end - start
+    const part = new Uint8Array(source.buffer, source.byteOffset + start, sizeBytes)
+    if (sizeBytes > slabShareSizeBytesMax) return part.slice()
+    const at = this.reserve(sizeBytes)
+    const copy = new Uint8Array(this.buffer, at, sizeBytes)
+    if (sizeBytes > loopedSizeBytesMax) copy.set(part)
+    else for (let offset = 0; offset < sizeBytes; offset++) copy[offset] = part[offset] ?? 0
+    return copy
+  }
+
+  /** @returns where room for so many bytes begins, at a multiple of 4 */
+  private reserve(sizeBytes: number): number {
     if (this.usedSizeBytes + sizeBytes > slabSizeBytes) {
       this.buffer = new ArrayBuffer(slabSizeBytes)
       this.words = new Uint32Array(this.buffer)
       this.usedSizeBytes = 0
     }
-    const { words: target, usedSizeBytes } = this
-    const wordCount = (sizeBytes + 3) >> 2
-    const sourceWord = start >> 2
-    const targetWord = usedSizeBytes >> 2
-    for (let word = 0; word < wordCount; word++) {
-      target[targetWord + word] = words[sourceWord + word] ?? 0
-    }
-    this.usedSizeBytes += wordCount * 4
-    return new Uint8Array(this.buffer, usedSizeBytes + from, to - from)
+    const at = this.usedSizeBytes
+    this.usedSizeBytes += (sizeBytes + 3) & ~3
+    return at
   }
 }
 
@@ -312,4 +413,6 @@ interface CopyBounds {
 const slabSizeBytes = 65_536
 /** So that little of a slab is ever left unused, and larger ones are copied natively. */
 const slabShareSizeBytesMax = 1_024
+/** Below it a loop copies faster than native code is called. */
+const loopedSizeBytesMax = 48
 const valueSource = copySourceOf(valueBuffer)

@@ -326,6 +326,7 @@ export function visitRecords(records: Iterable<BackendRecord>, visitor: RecordVi
       keyStart: 0,
       keyEnd: key.length,
       valueBytes: value,
+      valueStart: 0,
       valueSizeBytes: value.length,
       copyKey: () => key,
       copyValue: (start, end) => (start === undefined ? value : value.subarray(start, end)),

@@ -96,7 +96,7 @@ interface SeenRecord {
 
 function seenRecordOf(raw: RawRecord): SeenRecord {
   const recordKey = raw.copyKey()
-  const value = raw.valueBytes.subarray(0, raw.valueSizeBytes)
+  const value = raw.valueBytes.subarray(raw.valueStart, raw.valueStart + raw.valueSizeBytes)
   return {
     recordKey,
     previous: ancestryOfRecord(value).previous,

@@ -329,8 +329,8 @@ function splitByWalk(
 
 function walkAlive(reader: BackendReader, bounds: KeyBounds): number {
   let count = 0
-  visitHeads(reader, bounds, (_, encodedHead) => {
-    if (!isDeletedHead(encodedHead)) count++
+  visitHeads(reader, bounds, ({ valueBytes, valueStart }) => {
+    if (!isDeletedHead(valueBytes, valueStart)) count++
     return true
   })
   return count

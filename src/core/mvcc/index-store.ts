@@ -16,7 +16,7 @@
 
 import { assert } from '../base/assert.ts'
 import { compareBytes, concatBytes, emptyBytes, equalBytes } from '../base/bytes.ts'
-import type { BackendBatch, BackendReader, RawRecord, ScanOptions } from '../backend/backend.ts'
+import type { BackendBatch, BackendReader, ScanOptions } from '../backend/backend.ts'
 import { encodeUint64, metaKeys, readUint64 } from '../backend/buckets.ts'
 import type { ByteArena } from './byte-arena.ts'
 import { decodeHead, encodeHead, type KeyHead } from './key-index.ts'
@@ -118,17 +118,16 @@ export function scanHeads(reader: BackendReader, bounds: KeyBounds): Iterable<He
   return scanNode(reader, { node: rootNode, prefix: emptyBytes, ...bounds })
 }
 
-/**
- * Sees a head where it lies: the bytes are used again for the next one, and go on behind the head. Reads nothing meanwhile.
- *
- * @param key  makes a copy of the key
- * @returns whether to go on
- */
-export type HeadVisitor = (
-  key: () => Uint8Array,
-  encodedHead: Uint8Array,
-  headSizeBytes: number,
-) => boolean
+/** A head where it lies: the bytes are used again for the next one, and go on behind the head. */
+export interface SeenHead {
+  readonly valueBytes: Uint8Array
+  readonly valueStart: number
+  readonly valueSizeBytes: number
+  copyKey(): Uint8Array
+}
+
+/** Sees a head, and reads nothing meanwhile. Returns whether to go on. */
+export type HeadVisitor = (head: SeenHead) => boolean
 
 /** As {@link scanHeads}, without making anything for each key as long as no key is long. */
 export function visitHeads(reader: BackendReader, bounds: KeyBounds, visitor: HeadVisitor): void {
@@ -140,15 +139,12 @@ export function visitHeads(reader: BackendReader, bounds: KeyBounds, visitor: He
   if (start.length > partSizeBytesMax || (end?.length ?? 0) > partSizeBytesMax)
     walk.longFrom = start
   else {
-    let raw: RawRecord
-    const key = (): Uint8Array => raw.copyKey()
     reader.visit('head', end === undefined ? { start } : { start, end }, (record) => {
-      raw = record
       if (record.keyEnd - record.keyStart > partSizeBytesMax) {
-        walk.longFrom = key().subarray(0, partSizeBytesMax)
+        walk.longFrom = record.copyKey().subarray(0, partSizeBytesMax)
         return false
       }
-      walk.isWanted = visitor(key, record.valueBytes, record.valueSizeBytes)
+      walk.isWanted = visitor(record)
       return walk.isWanted
     })
   }
@@ -157,7 +153,13 @@ export function visitHeads(reader: BackendReader, bounds: KeyBounds, visitor: He
   // The key that ends with these bytes was met, if there is one: those that go on after them are left.
   const after = longFrom === start ? start : concatBytes([longFrom, nodeMark])
   for (const { key, encodedHead } of scanHeads(reader, { start: after, end })) {
-    if (!visitor(() => key, encodedHead, encodedHead.length)) return
+    const isWanted = visitor({
+      valueBytes: encodedHead,
+      valueStart: 0,
+      valueSizeBytes: encodedHead.length,
+      copyKey: () => key,
+    })
+    if (!isWanted) return
   }
 }
 

@@ -86,31 +86,39 @@ export function decodeHead(bytes: Uint8Array): KeyHead {
 }
 
 /** Whether an encoded head is that of a deleted key, without decoding it. */
-export function isDeletedHead(bytes: Uint8Array): boolean {
-  return ((bytes[0] ?? 0) & tombstoneFlag) !== 0
+export function isDeletedHead(bytes: Uint8Array, start = 0): boolean {
+  return ((bytes[start] ?? 0) & tombstoneFlag) !== 0
 }
 
 /** The main revision of an encoded head, without decoding the rest. */
-export function mainOfHead(bytes: Uint8Array): number {
-  return readUint64(bytes, 1)
+export function mainOfHead(bytes: Uint8Array, start = 0): number {
+  return readUint64(bytes, start + 1)
+}
+
+/** The second part of the revision of an encoded head. */
+export function subOfHead(bytes: Uint8Array, start: number): number {
+  return readUint32(bytes, start + 9)
 }
 
 /** The version alone of an encoded head. */
-export function versionOfHead(bytes: Uint8Array): KeyVersion {
-  return { main: mainOfHead(bytes), sub: readUint32(bytes, 9), isTombstone: isDeletedHead(bytes) }
+export function versionOfHead(bytes: Uint8Array, start: number): KeyVersion {
+  return {
+    main: mainOfHead(bytes, start),
+    sub: subOfHead(bytes, start),
+    isTombstone: isDeletedHead(bytes, start),
+  }
 }
 
 /** As {@link decodeHead}, of bytes that are used again. */
-export function copyHead(bytes: Uint8Array, sizeBytes: number): KeyHead {
+export function copyHead(bytes: Uint8Array, start: number, sizeBytes: number): KeyHead {
   assert(sizeBytes >= headSizeBytes, 'a head is whole')
+  const trailStart = start + headSizeBytes
   return {
-    main: mainOfHead(bytes),
-    sub: readUint32(bytes, 9),
-    isTombstone: isDeletedHead(bytes),
-    created: readUint64(bytes, 13),
-    version: readUint64(bytes, 21),
-    rank: bytes[29] ?? 0,
-    trail: sizeBytes === headSizeBytes ? emptyBytes : bytes.slice(headSizeBytes, sizeBytes),
+    ...versionOfHead(bytes, start),
+    created: readUint64(bytes, start + 13),
+    version: readUint64(bytes, start + 21),
+    rank: bytes[start + 29] ?? 0,
+    trail: sizeBytes === headSizeBytes ? emptyBytes : bytes.slice(trailStart, start + sizeBytes),
   }
 }
 

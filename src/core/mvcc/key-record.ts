@@ -63,7 +63,7 @@ export function putKeyRecord(
   writeKeyValue(record, start, fields)
   const end = sizeBytes - checksumSizeBytes
   const encoded = new Uint8Array(record.buffer, record.byteOffset + start, end - start)
-  writeChecksum(record, crc32c(encoded, hashOfAncestry(record, start)))
+  writeChecksum(record, crc32c(encoded, hashOfAncestry(record, 0, start)))
   batch.put('key', encodeRevisionKey(version.main, version.sub, version.isTombstone), record)
   return storedKeyValueFrom(encoded, fields)
 }
@@ -127,13 +127,13 @@ function walkKeyRecords(reader: BackendReader, revisions: readonly Revision[]): 
 
 /** As {@link encodedOfRecord}, of a record where it lies: only the message is copied. */
 function encodedOfRaw(raw: RawRecord): Uint8Array {
-  const { valueBytes, valueSizeBytes } = raw
-  const start = startOfMessage(valueBytes)
+  const { valueBytes, valueStart, valueSizeBytes } = raw
+  const start = sizeOfStoredAncestry(valueBytes, valueStart)
   const end = valueSizeBytes - checksumSizeBytes
   if (start > end) throw damagedRecord()
   const encoded = raw.copyValue(start, end)
-  const checksum = crc32c(encoded, hashOfAncestry(valueBytes, start))
-  if (readChecksum(valueBytes, end) !== checksum) throw damagedRecord()
+  const checksum = crc32c(encoded, hashOfAncestry(valueBytes, valueStart, start))
+  if (readChecksum(valueBytes, valueStart + end) !== checksum) throw damagedRecord()
   return encoded
 }
 
@@ -179,7 +179,8 @@ export function encodedOfRecord(record: Uint8Array): Uint8Array {
   const end = record.length - checksumSizeBytes
   if (start <= end) {
     const encoded = new Uint8Array(record.buffer, record.byteOffset + start, end - start)
-    if (readChecksum(record, end) === crc32c(encoded, hashOfAncestry(record, start))) return encoded
+    if (readChecksum(record, end) === crc32c(encoded, hashOfAncestry(record, 0, start)))
+      return encoded
   }
   throw damagedRecord()
 }
@@ -222,7 +223,12 @@ function sizeOfAncestry(ancestry: Ancestry): number {
 }
 
 function startOfMessage(record: Uint8Array): number {
-  const flags = record[0] ?? 0
+  return sizeOfStoredAncestry(record, 0)
+}
+
+/** Size of the ancestry of the record that begins at `start`: its message follows. */
+function sizeOfStoredAncestry(bytes: Uint8Array, start: number): number {
+  const flags = bytes[start] ?? 0
   if ((flags & hasPreviousFlag) === 0) return 1
   return 1 + referenceSizeBytes * ((flags & hasJumpFlag) === 0 ? 1 : 2)
 }
@@ -243,10 +249,10 @@ function writeAncestry(record: Uint8Array, ancestry: Ancestry): void {
 }
 
 /** FNV-1a: sees every change of a single byte, and costs nothing for a few of them. */
-function hashOfAncestry(record: Uint8Array, sizeBytes: number): number {
+function hashOfAncestry(bytes: Uint8Array, start: number, sizeBytes: number): number {
   let hash = 0x811c_9dc5
-  for (let offset = 0; offset < sizeBytes; offset++) {
-    hash = Math.imul(hash ^ (record[offset] ?? 0), 0x0100_0193)
+  for (let offset = start; offset < start + sizeBytes; offset++) {
+    hash = Math.imul(hash ^ (bytes[offset] ?? 0), 0x0100_0193)
   }
   return hash >>> 0
 }

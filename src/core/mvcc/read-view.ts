@@ -172,15 +172,18 @@ function noteHeads(
 ): NotedHead[] {
   const { revision, room, needsKeys } = options
   const noted: NotedHead[] = []
-  visitHeads(reader, bounds, (key, encodedHead, sizeBytes) => {
-    const isDeleted = isDeletedHead(encodedHead)
-    const isCurrent = mainOfHead(encodedHead) <= revision
+  visitHeads(reader, bounds, (head) => {
+    const { valueBytes, valueStart, valueSizeBytes } = head
+    const isDeleted = isDeletedHead(valueBytes, valueStart)
+    const isCurrent = mainOfHead(valueBytes, valueStart) <= revision
     if (isDeleted && isCurrent) return true
     const isLast = noted.length + 1 === room
     noted.push({
-      key: needsKeys || isLast ? key() : emptyBytes,
+      key: needsKeys || isLast ? head.copyKey() : emptyBytes,
       version:
-        isCurrent && !needsKeys ? versionOfHead(encodedHead) : copyHead(encodedHead, sizeBytes),
+        isCurrent && !needsKeys
+          ? versionOfHead(valueBytes, valueStart)
+          : copyHead(valueBytes, valueStart, valueSizeBytes),
     })
     return !isLast
   })
