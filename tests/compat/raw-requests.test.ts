@@ -692,11 +692,4 @@ describe('where our node follows 3.7 and not the 3.4 beside it', () => {
     }
     expect(await own(paths.put, framed(put({ key: bytes('a') })))).toMatchObject({ code: 0 })
   })
-
-  test('services that are not there yet answer as unknown methods', async () => {
-    expect(await own('/v3lockpb.Lock/Lock', framed(new Uint8Array()))).toMatchObject({
-      code: 12,
-      text: 'unknown method Lock for service v3lockpb.Lock',
-    })
-  })
 })

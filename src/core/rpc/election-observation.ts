@@ -7,7 +7,7 @@ import type { InnerClient, InnerWatch, InnerWatchWish } from './inner-client.ts'
 import { decodeStreamMessage, frameOf } from './method.ts'
 import type { ResponseHeaders } from './response-header.ts'
 import type { StreamCall } from './rpc-call.ts'
-import { isFatal, statusOfError, WireError } from './status-mapping.ts'
+import { isFatal, okStatus, statusOfError, WireError } from './status-mapping.ts'
 import { WaitingLine } from './waiting-line.ts'
 
 /** What may wait for a slow caller; its watch falls back to history beyond. */
@@ -75,8 +75,8 @@ export class ElectionObservation {
         this.call.end(statusOfError(error))
         throw error
       }
-      // Whatever the reason was; where the call has ended, nobody hears it.
-      this.call.end(statusOfError(new WireError('unknown', 'election: observe closed early')))
+      // etcd does not tell the reason here: what it cannot read has simply ended. Of a call that is over nobody hears.
+      this.call.end(okStatus)
     }
   }
 
