@@ -33,7 +33,7 @@ import { beginFreeList, copyEnvironment, CopyBacklog } from './lmdb-copy.ts'
 import { openEnvironment, type BucketChange, type LmdbEnvironment } from './lmdb-environment.ts'
 import type { NativeDatabase } from './lmdb-native.ts'
 import type { LmdbSnapshot } from './lmdb-snapshot.ts'
-import { nameOfKey, scanMerged, visitRecords, type OverlayLayer } from './overlay.ts'
+import { nameOfKey, removed, scanMerged, visitRecords, type OverlayLayer } from './overlay.ts'
 import { OverlayBatch } from './overlay-batch.ts'
 
 /**
@@ -99,8 +99,8 @@ export class LmdbBackend implements Backend {
 
   getNamed(bucket: BucketName, key: Uint8Array, name: string): Uint8Array | undefined {
     for (const layer of this.layers) {
-      const entry = layer.find(bucket, name)
-      if (entry !== undefined) return entry.value
+      const value = layer.find(bucket, name)
+      if (value !== undefined) return value === removed ? undefined : value
     }
     return this.getStored(bucket, key)
   }
@@ -393,8 +393,8 @@ class LmdbView implements BackendView {
   get(bucket: BucketName, key: Uint8Array): Uint8Array | undefined {
     const name = nameOfKey(key)
     for (const layer of this.source.layers) {
-      const entry = layer.find(bucket, name)
-      if (entry !== undefined) return entry.value
+      const value = layer.find(bucket, name)
+      if (value !== undefined) return value === removed ? undefined : value
     }
     return this.source.snapshot.get(this.database(bucket), key)
   }

@@ -9,7 +9,7 @@ import type {
   ScanOptions,
 } from './backend.ts'
 import { bucketKeySizeBytesMax } from './buckets.ts'
-import { nameOfKey, OverlayLayer, scanMerged, visitRecords } from './overlay.ts'
+import { nameOfKey, OverlayLayer, removed, scanMerged, visitRecords } from './overlay.ts'
 
 /** A reader that takes the name of a key from whoever has made it already. */
 export interface NamedReader extends BackendReader {
@@ -38,8 +38,9 @@ export class OverlayBatch implements BackendBatch {
     const name = nameOfKey(key)
     this.readKey = key
     this.readName = name
-    const entry = this.layer.find(bucket, name)
-    return entry === undefined ? this.below.getNamed(bucket, key, name) : entry.value
+    const value = this.layer.find(bucket, name)
+    if (value === undefined) return this.below.getNamed(bucket, key, name)
+    return value === removed ? undefined : value
   }
 
   scan(bucket: BucketName, options: ScanOptions): Iterable<BackendRecord> {

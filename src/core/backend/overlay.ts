@@ -10,7 +10,7 @@
  * only what does not fit into it, like removals by a compaction, goes the other way.
  */
 
-import { compareBytes } from '../base/bytes.ts'
+import { bytesOfLatin1, compareBytes } from '../base/bytes.ts'
 import type { BackendRecord, BucketName, RecordVisitor, ScanOptions } from './backend.ts'
 import { sortedTree, type SortedTree } from './sorted-tree.ts'
 
@@ -20,6 +20,12 @@ export interface OverlayEntry {
   readonly key: Uint8Array
   readonly value: Uint8Array | undefined
 }
+
+/** What a layer knows of a record that it has removed. */
+export const removed = Symbol('removed')
+
+/** What a layer knows of a record: nothing, its value, or that it is removed. */
+export type LayerValue = Uint8Array | typeof removed
 
 /** A change that has no name yet, or the name that whoever makes it knows. */
 export interface OverlayChange {
@@ -46,9 +52,7 @@ export function nameOfKey(key: Uint8Array): string {
 
 /** The changes of one layer to one bucket. */
 interface OverlayTable {
-  find(name: string): OverlayEntry | undefined
-  /** Replaces what there was for the key. The name is made when it is needed and not given. */
-  set(key: Uint8Array, value: Uint8Array | undefined, name?: string): void
+  find(name: string): LayerValue | undefined
   /** Every entry once, so that applied one after the other they lead to what the table holds. */
   changes(): Iterable<OverlayEntry>
   entriesWithin(options: ScanOptions): Iterable<OverlayEntry>
@@ -56,31 +60,47 @@ interface OverlayTable {
   mayHaveWithin(options: ScanOptions): boolean
 }
 
+/** Made when somebody looks at a change: kept for each, entries would be most of the memory that changes take. */
+class NamedEntry implements OverlayEntry {
+  readonly name: string
+  readonly value: Uint8Array | undefined
+
+  constructor(name: string, value: LayerValue) {
+    this.name = name
+    this.value = value === removed ? undefined : value
+  }
+
+  get key(): Uint8Array {
+    return bytesOfLatin1(this.name)
+  }
+}
+
 /** Sorted only once somebody scans it, because most tables never are. */
 class NamedTable implements OverlayTable {
-  private readonly entries = new Map<string, OverlayEntry>()
+  private readonly values = new Map<string, LayerValue>()
   private tree: SortedTree<OverlayEntry> | undefined
 
   get isEmpty(): boolean {
-    return this.entries.size === 0
+    return this.values.size === 0
   }
 
-  find(name: string): OverlayEntry | undefined {
-    return this.entries.get(name)
+  find(name: string): LayerValue | undefined {
+    return this.values.get(name)
   }
 
-  set(key: Uint8Array, value: Uint8Array | undefined, name = nameOfKey(key)): void {
-    this.take({ name, key, value })
+  /** Replaces what there was for the name. */
+  set(name: string, value: LayerValue): void {
+    this.values.set(name, value)
+    this.tree?.set(name, new NamedEntry(name, value))
   }
 
-  /** As `set`, of an entry that exists. */
-  take(entry: OverlayEntry): void {
-    this.entries.set(entry.name, entry)
-    this.tree?.set(entry.name, entry)
+  /** Everything that a newer table holds. */
+  absorb(newer: NamedTable): void {
+    for (const [name, value] of newer.values) this.set(name, value)
   }
 
-  changes(): Iterable<OverlayEntry> {
-    return this.entries.values()
+  *changes(): Iterable<OverlayEntry> {
+    for (const [name, value] of this.values) yield new NamedEntry(name, value)
   }
 
   entriesWithin(options: ScanOptions): Iterable<OverlayEntry> {
@@ -88,13 +108,13 @@ class NamedTable implements OverlayTable {
   }
 
   mayHaveWithin(): boolean {
-    return this.entries.size > 0
+    return this.values.size > 0
   }
 
   private sorted(): SortedTree<OverlayEntry> {
     if (this.tree === undefined) {
       const tree = sortedTree<OverlayEntry>()
-      for (const entry of this.entries.values()) tree.set(entry.name, entry)
+      for (const [name, value] of this.values) tree.set(name, new NamedEntry(name, value))
       this.tree = tree
     }
     return this.tree
@@ -116,91 +136,210 @@ class AppendedEntry implements OverlayEntry {
   }
 }
 
-/** For keys that mostly come in their order: those that do are a list, the rest hides what is in the list. */
-class AppendedTable implements OverlayTable {
-  private readonly appended: OverlayEntry[] = []
-  private readonly rest = new NamedTable()
+/** The longest key of history: two numbers and two marks. */
+const appendedKeySizeBytesMax = 18
+/** Per entry: size of the key, number of the memory that holds the value, where in it, and size of the value. */
+const placeSize = 4
+const noValueSize = -1
+const capacityMin = 4
 
-  find(name: string): OverlayEntry | undefined {
-    const other = this.rest.find(name)
+/**
+ * For keys that mostly come in their order: those that do are a list, the rest hides what is in the list.
+ *
+ * The list is columns of numbers, because objects that live for as long as LMDB takes to be durable are what the garbage
+ * collector spends most of its time on.
+ */
+class AppendedTable implements OverlayTable {
+  private count = 0
+  private keys = noBytes
+  private places = noPlaces
+  /** What values lie in. Those of neighbours lie in the same. */
+  private readonly buffers: ArrayBufferLike[] = []
+  private rest: NamedTable | undefined
+
+  find(name: string): LayerValue | undefined {
+    const other = this.rest?.find(name)
     if (other !== undefined) return other
-    const entry = this.appended[this.positionOf(name)]
-    return entry?.name === name ? entry : undefined
+    const position = this.positionOf(name)
+    if (position === this.count || this.compareAt(position, name) !== 0) return undefined
+    return this.valueAt(position) ?? removed
   }
 
   set(key: Uint8Array, value: Uint8Array | undefined): void {
-    this.take(new AppendedEntry(key, value))
+    const { rest } = this
+    const isNext = key.length <= appendedKeySizeBytesMax && this.isBehindLast(key)
+    if (!isNext || (rest !== undefined && rest.find(nameOfKey(key)) !== undefined)) {
+      this.setRest(nameOfKey(key), value ?? removed)
+      return
+    }
+    const start = this.makeRoom(1) * appendedKeySizeBytesMax
+    for (let offset = 0; offset < key.length; offset++) this.keys[start + offset] = key[offset] ?? 0
+    const place = this.count * placeSize
+    this.places[place] = key.length
+    if (value === undefined) this.places[place + 3] = noValueSize
+    else {
+      this.places[place + 1] = this.numberOf(value.buffer)
+      this.places[place + 2] = value.byteOffset
+      this.places[place + 3] = value.length
+    }
+    this.count++
   }
 
   /** Everything that a newer table holds. */
   absorb(newer: AppendedTable): void {
-    for (const entry of newer.appended) this.take(entry)
-    for (const entry of newer.rest.changes()) this.take(entry)
+    if (newer.count > 0) {
+      if (this.rest === undefined && this.isBehindLast(newer.keyAt(0))) this.append(newer)
+      else {
+        for (let position = 0; position < newer.count; position++) {
+          this.set(newer.keyAt(position), newer.valueAt(position))
+        }
+      }
+    }
+    for (const { name, value } of newer.rest?.changes() ?? []) {
+      this.set(bytesOfLatin1(name), value)
+    }
   }
 
   *changes(): Iterable<OverlayEntry> {
-    yield* this.appended
-    yield* this.rest.changes()
+    for (let position = 0; position < this.count; position++) yield this.entryAt(position)
+    if (this.rest !== undefined) yield* this.rest.changes()
   }
 
   entriesWithin(options: ScanOptions): Iterable<OverlayEntry> {
     const appended = this.appendedWithin(options)
-    if (this.rest.isEmpty) return appended
+    if (this.rest === undefined) return appended
     return mergeEntries(this.rest.entriesWithin(options), appended, options.isReverse === true)
   }
 
   mayHaveWithin({ start, end }: ScanOptions): boolean {
-    if (!this.rest.isEmpty) return true
-    const [first, last] = [this.appended[0], this.appended.at(-1)]
-    if (first === undefined || last === undefined) return false
-    if (end !== undefined && compareBytes(first.key, end) >= 0) return false
-    return start === undefined || compareBytes(last.key, start) >= 0
+    if (this.rest !== undefined) return true
+    if (this.count === 0) return false
+    if (end !== undefined && compareBytes(this.keyAt(0), end) >= 0) return false
+    return start === undefined || compareBytes(this.keyAt(this.count - 1), start) >= 0
   }
 
-  private take(entry: OverlayEntry): void {
-    const { appended, rest } = this
-    const last = appended.at(-1)
-    const isNext = last === undefined || compareBytes(entry.key, last.key) > 0
-    if (isNext && (rest.isEmpty || rest.find(entry.name) === undefined)) appended.push(entry)
-    else rest.set(entry.key, entry.value)
+  /** All of a table whose keys are behind ours. */
+  private append(newer: AppendedTable): void {
+    const { count } = newer
+    const first = this.makeRoom(count)
+    this.keys.set(
+      newer.keys.subarray(0, count * appendedKeySizeBytesMax),
+      first * appendedKeySizeBytesMax,
+    )
+    this.places.set(newer.places.subarray(0, count * placeSize), first * placeSize)
+    let latest = -1
+    let number = 0
+    for (let position = first; position < first + count; position++) {
+      const place = position * placeSize
+      if (this.places[place + 3] === noValueSize) continue
+      const other = this.places[place + 1] ?? 0
+      if (other !== latest) {
+        latest = other
+        const buffer = newer.buffers[other]
+        if (buffer !== undefined) number = this.numberOf(buffer)
+      }
+      this.places[place + 1] = number
+    }
+    this.count += count
+  }
+
+  private setRest(name: string, value: LayerValue): void {
+    this.rest ??= new NamedTable()
+    this.rest.set(name, value)
+  }
+
+  /** Lets the columns hold so many entries more. @returns the position of the first of them */
+  private makeRoom(addedCount: number): number {
+    const { count, keys, places } = this
+    const needed = count + addedCount
+    if (needed * placeSize > places.length) {
+      const capacity = Math.max(capacityMin, needed, count * 2)
+      this.keys = new Uint8Array(capacity * appendedKeySizeBytesMax)
+      this.keys.set(keys)
+      this.places = new Int32Array(capacity * placeSize)
+      this.places.set(places)
+    }
+    return count
+  }
+
+  /** The number of the memory that a value lies in. */
+  private numberOf(buffer: ArrayBufferLike): number {
+    const { buffers } = this
+    const last = buffers.length - 1
+    if (last >= 0 && buffers[last] === buffer) return last
+    return buffers.push(buffer) - 1
+  }
+
+  private entryAt(position: number): OverlayEntry {
+    return new AppendedEntry(this.keyAt(position), this.valueAt(position))
+  }
+
+  /** What was written once is never written again, so views of it may be given away. */
+  private keyAt(position: number): Uint8Array {
+    const start = position * appendedKeySizeBytesMax
+    return this.keys.subarray(start, start + (this.places[position * placeSize] ?? 0))
+  }
+
+  private valueAt(position: number): Uint8Array | undefined {
+    const place = position * placeSize
+    const sizeBytes = this.places[place + 3] ?? 0
+    const buffer = this.buffers[this.places[place + 1] ?? 0]
+    if (sizeBytes === noValueSize || buffer === undefined) return undefined
+    return new Uint8Array(buffer, this.places[place + 2] ?? 0, sizeBytes)
+  }
+
+  private isBehindLast(key: Uint8Array): boolean {
+    const { count, keys, places } = this
+    if (count === 0) return true
+    const start = (count - 1) * appendedKeySizeBytesMax
+    const sizeBytes = places[(count - 1) * placeSize] ?? 0
+    const sharedSizeBytes = Math.min(sizeBytes, key.length)
+    for (let offset = 0; offset < sharedSizeBytes; offset++) {
+      const difference = (key[offset] ?? 0) - (keys[start + offset] ?? 0)
+      if (difference !== 0) return difference > 0
+    }
+    return key.length > sizeBytes
   }
 
   private *appendedWithin({ start, end, isReverse }: ScanOptions): Iterable<OverlayEntry> {
-    const { appended } = this
     const from = start === undefined ? 0 : this.positionOf(nameOfKey(start))
-    const to = end === undefined ? appended.length : this.positionOf(nameOfKey(end))
+    const to = end === undefined ? this.count : this.positionOf(nameOfKey(end))
     for (let step = 0; step < to - from; step++) {
-      const entry = appended[isReverse === true ? to - 1 - step : from + step]
-      if (entry !== undefined) yield entry
+      yield this.entryAt(isReverse === true ? to - 1 - step : from + step)
     }
   }
 
   /** Of the first entry that is not before the name. */
   private positionOf(name: string): number {
     let low = 0
-    let high = this.appended.length
+    let high = this.count
     while (low < high) {
       const middle = (low + high) >> 1
-      const key = this.appended[middle]?.key
-      if (key !== undefined && isKeyBefore(key, name)) low = middle + 1
+      if (this.compareAt(middle, name) < 0) low = middle + 1
       else high = middle
     }
     return low
   }
+
+  /** Negative, zero or positive as the key there is before, the same as or behind the name. */
+  private compareAt(position: number, name: string): number {
+    const start = position * appendedKeySizeBytesMax
+    const sizeBytes = this.places[position * placeSize] ?? 0
+    const sharedSizeBytes = Math.min(sizeBytes, name.length)
+    for (let offset = 0; offset < sharedSizeBytes; offset++) {
+      const difference = (this.keys[start + offset] ?? 0) - name.charCodeAt(offset)
+      if (difference !== 0) return difference
+    }
+    return sizeBytes - name.length
+  }
 }
 
-function isKeyBefore(key: Uint8Array, name: string): boolean {
-  const sharedSizeBytes = Math.min(key.length, name.length)
-  for (let offset = 0; offset < sharedSizeBytes; offset++) {
-    const difference = (key[offset] ?? 0) - name.charCodeAt(offset)
-    if (difference !== 0) return difference < 0
-  }
-  return key.length < name.length
-}
+const noBytes = new Uint8Array(0)
+const noPlaces = new Int32Array(0)
 
 /** One layer of changes over all buckets. */
 export class OverlayLayer {
-  private readonly history = new AppendedTable()
+  private history = new AppendedTable()
   private readonly named = new Map<BucketName, NamedTable>()
   private historyChangeCount = 0
   /** Changes made, repeated ones counted again. */
@@ -212,7 +351,8 @@ export class OverlayLayer {
     return this.changeCount === 0
   }
 
-  find(bucket: BucketName, name: string): OverlayEntry | undefined {
+  /** What the layer knows of a record; undefined: nothing. */
+  find(bucket: BucketName, name: string): LayerValue | undefined {
     return this.tableOf(bucket)?.find(name)
   }
 
@@ -233,17 +373,18 @@ export class OverlayLayer {
     if (bucket === appendedBucket) {
       this.historyChangeCount++
       this.history.set(key, value)
-    } else this.namedTable(bucket).set(key, value, change.name)
+    } else this.namedTable(bucket).set(change.name ?? nameOfKey(key), value ?? removed)
   }
 
   /** Applies a newer layer's changes on top of this one's. The newer one is not used any more. */
   absorb(newer: OverlayLayer): void {
-    this.history.absorb(newer.history)
+    if (this.historyChangeCount === 0) this.history = newer.history
+    else this.history.absorb(newer.history)
     this.historyChangeCount += newer.historyChangeCount
     for (const [bucket, table] of newer.named) {
       const own = this.named.get(bucket)
       if (own === undefined) this.named.set(bucket, table)
-      else for (const entry of table.changes()) own.take(entry)
+      else own.absorb(table)
     }
     this.changeCount += newer.changeCount
     this.sizeBytes += newer.sizeBytes

@@ -1,7 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { BucketName, ScanOptions } from '../../../../src/core/backend/backend.ts'
-import { nameOfKey, OverlayLayer, scanMerged } from '../../../../src/core/backend/overlay.ts'
+import {
+  nameOfKey,
+  OverlayLayer,
+  removed,
+  scanMerged,
+} from '../../../../src/core/backend/overlay.ts'
 
 const buckets = ['key', 'head'] as const satisfies readonly BucketName[]
 const keyOf = (number: number): Uint8Array => Uint8Array.of(number >> 4, number & 15)
@@ -56,7 +61,8 @@ describe('a layer of changes', () => {
         for (const bucket of buckets) {
           const model = models[bucket]
           for (const [number, value] of model) {
-            expect(layer.find(bucket, nameOfKey(keyOf(number)))?.value?.[0]).toBe(value)
+            const found = layer.find(bucket, nameOfKey(keyOf(number)))
+            expect(found === removed ? undefined : found?.[0]).toBe(value)
           }
           expect(layer.has(bucket)).toBe(model.size > 0)
           const within = [...model.entries()]
