@@ -177,8 +177,7 @@ export class NodeFixture {
         }
         return backend
       },
-      exportView: (view) => factory.exportView(view),
-      importInto: (directory, chunks) => factory.importInto(directory, chunks),
+      build: (directory, fill) => factory.build(directory, fill),
       replace: (directories) => factory.replace(directories),
       remove: (directory) => factory.remove(directory),
     }

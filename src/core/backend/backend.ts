@@ -133,15 +133,10 @@ export interface BackendFactory {
   /** Opens the backend in `directory`, making it when absent. */
   open(directory: string): Promise<Backend>
   /**
-   * The whole content of a view as chunks, in our own transfer format, ended by a checksum. The view is closed when
-   * the iteration ends, however it ends.
+   * Makes a new backend in `directory` (which must not hold an open one), has it filled, and closes it, durable.
+   * @throws what `fill` throws; `directory` is removed then
    */
-  exportView(view: BackendView): AsyncIterable<Uint8Array>
-  /**
-   * Builds a backend in `directory` (which must not hold an open one) out of such chunks and makes it durable.
-   * @throws StorageFault when the chunks end early or their checksum is wrong; `directory` is removed then
-   */
-  importInto(directory: string, chunks: AsyncIterable<Uint8Array>): Promise<void>
+  build(directory: string, fill: (backend: Backend) => Promise<void>): Promise<void>
   /**
    * Puts a finished import in the place of the backend in `targetDirectory`, durably and in one step: after a crash the
    * target is whole, the old one or the new. Neither may be open. `sourceDirectory` is gone afterwards.

@@ -2,16 +2,12 @@ import { mkdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { silentLogger, type Logger } from '../base/logger.ts'
-import type { Backend, BackendFactory, BackendView } from './backend.ts'
-import { exportChunks, importChunks } from './export-format.ts'
+import type { Backend, BackendFactory } from './backend.ts'
 import { openLmdbBackend } from './lmdb-backend.ts'
 import { syncPath } from './lmdb-copy.ts'
 import { lmdbDataFileName } from './lmdb-environment.ts'
 
-/** An import is written in transactions of about this size. */
-const importBatchSizeBytes = 4 * 1_024 * 1_024
-
-/** Opens, exports and imports LMDB environments, one directory each. */
+/** Opens, builds and replaces LMDB environments, one directory each. */
 export class LmdbBackendFactory implements BackendFactory {
   private readonly clock: Clock
   private readonly logger: Logger
@@ -31,39 +27,12 @@ export class LmdbBackendFactory implements BackendFactory {
     return backend
   }
 
-  exportView(view: BackendView): AsyncIterable<Uint8Array> {
-    return exportChunks(
-      view,
-      () =>
-        new Promise((resolve) => {
-          this.clock.nextTurn(resolve)
-        }),
-    )
-  }
-
-  async importInto(directory: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  async build(directory: string, fill: (backend: Backend) => Promise<void>): Promise<void> {
     await rm(directory, { recursive: true, force: true })
     await mkdir(directory, { recursive: true })
     const backend = openLmdbBackend(directory, this.clock)
-    let batch = backend.beginBatch()
-    let batchSizeBytes = 0
-    const commit = async (): Promise<void> => {
-      backend.commitBatch(batch)
-      await backend.flush()
-    }
     try {
-      await importChunks(chunks, {
-        path: directory,
-        put: async (bucket, record) => {
-          batch.put(bucket, record.key, record.value)
-          batchSizeBytes += record.key.length + record.value.length
-          if (batchSizeBytes < importBatchSizeBytes) return
-          await commit()
-          batch = backend.beginBatch()
-          batchSizeBytes = 0
-        },
-      })
-      await commit()
+      await fill(backend)
       await backend.close()
       await syncPath(directory)
     } catch (error) {

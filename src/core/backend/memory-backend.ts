@@ -20,7 +20,6 @@ import type {
   DefragmentTarget,
   ScanOptions,
 } from './backend.ts'
-import { exportChunks, importChunks } from './export-format.ts'
 import { nameOfKey, valuesWithin, visitRecords, type OverlayLayer } from './overlay.ts'
 import { OverlayBatch } from './overlay-batch.ts'
 import { sortedTree, type SortedTree } from './sorted-tree.ts'
@@ -334,21 +333,18 @@ export class MemoryBackendFactory implements BackendFactory {
     }
   }
 
-  exportView(view: BackendView): AsyncIterable<Uint8Array> {
-    return exportChunks(view, () => Promise.resolve())
-  }
-
-  async importInto(directory: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    assert(this.findOpen(directory) === undefined, 'nothing is imported over an open backend')
-    const disk = new MemoryDisk()
-    await importChunks(chunks, {
-      path: directory,
-      put: (bucket, record) => {
-        tableOf(disk.tables, bucket).set(nameOfKey(record.key), record)
-        return Promise.resolve()
-      },
-    })
-    this.disks.set(directory, disk)
+  async build(directory: string, fill: (backend: Backend) => Promise<void>): Promise<void> {
+    assert(this.findOpen(directory) === undefined, 'nothing is built over an open backend')
+    this.disks.delete(directory)
+    const backend = await this.open(directory)
+    try {
+      await fill(backend)
+      await backend.close()
+    } catch (error) {
+      await backend.close()
+      this.disks.delete(directory)
+      throw error
+    }
   }
 
   replace(directories: {

@@ -64,6 +64,11 @@ export class ClusterMembership {
     return this.membersById.get(id)
   }
 
+  /** Ids that were members once, in no order. */
+  removed(): Iterable<NodeId> {
+    return this.removedIds
+  }
+
   isRemoved(id: NodeId): boolean {
     return this.removedIds.has(id)
   }

@@ -11,12 +11,15 @@
  * means that `data-0003` is live, and that `data-0004` takes over when the log says that the snapshot at index 1200 was
  * accepted. A database without a mention is a leftover and is removed at start.
  */
+import { readAppliedState, writeAppliedState } from '../apply/applied-index.ts'
 import type { Backend, BackendFactory } from '../backend/backend.ts'
 import { assert } from '../base/assert.ts'
 import type { Logger } from '../base/logger.ts'
+import { BoltFile } from '../bolt/bolt-reader.ts'
 import { StorageFault } from '../errors/storage-fault.ts'
 import type { FileSystem } from '../io/file-system.ts'
-import type { LogIndex, Term } from '../raft/message.ts'
+import type { LogIndex, SnapshotMetadata, Term } from '../raft/message.ts'
+import { importDatabaseFile } from '../snapshot/database-import.ts'
 
 /** A database that was received and stored, and waits for the log to accept its snapshot. */
 interface ReceivedDatabase {
@@ -29,6 +32,9 @@ interface FolderState {
   readonly live: number
   readonly received: readonly ReceivedDatabase[]
 }
+
+/** Behind the name of a database: the file that it is made of. */
+const receivedSuffix = '.snap.db.tmp'
 
 /** Beyond this, the pointer file is not ours. */
 const pointerSizeBytesMax = 65_536
@@ -94,19 +100,19 @@ export class DatabaseFolder {
   }
 
   /**
-   * Stores a database that a peer sent with its snapshot; durable when this resolves. Earlier ones that were never put in
-   * force are forgotten when they are not ahead of what is applied.
-   * @throws StorageFault when the chunks end early or their checksum is wrong
+   * Stores a database that a peer sent with its snapshot, as an etcd database file; durable when this resolves. Earlier
+   * ones that were never put in force are forgotten when they are not ahead of what is applied.
+   * @throws StorageFault when the file is cut short or damaged, or of a later moment than its snapshot
    */
   async receive(
-    snapshot: { readonly index: LogIndex; readonly term: Term; readonly appliedIndex: LogIndex },
+    snapshot: SnapshotMetadata & { readonly appliedIndex: LogIndex },
     chunks: AsyncIterable<Uint8Array>,
   ): Promise<void> {
     this.newestNumber++
     const number = this.newestNumber
     this.importing.add(number)
     try {
-      await this.factory.importInto(this.pathOf(number), chunks)
+      await this.importDatabase(number, snapshot, chunks)
       const { index, term, appliedIndex } = snapshot
       const isKept = (received: ReceivedDatabase): boolean =>
         received.index !== index && received.index > appliedIndex
@@ -118,6 +124,42 @@ export class DatabaseFolder {
       for (const received of forgotten) await this.factory.remove(this.pathOf(received.number))
     } finally {
       this.importing.delete(number)
+    }
+  }
+
+  /** The file is written whole before it is read: what is known last stands at its beginning. */
+  private async importDatabase(
+    number: number,
+    { index, term, confState }: SnapshotMetadata,
+    chunks: AsyncIterable<Uint8Array>,
+  ): Promise<void> {
+    const path = `${this.pathOf(number)}${receivedSuffix}`
+    const file = await this.fileSystem.open(path, { create: true })
+    try {
+      await file.truncate(0)
+      let sizeBytes = 0
+      for await (const chunk of chunks) {
+        await file.write(sizeBytes, [chunk])
+        sizeBytes += chunk.length
+      }
+      const bolt = await BoltFile.open(file, sizeBytes)
+      await this.factory.build(this.pathOf(number), async (backend) => {
+        await importDatabaseFile(bolt, backend)
+        const applied = readAppliedState(backend)
+        if (applied.index > index) {
+          throw new StorageFault(
+            `a received database is at index ${applied.index}, after its snapshot at ${index}`,
+            { path },
+          )
+        }
+        const batch = backend.beginBatch()
+        writeAppliedState(batch, { index, term, confState })
+        backend.commitBatch(batch)
+        await backend.flush()
+      })
+    } finally {
+      await file.close()
+      await this.fileSystem.remove(path)
     }
   }
 
@@ -218,6 +260,8 @@ export class DatabaseFolder {
     kept.add(this.state.live)
     for (const received of this.state.received) kept.add(received.number)
     for (const name of await this.fileSystem.list(this.directory)) {
+      const isReceivedFile = name.startsWith('data-') && name.endsWith(receivedSuffix)
+      if (isReceivedFile) await this.fileSystem.remove(`${this.directory}/${name}`)
       const number = /^data-(\d+)$/.exec(name)?.[1]
       if (number === undefined || kept.has(Number(number))) continue
       await this.factory.remove(`${this.directory}/${name}`)

@@ -9,13 +9,14 @@
  *
  * A file that a dead process left behind is removed at the next start.
  */
+import type { BackendView } from '../backend/backend.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import { compareReleases, parseRelease, type Release } from '../base/release.ts'
 import { StoreError } from '../errors/store-error.ts'
 import type { FileHandle, FileSystem } from '../io/file-system.ts'
 import { writeDatabaseFile } from '../snapshot/database-export.ts'
-import type { StateMachine } from './state-machine.ts'
+import type { StateMachine, StateView } from './state-machine.ts'
 
 /** An etcd database file, for reading. Must be released, once. */
 export interface DatabaseSnapshot {
@@ -52,6 +53,9 @@ interface SharedSnapshot {
   hasBegun: boolean
   readerCount: number
 }
+
+/** Read from a file at once. */
+const transferSizeBytes = 262_144
 
 const namePattern = /^snapshot-\d+\.db\.tmp$/
 
@@ -119,6 +123,54 @@ export class DatabaseSnapshots {
     }
   }
 
+  /**
+   * One view as the bytes of an etcd database file, for a peer. `release` must be called in the end, whether the chunks
+   * were read or not; those who are read end with an error then.
+   */
+  transfer(state: StateView): {
+    readonly chunks: AsyncIterable<Uint8Array>
+    readonly release: () => void
+  } {
+    const progress = { hasBegun: false, isReleased: false }
+    const assertWanted = (): void => {
+      this.assertRunning()
+      if (progress.isReleased) throw new StoreError('stopped')
+    }
+    const chunks = {
+      [Symbol.asyncIterator]: () => {
+        progress.hasBegun = true
+        return this.chunksOf(state, assertWanted)
+      },
+    }
+    const release = (): void => {
+      // Once the reading has begun it closes the view itself, however it ends.
+      if (!progress.hasBegun && !progress.isReleased) state.close()
+      progress.isReleased = true
+    }
+    return { chunks, release }
+  }
+
+  private async *chunksOf(
+    state: StateView,
+    assertWanted: () => void,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    const written = await this.writeFile(state.view, assertWanted).finally(() => {
+      state.close()
+    })
+    try {
+      for (let offset = 0; offset < written.sizeBytes; offset += transferSizeBytes) {
+        assertWanted()
+        yield await written.handle.read(
+          offset,
+          Math.min(transferSizeBytes, written.sizeBytes - offset),
+        )
+      }
+    } finally {
+      await written.handle.close()
+      await this.parts.fileSystem.remove(written.path)
+    }
+  }
+
   private joinable(): SharedSnapshot {
     if (this.newest !== undefined && !this.newest.hasBegun) return this.newest
     const previous = this.newest?.file
@@ -139,26 +191,31 @@ export class DatabaseSnapshots {
 
   private async write(): Promise<SnapshotFile> {
     this.assertRunning()
-    const { clock, logger, fileSystem, machine } = this.parts
+    const { machine } = this.parts
+    return machine.withDatabase(async ({ backend }) => {
+      const view = backend.openView()
+      try {
+        return await this.writeFile(view, () => {
+          this.assertRunning()
+        })
+      } finally {
+        view.close()
+      }
+    })
+  }
+
+  private async writeFile(view: BackendView, assertWanted: () => void): Promise<SnapshotFile> {
+    const { clock, logger, fileSystem } = this.parts
     const { directory, storageVersion } = this.options
     const path = `${directory}/snapshot-${++this.lastNumber}.db.tmp`
     const startedMs = clock.monotonicMs()
     const handle = await fileSystem.open(path, { create: true })
     try {
       await handle.truncate(0)
-      const { sizeBytes } = await machine.withDatabase(async ({ backend }) => {
-        const view = backend.openView()
-        try {
-          return await writeDatabaseFile(view, handle, {
-            clock,
-            storageVersion: writtenStorageVersion(storageVersion()),
-            assertWanted: () => {
-              this.assertRunning()
-            },
-          })
-        } finally {
-          view.close()
-        }
+      const { sizeBytes } = await writeDatabaseFile(view, handle, {
+        clock,
+        storageVersion: writtenStorageVersion(storageVersion()),
+        assertWanted,
       })
       const tookMs = Math.round(clock.monotonicMs() - startedMs)
       logger.info('database snapshot written', { path, sizeBytes, tookMs })

@@ -185,7 +185,8 @@ function connect(context: Connected): NodeParts {
     ...{ proposals, reads, quota },
     mayBePaused: () => loop.isLate,
   })
-  const sender = new SnapshotSender({ clock, logger }, machine, transport)
+  const databaseSnapshots = makeDatabaseSnapshots(context)
+  const sender = new SnapshotSender({ clock, logger, files: databaseSnapshots }, machine, transport)
   const snapshots = makeSnapshotPolicy(context, () => {
     loop.wake()
   })
@@ -223,7 +224,7 @@ function connect(context: Connected): NodeParts {
     ...{ clock, logger, memberId, clusterId, raft, machine, transport, peers },
     ...doors,
     ...{ leadership, proposals, reads, sender, snapshots, loop, wal },
-    databaseSnapshots: makeDatabaseSnapshots(context),
+    databaseSnapshots,
     folder: boot.folder,
     quota,
     firstElection: new FirstElection({ clock, raft, loop, peers, electionTicks }),

@@ -6,12 +6,13 @@
  * after, the log is kept: otherwise what the receiver needs next would be gone when it has stored the state, and it would
  * need another snapshot, for ever.
  */
-import { emptyBytes } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { hexId, type NodeId } from '../base/ids.ts'
 import type { Logger } from '../base/logger.ts'
 import type { PeerTransport } from '../peer/peer-transport.ts'
 import type { ConfState, SnapshotMessage } from '../raft/message.ts'
+import { encodeV2Store } from '../snapshot/v2-store.ts'
+import type { DatabaseSnapshots } from './database-snapshots.ts'
 import type { StateMachine } from './state-machine.ts'
 
 /** Transfers at a time; etcd's figure. */
@@ -26,14 +27,20 @@ export class SnapshotSender {
   private readonly logger: Logger
   private readonly machine: StateMachine
   private readonly transport: PeerTransport
+  private readonly files: Pick<DatabaseSnapshots, 'transfer'>
   private readonly releases = new Map<NodeId, () => void>()
   private keptUntilMs = Number.NEGATIVE_INFINITY
 
   constructor(
-    parts: { readonly clock: Clock; readonly logger: Logger },
+    parts: {
+      readonly clock: Clock
+      readonly logger: Logger
+      readonly files: Pick<DatabaseSnapshots, 'transfer'>
+    },
     machine: StateMachine,
     transport: PeerTransport,
   ) {
+    this.files = parts.files
     this.clock = parts.clock
     this.logger = parts.logger
     this.machine = machine
@@ -56,10 +63,11 @@ export class SnapshotSender {
       term: this.machine.appliedTerm,
       confState,
     }
-    const { chunks, release } = this.machine.exportState()
+    const { chunks, release } = this.files.transfer(this.machine.freeze())
     this.releases.set(message.to, release)
     this.logger.info('sending database snapshot', { to: hexId(message.to), index: metadata.index })
-    this.transport.sendSnapshot({ ...message, snapshot: { metadata, data: emptyBytes } }, chunks)
+    const data = encodeV2Store(this.machine.state.membership, metadata.index)
+    this.transport.sendSnapshot({ ...message, snapshot: { metadata, data } }, chunks)
     return 'sent'
   }
 

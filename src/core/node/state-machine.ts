@@ -15,7 +15,7 @@ import {
 } from '../apply/applier.ts'
 import { readAppliedState, type AppliedState } from '../apply/applied-index.ts'
 import { AuthStore } from '../auth/auth-store.ts'
-import type { Backend, BackendBatch, BackendFactory } from '../backend/backend.ts'
+import type { Backend, BackendBatch, BackendFactory, BackendView } from '../backend/backend.ts'
 import { assert } from '../base/assert.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
@@ -60,6 +60,12 @@ interface OpenDatabase {
   number: number
   readerCount: number
   isReplaced: boolean
+}
+
+/** A frozen view of the whole state, which keeps its database open. */
+export interface StateView {
+  readonly view: BackendView
+  close(): void
 }
 
 /** Everything that entries change, and its readers. */
@@ -149,27 +155,19 @@ export class StateMachine {
 
   /**
    * The whole state as of the last applied entry, for a peer. No entry may be applied between reading `appliedIndex` and
-   * this call. `release` must be called in the end, whether the chunks were read or not.
+   * this call. Must be closed, once.
    */
-  exportState(): { readonly chunks: AsyncIterable<Uint8Array>; readonly release: () => void } {
+  freeze(): StateView {
     const database = this.database
     const releaseDatabase = this.retain(database)
     const view = database.state.backend.openView()
-    const { factory } = this.parts
-    let isStarted = false
-    const chunks = {
-      [Symbol.asyncIterator]: () => {
-        isStarted = true
-        return factory.exportView(view)[Symbol.asyncIterator]()
+    return {
+      view,
+      close: () => {
+        view.close()
+        releaseDatabase()
       },
     }
-    const release = (): void => {
-      // Once the export has begun it closes the view itself, however it ends.
-      if (!isStarted) view.close()
-      isStarted = true
-      releaseDatabase()
-    }
-    return { chunks, release }
   }
 
   /** What was there at the latest compactions, hashed before any of it was removed; the newest first. */

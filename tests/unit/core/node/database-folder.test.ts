@@ -1,27 +1,51 @@
 import { describe, expect, test } from 'vitest'
+import { readAppliedState } from '../../../../src/core/apply/applied-index.ts'
 import type { Backend } from '../../../../src/core/backend/backend.ts'
 import { MemoryBackendFactory } from '../../../../src/core/backend/memory-backend.ts'
+import { nodeId } from '../../../../src/core/base/ids.ts'
 import { silentLogger } from '../../../../src/core/base/logger.ts'
 import { StorageFault } from '../../../../src/core/errors/storage-fault.ts'
 import { DatabaseFolder } from '../../../../src/core/node/database-folder.ts'
+import { writeDatabaseFile } from '../../../../src/core/snapshot/database-export.ts'
 import { MemoryFileSystem } from '../../../helpers/memory-file-system.ts'
+import { stillClock } from '../mvcc/store-model.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const key = bytes('name')
 
 function write(backend: Backend, value: string): void {
   const batch = backend.beginBatch()
-  batch.put('meta', key, bytes(value))
+  batch.put('auth', key, bytes(value))
   backend.commitBatch(batch)
 }
-const read = (backend: Backend): string => new TextDecoder().decode(backend.get('meta', key))
+const read = (backend: Backend): string => new TextDecoder().decode(backend.get('auth', key))
 
-/** The chunks of a database that holds this value. */
+/** The database file that holds this value, in chunks. */
 async function chunksOf(value: string): Promise<AsyncIterable<Uint8Array>> {
   const factory = new MemoryBackendFactory()
   const backend = await factory.open('/other')
   write(backend, value)
-  return factory.exportView(backend.openView())
+  const fileSystem = new MemoryFileSystem()
+  const file = await fileSystem.open('/file', { create: true })
+  await writeDatabaseFile(backend.openView(), file, {
+    clock: stillClock,
+    storageVersion: undefined,
+    assertWanted: () => undefined,
+  })
+  const content = fileSystem.files.get('/file')!
+  return (async function* () {
+    for (let offset = 0; offset < content.length; offset += 5_000) {
+      yield await Promise.resolve(content.subarray(offset, offset + 5_000))
+    }
+  })()
+}
+
+const confState = {
+  voters: [nodeId(1n)],
+  learners: [],
+  votersOutgoing: [],
+  learnersNext: [],
+  autoLeave: false,
 }
 
 function machine() {
@@ -47,7 +71,7 @@ describe('DatabaseFolder', () => {
     const folder = await open()
     const old = await folder.openLive()
     write(old, 'old')
-    await folder.receive({ index: 7, term: 1, appliedIndex: 0 }, await chunksOf('new'))
+    await folder.receive({ index: 7, term: 1, confState, appliedIndex: 0 }, await chunksOf('new'))
     await old.close()
     const restarted = await open()
     expect(restarted.hasReceived(7)).toBe(true)
@@ -58,7 +82,7 @@ describe('DatabaseFolder', () => {
   test('is on the new database after a restart that follows the switch', async () => {
     const { open } = machine()
     const folder = await open()
-    await folder.receive({ index: 7, term: 1, appliedIndex: 0 }, await chunksOf('new'))
+    await folder.receive({ index: 7, term: 1, confState, appliedIndex: 0 }, await chunksOf('new'))
     await (await folder.switchTo(7)).close()
     const restarted = await open()
     expect(restarted.hasReceived(7)).toBe(false)
@@ -68,8 +92,8 @@ describe('DatabaseFolder', () => {
   test('keeps the newer of two received databases when the older is put in force', async () => {
     const { open } = machine()
     const folder = await open()
-    await folder.receive({ index: 7, term: 1, appliedIndex: 0 }, await chunksOf('seven'))
-    await folder.receive({ index: 9, term: 1, appliedIndex: 0 }, await chunksOf('nine'))
+    await folder.receive({ index: 7, term: 1, confState, appliedIndex: 0 }, await chunksOf('seven'))
+    await folder.receive({ index: 9, term: 1, confState, appliedIndex: 0 }, await chunksOf('nine'))
     const seven = await folder.switchTo(7)
     expect(read(seven)).toBe('seven')
     await seven.close()
@@ -79,8 +103,8 @@ describe('DatabaseFolder', () => {
   test('forgets what was received and is not ahead any more', async () => {
     const { open } = machine()
     const folder = await open()
-    await folder.receive({ index: 7, term: 1, appliedIndex: 0 }, await chunksOf('seven'))
-    await folder.receive({ index: 9, term: 1, appliedIndex: 8 }, await chunksOf('nine'))
+    await folder.receive({ index: 7, term: 1, confState, appliedIndex: 0 }, await chunksOf('seven'))
+    await folder.receive({ index: 9, term: 1, confState, appliedIndex: 8 }, await chunksOf('nine'))
     expect([folder.hasReceived(7), folder.hasReceived(9)]).toEqual([false, true])
   })
 
@@ -95,10 +119,26 @@ describe('DatabaseFolder', () => {
     const broken = (async function* () {
       for await (const chunk of await chunksOf('new')) yield chunk.subarray(0, chunk.length - 1)
     })()
-    await expect(folder.receive({ index: 7, term: 1, appliedIndex: 0 }, broken)).rejects.toThrow(
-      StorageFault,
-    )
+    await expect(
+      folder.receive({ index: 7, term: 1, confState, appliedIndex: 0 }, broken),
+    ).rejects.toThrow(StorageFault)
     expect(folder.hasReceived(7)).toBe(false)
+  })
+
+  test('takes a received database as being at the index of its snapshot', async () => {
+    const { open, fileSystem } = machine()
+    const folder = await open()
+    await folder.receive({ index: 7, term: 3, confState, appliedIndex: 0 }, await chunksOf('new'))
+    expect([...fileSystem.files.keys()]).toEqual(['/db/CURRENT'])
+    expect(readAppliedState(await folder.switchTo(7))).toEqual({ index: 7, term: 3, confState })
+  })
+
+  test('removes at a start the file of a transfer that a dead process left', async () => {
+    const { open, fileSystem } = machine()
+    const folder = await open()
+    fileSystem.files.set('/db/data-0002.snap.db.tmp', bytes('half a file'))
+    await folder.forgetReceived()
+    expect([...fileSystem.files.keys()]).toEqual(['/db/CURRENT'])
   })
 
   test.each([
@@ -119,7 +159,7 @@ describe('DatabaseFolder', () => {
     for (let survived = 0; survived < 12; survived++) {
       const { open, fileSystem } = machine()
       const folder = await open()
-      await folder.receive({ index: 7, term: 1, appliedIndex: 0 }, await chunksOf('new'))
+      await folder.receive({ index: 7, term: 1, confState, appliedIndex: 0 }, await chunksOf('new'))
       let calls = 0
       fileSystem.onOperation = () => {
         if (calls++ >= survived) throw new Error('the power failed')
@@ -154,7 +194,10 @@ describe('DatabaseFolder', () => {
     const folder = await open()
     const backend = await folder.openLive()
     write(backend, 'old')
-    await folder.receive({ index: 7, term: 1, appliedIndex: 0 }, await chunksOf('received'))
+    await folder.receive(
+      { index: 7, term: 1, confState, appliedIndex: 0 },
+      await chunksOf('received'),
+    )
     const switching = folder.switchTo(7)
     expect(await folder.defragment(backend)).toBeUndefined()
     expect(read(await switching)).toBe('received')
