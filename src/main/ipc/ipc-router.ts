@@ -29,9 +29,17 @@ import type { StreamHub, StreamPolicy, StreamSink } from './stream-hub.ts'
 
 /** What is known of the sender of a message; the part of Electron's event that is used. */
 export interface IpcEvent {
-  readonly senderFrame: { readonly url: string; readonly parent: unknown } | null
+  /** Renderer process and frame that sent the message; undefined when the frame is gone since. */
+  readonly processId: number | undefined
+  readonly frameId: number | undefined
   readonly sender: {
     readonly id: number
+    /** The document that the window shows now. */
+    readonly mainFrame: {
+      readonly url: string
+      readonly processId: number
+      readonly routingId: number
+    }
     isDestroyed(): boolean
     send(channel: string, message: unknown): void
   }
@@ -163,19 +171,24 @@ export class IpcRouter {
 
   private isTrusted(event: IpcEvent): boolean {
     const frame = frameOf(event)
-    return frame !== null && frame.parent === null && this.options.isOwnPage(frame.url)
+    return frame !== undefined && this.options.isOwnPage(frame.url)
   }
 }
 
 /**
- * The frame that a message came from, or null when it is gone. Electron up to 25 does not answer null for a message whose
- * frame went away on the way here (a page that is reloaded, a window that closes): it throws a `TypeError`.
+ * The main frame that a window shows now, if the message came from there.
+ *
+ * A document that was replaced meanwhile may have left messages on their way, and those of another process arrive in no
+ * fixed order with ours: its late "page start" would close the streams of the page that took its place. Electron's
+ * `senderFrame` cannot tell them apart, because it follows the frame to its newest document.
  */
-function frameOf(event: IpcEvent): IpcEvent['senderFrame'] {
-  try {
-    return event.senderFrame
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error
-    return null
-  }
+function frameOf({
+  processId,
+  frameId,
+  sender,
+}: IpcEvent): IpcEvent['sender']['mainFrame'] | undefined {
+  if (sender.isDestroyed()) return undefined
+  const { mainFrame } = sender
+  const isFromThere = mainFrame.processId === processId && mainFrame.routingId === frameId
+  return isFromThere ? mainFrame : undefined
 }

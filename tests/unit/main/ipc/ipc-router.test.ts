@@ -22,8 +22,8 @@ import { SettingsStore } from '../../../../src/main/settings-file.ts'
 import { StoreHost } from '../../../../src/main/store-host/store-host.ts'
 import {
   callChannels,
-  streamAcknowledgeChannel,
   streamChannels,
+  streamPageStartChannel,
 } from '../../../../src/preload/contract/channels.ts'
 import { emptyRequestSchema, keyBytesSchema } from '../../../../src/preload/contract/primitives.ts'
 import type { Reply } from '../../../../src/preload/contract/reply.ts'
@@ -44,11 +44,13 @@ class FakeIpc {
   on(channel: string, listener: (event: IpcEvent, argument: unknown) => void): void {
     this.listeners.set(channel, listener)
   }
-  event(url = 'app://quorate/index.html', parent: unknown = null): IpcEvent {
+  event(url = 'app://quorate/index.html'): IpcEvent {
     return {
-      senderFrame: { url, parent },
+      processId: 7,
+      frameId: 4,
       sender: {
         id: 1,
+        mainFrame: { url, processId: 7, routingId: 4 },
         isDestroyed: () => false,
         send: (_channel, message) => this.sent.push(message),
       },
@@ -125,21 +127,32 @@ function wholeApp(ipc: FakeIpc, logger: Logger): void {
 }
 
 describe('IpcRouter', () => {
-  test('a message whose frame is gone is refused, whatever its event does when it is asked', async () => {
+  test.each([
+    { what: 'a document that another one replaced', processId: 4, frameId: 1 },
+    { what: 'a frame inside of the page', processId: 7, frameId: 5 },
+    { what: 'a frame that is gone', processId: undefined, frameId: undefined },
+  ])('a message of $what is refused and closes no streams', async ({ processId, frameId }) => {
     const ipc = new FakeIpc()
-    router(ipc).call(callChannels.kvGet, keyBytesSchema, (key) => key.length)
-    const { sender } = ipc.event()
-    const goneEvent: IpcEvent = {
-      get senderFrame(): never {
-        throw new TypeError('conversion failure from undefined')
-      },
-      sender,
-    }
-    const reply = await ipc.call(callChannels.kvGet, new Uint8Array(3), goneEvent)
+    const endings: string[] = []
+    router(ipc).stream(streamChannels.clusterObserve, emptyRequestSchema, {
+      begin: () => ({
+        dispose: () => {
+          endings.push('closed')
+        },
+      }),
+    })
+    await ipc.call(streamChannels.clusterObserve, { streamId: 1, request: {} })
+    const foreign: IpcEvent = { ...ipc.event(), processId, frameId }
+    ipc.listeners.get(streamPageStartChannel)?.(foreign, {})
+    expect(endings).toEqual([])
+    const reply = await ipc.call(
+      streamChannels.clusterObserve,
+      { streamId: 2, request: {} },
+      foreign,
+    )
     expect(reply).toMatchObject({ ok: false, error: { code: 'invalidRequest' } })
-    expect(() => {
-      ipc.listeners.get(streamAcknowledgeChannel)?.(goneEvent, { streamId: 1 })
-    }).not.toThrow()
+    ipc.listeners.get(streamPageStartChannel)?.(ipc.event(), {})
+    expect(endings).toEqual(['closed'])
   })
 
   test('a checked request reaches its handler and the value comes back', async () => {
@@ -149,17 +162,16 @@ describe('IpcRouter', () => {
   })
 
   test.each([
-    ['another origin', 'https://example.com/', null],
-    ['a page whose name only begins like ours', 'app://quorate.example/', null],
-    ['a frame inside of our page', 'app://quorate/index.html', {}],
-  ])('a message from %s is refused', async (_what, url, parent) => {
+    ['another origin', 'https://example.com/'],
+    ['a page whose name only begins like ours', 'app://quorate.example/'],
+  ])('a message from %s is refused', async (_what, url) => {
     const ipc = new FakeIpc()
     let isCalled = false
     router(ipc).call(callChannels.appInfo, emptyRequestSchema, () => {
       isCalled = true
       return null
     })
-    const reply = await ipc.call(callChannels.appInfo, {}, ipc.event(url, parent))
+    const reply = await ipc.call(callChannels.appInfo, {}, ipc.event(url))
     expect(reply).toMatchObject({ ok: false, error: { code: 'invalidRequest' } })
     expect(isCalled).toBe(false)
   })
