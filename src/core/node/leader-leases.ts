@@ -12,7 +12,7 @@ import { leaseId, type LeaseId, type NodeId } from '../base/ids.ts'
 import { StoreError } from '../errors/store-error.ts'
 import type { Member } from '../membership/member.ts'
 import { LeaseInternalRequest, LeaseInternalResponse } from '../proto/gen/lease.ts'
-import { LeaseKeepAliveRequest, LeaseKeepAliveResponse } from '../proto/gen/rpc.ts'
+import { LeaseKeepAliveRequest, LeaseKeepAliveResponse, ResponseHeader } from '../proto/gen/rpc.ts'
 import type { LeaderLeases, LeaseRequests, LeaseTime } from './lease-requests.ts'
 
 /** One question to a member's peer port and its answer. */
@@ -98,6 +98,9 @@ export async function answerLeaseQuestion(
   }
 }
 
+/** There, but empty: etcd fills it in, and dies where there is none. */
+const emptyHeader: ResponseHeader = ResponseHeader.create()
+
 const lateText = 'waiting for node to catch up its applied index has timed out'
 const notLeaderText = 'not a primary lessor'
 
@@ -106,7 +109,7 @@ async function answerRenewal(leases: LeaseRequests, body: Uint8Array): Promise<P
   const ttlSeconds = await leases.renewHere(leaseId(ID))
   if (ttlSeconds === undefined) return textAnswer(400, notLeaderText)
   if (ttlSeconds === 0) return missing(leaseId(ID))
-  const answer = { header: undefined, ID, TTL: BigInt(ttlSeconds) }
+  const answer = { header: emptyHeader, ID, TTL: BigInt(ttlSeconds) }
   return { status: 200, body: LeaseKeepAliveResponse.encode(answer).finish() }
 }
 
@@ -118,7 +121,7 @@ async function answerTime(leases: LeaseRequests, body: Uint8Array): Promise<Peer
   if (time.remainingSeconds < 0) return missing(id)
   const answer = LeaseInternalResponse.encode({
     LeaseTimeToLiveResponse: {
-      header: undefined,
+      header: emptyHeader,
       ID: id,
       TTL: BigInt(time.remainingSeconds),
       grantedTTL: BigInt(time.grantedSeconds),
