@@ -2,6 +2,8 @@
 import { readdir, readFile } from 'node:fs/promises'
 
 const processFolder = '/proc/self'
+/** What Prometheus' libraries write for no limit. */
+const unlimitedBytes = 2 ** 64
 const startSeconds = Date.now() / 1_000 - process.uptime()
 
 /** The present figures. What only Linux tells is missing on other systems. */
@@ -12,6 +14,7 @@ export async function processFigures(): Promise<{
   /** Since 1970. */
   readonly startSeconds: number
   readonly virtualBytes: number | undefined
+  readonly virtualBytesMax: number | undefined
   readonly openFileCount: number | undefined
   readonly openFileCountMax: number | undefined
 }> {
@@ -22,6 +25,7 @@ export async function processFigures(): Promise<{
     cpuSeconds: (user + system) / 1_000_000,
     startSeconds,
     virtualBytes: told?.virtualBytes,
+    virtualBytesMax: told?.virtualBytesMax,
     openFileCount: told?.openFileCount,
     openFileCountMax: told?.openFileCountMax,
   }
@@ -29,6 +33,7 @@ export async function processFigures(): Promise<{
 
 async function readTold(): Promise<{
   readonly virtualBytes: number | undefined
+  readonly virtualBytesMax: number | undefined
   readonly openFileCount: number
   readonly openFileCountMax: number | undefined
 }> {
@@ -40,6 +45,7 @@ async function readTold(): Promise<{
   const virtualKilobytes = numberIn(status, /^VmSize:\s+(\d+)/m)
   return {
     virtualBytes: virtualKilobytes === undefined ? undefined : virtualKilobytes * 1_024,
+    virtualBytesMax: numberIn(limits, /^Max address space\s+(\d+)/m) ?? unlimitedBytes,
     // One of them is the folder that was just read.
     openFileCount: files.length - 1,
     openFileCountMax: numberIn(limits, /^Max open files\s+(\d+)/m),

@@ -44,9 +44,13 @@ export class MvccStore {
   /** Opens the store in a backend; an empty one is at revision 1. The backend stays the caller's to close. */
   static open(
     backend: Backend,
-    dependencies: { readonly clock: Clock; readonly logger: Logger },
+    dependencies: {
+      readonly clock: Clock
+      readonly logger: Logger
+      readonly operations?: OperationCounts
+    },
   ): MvccStore {
-    const state = restoreState(backend)
+    const state = restoreState(backend, dependencies.operations ?? new OperationCounts())
     dependencies.logger.info('key space opened', {
       revision: state.publishedRevision,
       compactedRevision: state.compactedRevision,

@@ -6,6 +6,7 @@ import type { Backend, BackendBatch } from '../backend/backend.ts'
 import { metaKeys } from '../backend/buckets.ts'
 import { ByteArena } from './byte-arena.ts'
 import { CountIndex } from './count-index.ts'
+import type { OperationCounts } from './operation-counts.ts'
 import { mainOfRevisionKey } from './revision.ts'
 import type { StoreState } from './store-state.ts'
 
@@ -24,7 +25,7 @@ const layoutVersion = 2
  * change was a delete and a compaction has removed even its tombstone, the records alone would let the revision fall
  * back, and the next write would take a number that was given before.
  */
-export function restoreState(backend: Backend): StoreState {
+export function restoreState(backend: Backend, operations: OperationCounts): StoreState {
   checkLayout(backend)
   const finishedRevision = findMarker(backend, metaKeys.finishedCompactRevision)
   const scheduledRevision = findMarker(backend, metaKeys.scheduledCompactRevision)
@@ -34,6 +35,7 @@ export function restoreState(backend: Backend): StoreState {
   return {
     backend,
     counts: CountIndex.load(backend, arena),
+    operations,
     arena,
     publishedRevision: newestRevision,
     newestRevision,

@@ -38,6 +38,7 @@ export class WriteView {
   private readonly batch: BackendBatch
   private readonly beginRevision: number
   private readonly changes: Change[] = []
+  private operationCount = 0
   private isOpen = true
 
   constructor(state: StoreState, batch: BackendBatch) {
@@ -53,6 +54,8 @@ export class WriteView {
 
   /** As `MvccStore.readRange`, with the changes made so far. @throws StoreError as there */
   readRange(range: KeyRange, options: ReadRangeOptions): ReadRangeResult {
+    this.operationCount++
+    this.state.operations.rangeCount++
     const context: ReadContext = {
       reader: this.batch,
       counts: this.state.counts,
@@ -65,6 +68,10 @@ export class WriteView {
   /** Writes a key; makes a revision even if nothing differs. */
   put(key: Uint8Array, value: Uint8Array, lease: LeaseId): PutOutcome {
     const revision = this.nextRevision()
+    const { operations } = this.state
+    this.operationCount++
+    operations.putCount++
+    operations.putSizeBytes += key.length + value.length
     const previous = this.state.counts.isSurelyNew(key) ? undefined : findHead(this.batch, key)
     const isAlive = previous?.isTombstone === false
     const created = isAlive ? previous.created : revision.main
@@ -103,6 +110,8 @@ export class WriteView {
     range: KeyRange,
     options: { readonly isKeysOnly?: boolean } = {},
   ): readonly StoredKeyValue[] {
+    this.operationCount++
+    this.state.operations.deleteCount++
     // Collected first: nothing may be written while the index is walked.
     const deleted = this.headsOf(range)
     const previous: StoredKeyValue[] = []
@@ -119,6 +128,7 @@ export class WriteView {
   end(): RevisionChanges | undefined {
     assert(this.isOpen, 'a write ends once')
     this.isOpen = false
+    if (this.operationCount > 1) this.state.operations.txnCount++
     if (this.changes.length === 0) return undefined
     assert(this.state.newestRevision === this.beginRevision, 'writes follow one another')
     this.state.newestRevision = this.beginRevision + 1

@@ -7,6 +7,7 @@
  * know every lease granted before, and stops when it learns that it does not lead any more. Two nodes may keep the time for
  * a moment: the proposals of the one that was replaced come to nothing.
  */
+import { doublingSeconds, TimeHistogram } from '../base/time-histogram.ts'
 import type { LeaseChanges } from '../apply/apply-lease.ts'
 import type { ApplyResult } from '../apply/apply-result.ts'
 import type { LoggedRequest } from '../apply/request-envelope.ts'
@@ -57,6 +58,12 @@ export class LeaseExpiry {
   private scanTimer: Timer | undefined
   private checkpointTimer: Timer | undefined
   /** Told when a lease was revoked, or when this node does not keep the time any more. */
+  /** Times to live of leases that were granted since the start. */
+  readonly grantedTtls = new TimeHistogram(doublingSeconds(1, 24))
+  revokedCount = 0
+  renewedCount = 0
+  /** Leases whose time was over and that were to be revoked for it, by this node. */
+  expiredCount = 0
   private readonly endListeners = new Map<LeaseId, (() => void)[]>()
 
   constructor(parts: LeaseExpiryParts, options: LeaseExpiryOptions) {
@@ -92,7 +99,11 @@ export class LeaseExpiry {
   /** Entries changed leases. */
   note(changes: LeaseChanges): void {
     const nowMs = this.parts.clock.monotonicMs()
-    for (const lease of changes.granted) this.time.noteGranted(lease, nowMs)
+    for (const lease of changes.granted) {
+      this.grantedTtls.recordMs(lease.ttlSeconds * 1_000)
+      this.time.noteGranted(lease, nowMs)
+    }
+    this.revokedCount += changes.revoked.length
     for (const id of changes.revoked) {
       this.time.noteRevoked(id)
       this.tellEnded(id)
@@ -106,6 +117,7 @@ export class LeaseExpiry {
 
   /** Gives a lease its whole time again. Only for the primary, and a lease that is there and has not expired. */
   renew(lease: Lease): void {
+    this.renewedCount++
     this.time.renew(lease, this.parts.clock.monotonicMs())
     if (lease.remainingTtlSeconds === 0) return
     // What was written down as left is less than what it has now.
@@ -173,6 +185,7 @@ export class LeaseExpiry {
   private revoke(id: LeaseId): void {
     const { logger, propose } = this.parts
     this.inFlightCount++
+    this.expiredCount++
     propose({ kind: 'leaseRevoke', request: { ID: id } })
       .catch((error: unknown) => {
         if (!(error instanceof StoreError)) throw error

@@ -1,6 +1,7 @@
 /** What a node counts while it runs, for monitoring. Parts only count; this reads. */
 import type { TimeHistogram } from '../base/time-histogram.ts'
 import type { NodeId } from '../base/ids.ts'
+import type { OperationCounts } from '../mvcc/operation-counts.ts'
 import type { PeerFigures } from '../peer/peer-transport.ts'
 import { describeNode, type NodeStatus } from './node-status.ts'
 import type { NodeParts } from './node-parts.ts'
@@ -17,14 +18,46 @@ export interface NodeFigures {
   /** Watchers that read history. */
   readonly laggingWatcherCount: number
   readonly peers: ReadonlyMap<NodeId, PeerFigures>
+  /** Members that there is a connection with, by id. */
+  readonly activePeers: readonly NodeId[]
   readonly logSyncTimes: TimeHistogram
+  readonly logWrittenBytes: number
   /** Of the database in force; undefined where it is in memory. */
   readonly databaseCommitTimes: TimeHistogram | undefined
+  readonly isDefragmenting: boolean
+  readonly operations: OperationCounts
+  /** Ranges outside of transactions. */
+  readonly rangeCount: number
+  /** Keys that there are now. */
+  readonly keyCount: number
+  readonly leases: LeaseFigures
+  readonly authRevision: number
 }
 
-/** The present figures. @param version  etcd version told to clients */
-export function figuresOf(parts: NodeParts, version: string): NodeFigures {
+/** Of leases, since the start. */
+export interface LeaseFigures {
+  /** Times to live of those that were granted. */
+  readonly grantedTtls: TimeHistogram
+  readonly revokedCount: number
+  /** By this node. */
+  readonly renewedCount: number
+  readonly expiredCount: number
+}
+
+const allKeys = { start: Uint8Array.of(0), end: 'unbounded' as const }
+
+/**
+ * The present figures.
+ * @param told  etcd version told to clients; ranges that the node has counted
+ */
+export function figuresOf(
+  parts: NodeParts,
+  told: { readonly version: string; readonly rangeCount: number },
+): NodeFigures {
   const { leadership, proposals, machine, wal } = parts
+  const { store, auth } = machine.state
+  const { version, rangeCount } = told
+  const peers = parts.transport.figures?.() ?? new Map<NodeId, PeerFigures>()
   return {
     status: describeNode(parts, version),
     leaderChangeCount: leadership.changeCount,
@@ -32,8 +65,16 @@ export function figuresOf(parts: NodeParts, version: string): NodeFigures {
     failedProposalCount: proposals.failedCount,
     watcherCount: machine.watchHub.watcherCount,
     laggingWatcherCount: machine.watchHub.laggingCount,
-    peers: parts.transport.figures?.() ?? new Map(),
+    peers,
+    activePeers: [...peers.keys()].filter((id) => parts.transport.activeSinceMs(id) !== undefined),
     logSyncTimes: wal.syncTimes,
+    logWrittenBytes: wal.writtenBytes,
     databaseCommitTimes: machine.state.backend.commitTimes,
+    isDefragmenting: machine.isDefragmenting,
+    operations: machine.operations,
+    rangeCount,
+    keyCount: store.readRange(allKeys, { revision: 0, limit: 0, isCountOnly: true }).count,
+    leases: parts.leaseExpiry,
+    authRevision: auth.revision,
   }
 }

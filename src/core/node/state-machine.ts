@@ -24,6 +24,7 @@ import { StoreError } from '../errors/store-error.ts'
 import { LeaseStore } from '../lease/lease-store.ts'
 import { ClusterMembership } from '../membership/cluster-membership.ts'
 import { MvccStore, type HashResult } from '../mvcc/mvcc-store.ts'
+import { OperationCounts } from '../mvcc/operation-counts.ts'
 import type { LogIndex } from '../raft/message.ts'
 import { WatchHub } from '../watch/watch-hub.ts'
 import type { DatabaseFolder } from './database-folder.ts'
@@ -71,6 +72,7 @@ export interface StateView {
 /** Everything that entries change, and its readers. */
 export class StateMachine {
   readonly watchHub: WatchHub
+  readonly operations = new OperationCounts()
   private readonly parts: StateMachineParts
   private readonly options: StateMachineOptions
   private database: OpenDatabase
@@ -271,7 +273,7 @@ export class StateMachine {
     const { clock, logger } = this.parts
     const state: ReplicatedState = {
       backend,
-      store: MvccStore.open(backend, { clock, logger }),
+      store: MvccStore.open(backend, { clock, logger, operations: this.operations }),
       membership: ClusterMembership.open(backend),
       alarms: AlarmStore.open(backend),
       leases: LeaseStore.open(backend),
@@ -344,7 +346,7 @@ export class StateMachine {
   private stepCompaction(): void {
     try {
       const { backend, store } = this.state
-      if (!backend.hasRoomToSpare) {
+      if (!backend.hasRoomToSpare || store.isHistoryHeld) {
         this.scheduleCompaction()
         return
       }

@@ -342,7 +342,10 @@ export class StoreNode {
   /** What was counted so far. @throws StoreError `stopped` */
   figures(): NodeFigures {
     this.assertRunning()
-    return figuresOf(this.parts, this.config.reportedVersion)
+    return figuresOf(this.parts, {
+      version: this.config.reportedVersion,
+      rangeCount: this.ranges.rangeCount,
+    })
   }
 
   /**

@@ -64,6 +64,8 @@ export async function hasWriteAheadLog(
  * Example: at 10,000 proposals a second and a sync of 1 ms, each save carries ten entries.
  */
 export class WriteAheadLog {
+  /** Since it was opened, without the heads of segments. */
+  writtenBytes = 0
   /** How long syncs took. Buckets are those of etcd's metric. */
   readonly syncTimes = new TimeHistogram(doublingSeconds(0.001, 14))
   private readonly fileSystem: FileSystem
@@ -246,6 +248,7 @@ export class WriteAheadLog {
       this.encoder.reset()
       this.addBatch(hardState, entries)
       this.tail.appendDirect(writer, this.encoder.bytes)
+      this.writtenBytes += this.encoder.bytes.length
       const startMs = this.options.clock?.monotonicMs()
       writer.sync()
       this.noteSync(startMs)
@@ -333,6 +336,7 @@ export class WriteAheadLog {
       this.encoder.reset()
       this.addWaitingHardState()
       await this.tail.append(this.encoder.bytes)
+      this.writtenBytes += this.encoder.bytes.length
     }
     await this.tail.handle.sync()
   }
@@ -407,6 +411,7 @@ export class WriteAheadLog {
 
   private async appendEncoded(mustSync: boolean): Promise<void> {
     await this.tail.append(this.encoder.bytes)
+    this.writtenBytes += this.encoder.bytes.length
     if (this.tail.offsetBytes >= this.segmentSizeBytes) {
       await this.cut()
       return

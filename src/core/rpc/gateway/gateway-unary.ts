@@ -50,6 +50,7 @@ export class GatewayUnaryCall extends GatewayContext implements UnaryExchange {
       this.fail(error)
       return
     }
+    this.options.counts.sentMessageCount++
     this.decide(grpcStatusNumbers.ok)
     sendAnswer(this.exchange, {
       status: 200,

@@ -76,6 +76,15 @@ const server: readonly Family[] = [
     'Limit of the size of the database.',
     ({ node }) => node.status.dbQuotaBytes,
   ),
+  gauge('etcd_debugging_server_alarms', 'Alarms that are raised.', ({ node }) =>
+    node.status.alarms.map(({ memberId, alarm }) => ({
+      labels: {
+        server_id: hexId(memberId),
+        alarm_type: alarm === 'noSpace' ? 'NOSPACE' : 'CORRUPT',
+      },
+      value: 1,
+    })),
+  ),
   counter(
     'etcd_server_health_success',
     'Successful health checks.',
@@ -115,6 +124,53 @@ const checks: readonly Family[] = [
   ),
 ]
 
+/** What etcd counts under two names, the older of which it has kept. */
+function operationCounters(prefixes: readonly string[]): readonly Family[] {
+  return prefixes.flatMap((prefix) => [
+    counter(`${prefix}_put_total`, 'Puts.', ({ node }) => node.operations.putCount),
+    counter(`${prefix}_delete_total`, 'Deletes.', ({ node }) => node.operations.deleteCount),
+    counter(
+      `${prefix}_range_total`,
+      'Ranges.',
+      ({ node }) => node.operations.rangeCount + node.rangeCount,
+    ),
+    counter(
+      `${prefix}_txn_total`,
+      'Transactions of more than one operation.',
+      ({ node }) => node.operations.txnCount,
+    ),
+  ])
+}
+
+const leases: readonly Family[] = [
+  counter(
+    'etcd_debugging_lease_granted_total',
+    'Leases granted.',
+    ({ node }) => node.leases.grantedTtls.count,
+  ),
+  counter(
+    'etcd_debugging_lease_revoked_total',
+    'Leases that ended.',
+    ({ node }) => node.leases.revokedCount,
+  ),
+  counter(
+    'etcd_debugging_lease_renewed_total',
+    'Leases that this member renewed.',
+    ({ node }) => node.leases.renewedCount,
+  ),
+  counter(
+    'etcd_debugging_server_lease_expired_total',
+    'Leases that this member ended because their time was over.',
+    ({ node }) => node.leases.expiredCount,
+  ),
+  {
+    name: 'etcd_debugging_lease_ttl_total',
+    type: 'histogram',
+    help: 'Times to live of granted leases, in seconds.',
+    read: ({ node }) => samplesOf(node.leases.grantedTtls),
+  },
+]
+
 const store: readonly Family[] = [
   gauge(
     'etcd_mvcc_db_total_size_in_bytes',
@@ -146,6 +202,26 @@ const store: readonly Family[] = [
     'etcd_debugging_mvcc_slow_watcher_total',
     'Watchers that read history.',
     ({ node }) => node.laggingWatcherCount,
+  ),
+  ...operationCounters(['etcd_mvcc', 'etcd_debugging_mvcc']),
+  gauge(
+    'etcd_debugging_mvcc_total_put_size_in_bytes',
+    'Bytes of keys and values that were put.',
+    ({ node }) => node.operations.putSizeBytes,
+  ),
+  gauge('etcd_debugging_mvcc_keys_total', 'Keys.', ({ node }) => node.keyCount),
+  gauge(
+    'etcd_debugging_auth_revision',
+    'Revision of users and roles.',
+    ({ node }) => node.authRevision,
+  ),
+  gauge(
+    'etcd_disk_wal_write_bytes_total',
+    'Bytes written to the log.',
+    ({ node }) => node.logWrittenBytes,
+  ),
+  gauge('etcd_disk_defrag_inflight', 'Whether the database is being defragmented.', ({ node }) =>
+    flag(node.isDefragmenting),
   ),
   {
     name: 'etcd_disk_wal_fsync_duration_seconds',
@@ -253,6 +329,18 @@ const ofPeers =
     [...node.peers].flatMap(([id, figures]) => samples(figures, hexId(id)))
 
 const peers: readonly Family[] = [
+  gauge('etcd_network_known_peers', 'Peers that are known.', ({ node, memberId }) =>
+    [...node.peers.keys()].map((id) => ({
+      labels: { Local: hexId(memberId), Remote: hexId(id) },
+      value: 1,
+    })),
+  ),
+  gauge('etcd_network_active_peers', 'Peers that there is a connection with.', (source) =>
+    source.node.activePeers.map((id) => ({
+      labels: { Local: hexId(source.memberId), Remote: hexId(id) },
+      value: 1,
+    })),
+  ),
   counter(
     'etcd_network_peer_sent_bytes_total',
     'Bytes sent to a peer over its streams.',
@@ -293,6 +381,9 @@ const processes: readonly Family[] = [
     'Time of the start since 1970.',
     (source) => source.process.startSeconds,
   ),
+  gauge('process_virtual_memory_max_bytes', 'Virtual memory that there may be.', (source) =>
+    known(source.process.virtualBytesMax),
+  ),
   gauge('process_open_fds', 'Open files.', (source) => known(source.process.openFileCount)),
   gauge('process_max_fds', 'Files that may be open.', (source) =>
     known(source.process.openFileCountMax),
@@ -307,6 +398,7 @@ const processes: readonly Family[] = [
 export const metricFamilies: readonly Family[] = [
   ...server,
   ...checks,
+  ...leases,
   ...store,
   ...calls,
   ...peers,

@@ -28,6 +28,7 @@ export interface ProcessFigures {
   /** Since 1970. */
   readonly startSeconds: number
   readonly virtualBytes?: number | undefined
+  readonly virtualBytesMax?: number | undefined
   readonly openFileCount?: number | undefined
   readonly openFileCountMax?: number | undefined
 }
