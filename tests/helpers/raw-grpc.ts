@@ -80,6 +80,11 @@ export class RawGrpcClient {
     this.session.on('error', () => undefined)
   }
 
+  /** Whether calls can still be opened. */
+  get isOpen(): boolean {
+    return !this.session.closed && !this.session.destroyed
+  }
+
   /** Opens a call and leaves both directions open. */
   open(path: string, headers: OutgoingHttpHeaders = {}): RawCall {
     return new RawCall(

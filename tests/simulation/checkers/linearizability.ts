@@ -75,9 +75,22 @@ export function judgeOperations(
   report: Report,
 ): void {
   judgeWrites(operations, replayed, report)
-  judgeReads(operations, replayed.model, report)
-  judgeRefusals(operations, replayed.model, report)
-  judgeRealTime(operations, replayed, report)
+  judgeReadsAndTimes(
+    operations,
+    { model: replayed.model, startOfRevision: startsOfRevisions(operations, replayed.entries) },
+    report,
+  )
+}
+
+/** The rules 3 to 5, which need no log: only the model, and when the write of each revision began, where that is known. */
+export function judgeReadsAndTimes(
+  operations: readonly OperationRecord[],
+  known: { readonly model: StoreModel; readonly startOfRevision: ReadonlyMap<number, number> },
+  report: Report,
+): void {
+  judgeReads(operations, known.model, report)
+  judgeRefusals(operations, known.model, report)
+  judgeRealTime(operations, known.startOfRevision, report)
   judgeMemberOrder(operations, report)
 }
 
@@ -99,7 +112,7 @@ function judgeWrites(
     const { answer } = operation.outcome
     const content = contentOfRequest(operation)
     const candidates = unexplained.get(content) ?? []
-    const position = candidates.findIndex((entry) => sameText(entry.answer, answer))
+    const position = candidates.findIndex((entry) => sameAnswer(entry.answer, answer))
     if (position >= 0) candidates.splice(position, 1)
     else {
       const found = candidates
@@ -151,7 +164,7 @@ function judgeReads(
       continue
     }
     const expected = model.rangeAt(request.body, outcome.answer.revision)
-    if (!sameText(expected, outcome.answer)) {
+    if (!sameAnswer(expected, outcome.answer)) {
       report(
         'first judge: reads',
         `${describe(operation)} was answered ${textOf(outcome.answer)}; the model has ${textOf(expected)}`,
@@ -203,13 +216,12 @@ function judgeRefusals(
 /** By sweep over starts and ends. */
 function judgeRealTime(
   operations: readonly OperationRecord[],
-  { entries }: ReplayedLog,
+  startOfRevision: ReadonlyMap<number, number>,
   report: Report,
 ): void {
   const ok = operations.filter((operation) => operation.outcome.kind === 'ok')
   const byEnd = [...ok].sort((left, right) => left.endUs - right.endUs)
   const byStart = [...ok].sort((left, right) => left.startUs - right.startUs)
-  const startOfRevision = startsOfRevisions(operations, entries)
   let highest = 0
   let highestOf: OperationRecord | undefined
   let ended = 0
@@ -227,8 +239,7 @@ function judgeRealTime(
     }
     if (isSerializable(operation)) continue
     const revision = revisionShown(operation)
-    // A put always makes a revision of its own.
-    const least = operation.request.kind === 'put' ? highest + 1 : highest
+    const least = hasWritten(operation) ? highest + 1 : highest
     if (revision < least && highestOf !== undefined) {
       report(
         'I19 read currency',
@@ -236,14 +247,52 @@ function judgeRealTime(
       )
     }
   }
-  for (const operation of ok) {
-    const begun = startOfRevision.get(revisionShown(operation))
-    if (begun !== undefined && begun > operation.endUs) {
+  judgeFuture(ok, startOfRevision, report)
+}
+
+/** Nothing shows a revision, its own or one below, whose write had not begun when it ended. */
+function judgeFuture(
+  ok: readonly OperationRecord[],
+  startOfRevision: ReadonlyMap<number, number>,
+  report: Report,
+): void {
+  const starts = [...startOfRevision].sort(([left], [right]) => left - right)
+  let latestStartUs = 0
+  let included = 0
+  for (const operation of [...ok].sort(
+    (left, right) => revisionShown(left) - revisionShown(right),
+  )) {
+    const shown = revisionShown(operation)
+    for (
+      let next = starts[included];
+      next !== undefined && next[0] <= shown;
+      next = starts[++included]
+    )
+      latestStartUs = Math.max(latestStartUs, next[1])
+    if (latestStartUs > operation.endUs) {
       report(
         'first judge: real time',
         `${describe(operation)} shows a revision whose write began later`,
       )
     }
+  }
+}
+
+/** Whether an operation made a revision of its own, as its answer tells. */
+export function hasWritten(operation: OperationRecord): boolean {
+  return operation.outcome.kind === 'ok' && answerHasWritten(operation.outcome.answer)
+}
+
+function answerHasWritten(answer: PlainAnswer): boolean {
+  switch (answer.kind) {
+    case 'put':
+      return true
+    case 'deleteRange':
+      return answer.deletedCount > 0
+    case 'txn':
+      return answer.answers.some(answerHasWritten)
+    default:
+      return false
   }
 }
 
@@ -319,11 +368,12 @@ function contentOfRequest({ request }: OperationRecord): string {
 }
 
 /** Answers as texts; what an answer leaves out of a nested header is left out of the comparison. */
-function textOf(answer: PlainAnswer): string {
+export function textOf(answer: PlainAnswer): string {
   return JSON.stringify(comparable(answer, true))
 }
 
-function sameText(left: PlainAnswer, right: PlainAnswer): boolean {
+/** Whether two answers tell the same; headers within transactions do not count. */
+export function sameAnswer(left: PlainAnswer, right: PlainAnswer): boolean {
   return textOf(left) === textOf(right)
 }
 
@@ -361,7 +411,8 @@ function comparable(answer: PlainAnswer, isOutermost: boolean): unknown {
   }
 }
 
-function describe(operation: OperationRecord): string {
+/** An operation as one short line. */
+export function describe(operation: OperationRecord): string {
   const { id, client, node, request, startUs, endUs } = operation
   const what =
     request.kind === 'range'

@@ -9,7 +9,7 @@ import type {
   TxnRequest,
 } from '../../../src/core/proto/gen/rpc.ts'
 import { latin1Of } from '../../../src/core/base/bytes.ts'
-import type { PlainAnswer, PlainPair } from './store-model.ts'
+import { leaseText, withoutValue, type PlainAnswer, type PlainPair } from './store-model.ts'
 
 /** What a client asks. */
 export type ClientRequest =
@@ -84,13 +84,15 @@ export interface History {
 }
 
 /** A stored pair in plain form. */
-export function plainPairOf(pair: StoredKeyValue): PlainPair {
+export function plainPairOf(pair: Omit<StoredKeyValue, 'encoded'>): PlainPair {
+  const lease = leaseText(pair.lease)
   return {
     key: latin1Of(pair.key),
     value: latin1Of(pair.value),
     create: pair.createRevision,
     mod: pair.modRevision,
     version: pair.version,
+    ...(lease === undefined ? {} : { lease }),
   }
 }
 
@@ -112,7 +114,7 @@ export function plainAnswerOf(result: OperationResult | CompactResult): PlainAns
       return {
         kind: 'range',
         revision,
-        pairs: result.isKeysOnly ? pairs.map((pair) => ({ ...pair, value: '' })) : pairs,
+        pairs: result.isKeysOnly ? pairs.map(withoutValue) : pairs,
         count: result.count,
         hasMore: result.hasMore,
       }

@@ -24,6 +24,8 @@ export interface PlainPair {
   readonly create: number
   readonly mod: number
   readonly version: number
+  /** The lease it is attached to, in decimal; absent for none. */
+  readonly lease?: string
 }
 
 /** An answer in plain form. */
@@ -80,7 +82,8 @@ export class StoreModel {
   /** Everything that ever changed, in order. */
   readonly events: PlainEvent[] = []
   private readonly versions = new Map<string, Version[]>()
-  private sortedKeys: string[] = []
+  private readonly keysOfLease = new Map<string, Set<string>>()
+  private readonly sortedKeys: string[] = []
   private isWriting = false
   private hasChanged = false
 
@@ -93,6 +96,19 @@ export class StoreModel {
     const answer = this.write(request)
     this.endWrite()
     return answer
+  }
+
+  /** The leases that keys are attached to, each with its keys. */
+  get attachments(): ReadonlyMap<string, ReadonlySet<string>> {
+    return this.keysOfLease
+  }
+
+  /** Deletes keys that exist in one revision, in their order, as the end of a lease does. */
+  deleteKeys(keys: Iterable<string>): void {
+    this.isWriting = true
+    this.hasChanged = false
+    for (const key of [...keys].sort()) this.change(key, undefined)
+    this.endWrite()
   }
 
   private write(request: InternalRaftRequest): PlainAnswer | undefined {
@@ -114,11 +130,7 @@ export class StoreModel {
     const all = this.pairsAt(boundsOf(request.key, request.rangeEnd), revision)
     const limit = Number(request.limit)
     const cut = limit > 0 && all.length > limit ? all.slice(0, limit) : all
-    const pairs = request.countOnly
-      ? []
-      : request.keysOnly
-        ? cut.map((pair) => ({ ...pair, value: '' }))
-        : cut
+    const pairs = request.countOnly ? [] : request.keysOnly ? cut.map(withoutValue) : cut
     return {
       kind: 'range',
       revision: currentRevision,
@@ -130,12 +142,14 @@ export class StoreModel {
 
   /** The pairs of a range as they were at a revision, by key. */
   pairsAt(bounds: Bounds, revision: number): readonly PlainPair[] {
-    const keys =
-      bounds.end === undefined && !bounds.isUnbounded
-        ? [bounds.start]
-        : this.sortedKeys.filter((key) => isWithin(bounds, key))
     const pairs: PlainPair[] = []
-    for (const key of keys) {
+    for (
+      let position = firstAtOrAbove(this.sortedKeys, bounds.start);
+      position < this.sortedKeys.length;
+      position++
+    ) {
+      const key = this.sortedKeys[position]!
+      if (!isWithin(bounds, key)) break
       const pair = this.pairAt(key, revision)
       if (pair !== undefined) pairs.push(pair)
     }
@@ -145,11 +159,15 @@ export class StoreModel {
   /** One pair as it was at a revision. */
   pairAt(key: string, revision: number): PlainPair | undefined {
     const versions = this.versions.get(key) ?? []
-    for (let position = versions.length - 1; position >= 0; position--) {
-      const version = versions[position]!
-      if (version.revision <= revision) return version.pair
+    const newest = versions.at(-1)
+    if (newest === undefined || newest.revision <= revision) return newest?.pair
+    let [low, high] = [0, versions.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (versions[middle]!.revision <= revision) low = middle + 1
+      else high = middle
     }
-    return undefined
+    return versions[low - 1]?.pair
   }
 
   private get writeRevision(): number {
@@ -164,12 +182,14 @@ export class StoreModel {
   private put(request: PutRequest): PlainAnswer {
     const key = latin1Of(request.key)
     const previous = this.pairAt(key, this.readRevision)
+    const lease = request.ignoreLease ? previous?.lease : leaseText(request.lease)
     const pair: PlainPair = {
       key,
-      value: latin1Of(request.value),
+      value: request.ignoreValue ? (previous?.value ?? '') : latin1Of(request.value),
       create: previous?.create ?? this.writeRevision,
       mod: this.writeRevision,
       version: (previous?.version ?? 0) + 1,
+      ...(lease === undefined ? {} : { lease }),
     }
     this.change(key, pair)
     return {
@@ -246,9 +266,9 @@ export class StoreModel {
     if (versions === undefined) {
       versions = []
       this.versions.set(key, versions)
-      this.sortedKeys.push(key)
-      this.sortedKeys.sort()
+      this.sortedKeys.splice(firstAtOrAbove(this.sortedKeys, key), 0, key)
     }
+    this.attach(key, { from: versions.at(-1)?.pair?.lease, to: pair?.lease })
     this.events.push({
       kind: pair === undefined ? 'delete' : 'put',
       revision: this.writeRevision,
@@ -259,6 +279,42 @@ export class StoreModel {
     versions.push({ revision: this.writeRevision, pair })
     this.hasChanged = true
   }
+
+  private attach(
+    key: string,
+    { from, to }: { readonly from: string | undefined; readonly to: string | undefined },
+  ): void {
+    if (from !== undefined) {
+      const keys = this.keysOfLease.get(from)
+      keys?.delete(key)
+      if (keys?.size === 0) this.keysOfLease.delete(from)
+    }
+    if (to === undefined) return
+    const keys = this.keysOfLease.get(to)
+    if (keys === undefined) this.keysOfLease.set(to, new Set([key]))
+    else keys.add(key)
+  }
+}
+
+/** Position of the first key that is not below another, in ascending keys. */
+function firstAtOrAbove(keys: readonly string[], key: string): number {
+  let [low, high] = [0, keys.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (keys[middle]! < key) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** A pair as ranges of keys alone tell it: from release 3.7 on without its lease. */
+export function withoutValue({ key, create, mod, version }: PlainPair): PlainPair {
+  return { key, value: '', create, mod, version }
+}
+
+/** How a pair names its lease; undefined for none. */
+export function leaseText(lease: bigint): string | undefined {
+  return lease === 0n ? undefined : String(lease)
 }
 
 /** Resolves the wire's range ends. */
@@ -308,7 +364,7 @@ function orderOf(compare: Compare, pair: PlainPair): number {
       return pair.value < value ? -1 : pair.value > value ? 1 : 0
     }
     case 'lease':
-      return -Number(target.value)
+      return Number(BigInt(pair.lease ?? 0) - target.value)
     case undefined:
       return 0
   }
