@@ -19,6 +19,8 @@ const smallLimitMax = 512
 export class RangeReads {
   /** Ranges since the start, those within transactions apart. */
   rangeCount = 0
+  /** Ranges since the start, those within transactions apart. */
+  rangeCount = 0
   private readonly clock: Clock
   private readonly reads: LinearizableReads
   private readonly open: OpenStore
@@ -77,6 +79,7 @@ export class RangeReads {
     settler: Settler<RangeResult>,
     cancellation: Cancellation | undefined,
   ): void {
+    this.rangeCount++
     this.rangeCount++
     if (!isSmall(request)) {
       this.sliced.begin(request, settler, cancellation)
