@@ -18,15 +18,15 @@ export interface PutContext {
 
 /**
  * Everything about a put that can fail, before anything is written.
- * @throws StoreError `emptyKey`, `keyNotFound` (a field is to be kept of a pair that is not there), `leaseNotFound`
+ * @throws StoreError `emptyKey`, `leaseNotFound`, `keyNotFound` (a field is to be kept of a pair that is not there)
  */
 export function checkPut(context: PutContext, request: PutRequest): void {
   if (request.key.length === 0) throw new StoreError('emptyKey')
-  if (request.ignoreValue || request.ignoreLease) {
-    if (findCurrent(context.view, request.key) === undefined) throw new StoreError('keyNotFound')
-  }
   if (request.lease !== 0n && !context.isLeaseKnown(leaseId(request.lease))) {
     throw new StoreError('leaseNotFound', { lease: request.lease })
+  }
+  if (request.ignoreValue || request.ignoreLease) {
+    if (findCurrent(context.view, request.key) === undefined) throw new StoreError('keyNotFound')
   }
 }
 

@@ -47,7 +47,7 @@ interface HashRules {
 /**
  * See the head of this file. Works on a frozen view in slices of a few milliseconds.
  *
- * @param asked revision; 0 or less: the current one
+ * @param asked revision; 0: the current one; negative: before everything
  * @throws StoreError `compacted`, `futureRevision`
  */
 export async function hashAt(
@@ -55,8 +55,12 @@ export async function hashAt(
   context: ReadContext,
   options: { readonly asked: number; readonly clock: Clock },
 ): Promise<HashResult> {
-  const hashRevision = resolveRevision(context, options.asked)
   const { compactedRevision } = context
+  // Unlike reads, which take it for the current one: nothing is as old as that.
+  if (options.asked < 0) {
+    return { hash: crc32c(bucketName) >>> 0, compactedRevision, hashRevision: options.asked }
+  }
+  const hashRevision = resolveRevision(context, options.asked)
   const everything = { start: firstKey, end: undefined }
   const isNothingAlive = countAliveAt(context, everything, hashRevision) === 0
   const rules = { hashRevision, compactedRevision, isNothingAlive }
