@@ -5,7 +5,7 @@ import type { StoreNode } from '../node/store-node.ts'
 import {
   CampaignRequest,
   CampaignResponse,
-  LeaderKey,
+  type LeaderKey,
   LeaderRequest,
   LeaderResponse,
   ProclaimRequest,
