@@ -40,6 +40,79 @@ async function makeLeader(at: number): Promise<void> {
   })
 }
 
+/** History with everything in it that a snapshot has to carry. */
+async function fill(): Promise<void> {
+  await cluster.call(0, 'lease/grant', { TTL: 6_000, ID: 77 })
+  for (let number = 0; number < 30; number++) await put(0, `key-${number % 7}`, `v${number}`)
+  await cluster.call(0, 'kv/put', { key: base64('leased'), value: base64('x'), lease: 77 })
+  await cluster.call(0, 'kv/deleterange', { key: base64('key-1') })
+  await cluster.call(0, 'auth/role/add', { name: 'reader' })
+  await cluster.call(0, 'auth/user/add', { name: 'someone', password: 'secret' })
+  await cluster.call(0, 'auth/user/grant', { user: 'someone', role: 'reader' })
+  for (let number = 0; number < 20; number++) await put(0, 'often', `v${number}`)
+}
+
+/** What every member must tell alike. */
+async function contentOf(at: number): Promise<unknown> {
+  const everything = { key: base64('\0'), range_end: base64('\0'), serializable: true }
+  const { kvs } = await cluster.call(at, 'kv/range', everything)
+  const { keys } = await cluster.call(at, 'lease/timetolive', { ID: 77, keys: true })
+  const { users } = await cluster.call(at, 'auth/user/list', {})
+  const { roles } = await cluster.call(at, 'auth/user/get', { name: 'someone' })
+  return { kvs, keys, users, roles, hash: await hashOf(at) }
+}
+
+/** Adds member 1 as a program to member 0, and expects it to get everything by a snapshot. */
+async function joinBySnapshot(
+  program: string,
+  options: { readonly others: readonly number[]; readonly flags: readonly string[] },
+): Promise<void> {
+  await fill()
+  const added = await cluster.call(0, 'cluster/member/add', {
+    peerURLs: [cluster.member(1).peerUrl],
+  })
+  expect(added, JSON.stringify(added)).toHaveProperty('member')
+  await cluster.start(program, 1, {
+    cluster: [...options.others, 1],
+    flags: ['--initial-cluster-state=existing', ...options.flags],
+  })
+  expect(cluster.member(1).process?.lines.some((line) => line.includes('applied snapshot'))).toBe(
+    true,
+  )
+  expect(await contentOf(1)).toEqual(await contentOf(0))
+  await put(1, 'afterwards', 'by the new one')
+  await eventually('the new key at the old member', async () => {
+    const hashes = await Promise.all([hashOf(0), hashOf(1)])
+    return JSON.stringify(hashes[0]) === JSON.stringify(hashes[1]) || undefined
+  })
+}
+
+describe('a member that is far behind', () => {
+  test('of ours gets the state from a real etcd', async () => {
+    const flags = ['--snapshot-count=10', '--experimental-snapshot-catchup-entries=5']
+    await cluster.start(newerEtcd(), 0, { cluster: [0], flags })
+    await joinBySnapshot(quoratedProgram, { others: [0], flags: [] })
+  })
+
+  test('of a real etcd gets the state from ours, and keeps it over a restart', async () => {
+    const env = { ETCD_QUORATE_REPORTED_VERSION: '3.5.16' }
+    const flags = [
+      '--snapshot-count=10',
+      '--snapshot-catchup-entries=5',
+      '--strict-reconfig-check=false',
+    ]
+    // Two, which are a quorum of three: one would have to wait for the new one.
+    await Promise.all(
+      [0, 2].map((at) => cluster.start(quoratedProgram, at, { cluster: [0, 2], flags, env })),
+    )
+    await joinBySnapshot(newerEtcd(), { others: [0, 2], flags: ['--snapshot-count=5'] })
+    const before = await contentOf(0)
+    await cluster.member(1).process?.kill()
+    await cluster.start(newerEtcd(), 1, { cluster: [0, 1, 2] })
+    expect(await contentOf(1)).toEqual(before)
+  })
+})
+
 describe('etcd 3.5 and two of ours', () => {
   test('replicate each other, whoever leads, and speak the older version', async () => {
     const all = [0, 1, 2]

@@ -15,6 +15,14 @@ export interface MixedMember {
   process: ServerProcess | undefined
 }
 
+/** How a member is started. */
+export interface MixedStartOptions {
+  /** Numbers of the initial members. */
+  readonly cluster: readonly number[]
+  readonly flags?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+}
+
 /** Members by number, in a temporary folder. Each is started with the program that it is to be. */
 export class MixedCluster {
   readonly members: readonly MixedMember[]
@@ -45,21 +53,13 @@ export class MixedCluster {
     return member
   }
 
-  /** Starts the member as a program, and waits until it serves. @param cluster  numbers of the initial members */
-  async start(
-    program: string,
-    at: number,
-    options: { readonly cluster: readonly number[]; readonly flags?: readonly string[] },
-  ): Promise<void> {
+  /** Starts the member as a program, and waits until it serves. */
+  async start(program: string, at: number, options: MixedStartOptions): Promise<void> {
     await this.spawn(program, at, options).waitForLine(readyLine)
   }
 
   /** Starts the member without waiting for anything. */
-  spawn(
-    program: string,
-    at: number,
-    options: { readonly cluster: readonly number[]; readonly flags?: readonly string[] },
-  ): ServerProcess {
+  spawn(program: string, at: number, options: MixedStartOptions): ServerProcess {
     const member = this.member(at)
     const initial = options.cluster.map((each) => {
       const { name, peerUrl } = this.member(each)
@@ -76,6 +76,7 @@ export class MixedCluster {
         `--initial-cluster=${initial.join(',')}`,
         ...(options.flags ?? []),
       ],
+      env: { PATH: process.env['PATH'] ?? '', ...options.env },
     })
     return member.process
   }

@@ -263,8 +263,14 @@ const observability: readonly Row[] = [
   ['distributed-tracing-service-name', 'string', 'etcd', 'idle', 'traces'],
   ['distributed-tracing-instance-id', 'string', '', 'idle', 'traces'],
   ['distributed-tracing-sampling-rate', 'integer', '0', 'idle', 'traces'],
-  ['corrupt-check-time', 'duration', '0s', 'fixed', 'period of comparing members'],
-  ['compact-hash-check-time', 'duration', '1m0s', 'idle', 'period of comparing compaction hashes'],
+  ['corrupt-check-time', 'duration', '0s', 'supported', 'period of comparing members'],
+  [
+    'compact-hash-check-time',
+    'duration',
+    '1m0s',
+    'supported',
+    'period of comparing compaction hashes',
+  ],
   ['compaction-batch-limit', 'integer', '1000', 'supported', 'revisions removed at a time'],
   ['compaction-sleep-interval', 'duration', '10ms', 'supported', 'pause between batches'],
   [
@@ -274,9 +280,9 @@ const observability: readonly Row[] = [
     'supported',
     'between notifications to idle watchers',
   ],
-  ['downgrade-check-time', 'duration', '5s', 'idle', 'period of the downgrade check'],
+  ['downgrade-check-time', 'duration', '5s', 'supported', 'period of the downgrade check'],
   ['bootstrap-defrag-threshold-megabytes', 'integer', '0', 'idle', 'defragment at the start'],
-  ['force-new-cluster', 'boolean', 'false', 'fixed', 'keep the data, forget the other members'],
+  ['force-new-cluster', 'boolean', 'false', 'supported', 'keep the data, forget the other members'],
   ['unsafe-no-fsync', 'boolean', 'false', 'idle', 'do not sync (for tests); this node always does'],
 ]
 

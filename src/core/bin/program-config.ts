@@ -100,6 +100,15 @@ export function programConfigOf(
       jwt,
       simpleTokenTtlMs: read.integer('auth-token-ttl') * 1_000,
       passwordCost,
+      corruptionChecks: {
+        checksAtStart: gates.InitialCorruptCheck,
+        intervalMs: read.durationMs('corrupt-check-time'),
+        compactionIntervalMs: gates.CompactHashCheck
+          ? read.durationMs('compact-hash-check-time')
+          : 0,
+      },
+      downgradeCheckMs: read.durationMs('downgrade-check-time'),
+      forcesNewCluster: read.boolean('force-new-cluster'),
       reportedVersion,
     },
     rpc: rpcOptionsOf(read),
@@ -119,10 +128,6 @@ function gateProblemsOf(gates: FeatureGates): readonly string[] {
     problems.push(
       'enabling feature gate LeaseCheckpointPersist requires enabling feature gate LeaseCheckpoint',
     )
-  }
-  // Who asks for these relies on damage being noticed.
-  for (const name of ['InitialCorruptCheck', 'CompactHashCheck'] as const) {
-    if (gates[name]) problems.push(`--feature-gates=${name}=true is not supported`)
   }
   return problems
 }

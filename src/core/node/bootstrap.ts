@@ -5,6 +5,7 @@
  * | --- | --- | --- |
  * | no log | new | ids from names, URLs and token; a log that begins with all members as committed entries |
  * | no log | existing | ids from a member that answers; an empty log, which the leader fills |
+ * | a log, and `--force-new-cluster` | any | as below, without the other members; see `force-new-cluster.ts` |
  * | a log | any | the newest usable snapshot, the database, and the log behind them; the flags about the cluster do not matter |
  */
 import { readAppliedState } from '../apply/applied-index.ts'
@@ -26,6 +27,7 @@ import {
   type WalOptions,
 } from '../wal/write-ahead-log.ts'
 import { DatabaseFolder } from './database-folder.ts'
+import { leaveOthersBehind } from './force-new-cluster.ts'
 import { reconcileLogWithDatabase } from './log-behind-database.ts'
 import type { NodeConfig } from './node-config.ts'
 import type { ClusterDescription, NodeEnvironment } from './node-environment.ts'
@@ -243,10 +245,13 @@ async function restart(parts: RestartParts, storage: MemoryLogStorage): Promise<
   const { fileSystem, logger } = environment
   const { stored, recovered } = await openLog(parts)
   const backend = await openDatabase(parts, stored?.metadata.index ?? 0)
-  const { snapshot, contents } = await reconcileLogWithDatabase(
+  const reconciled = await reconcileLogWithDatabase(
     { fileSystem, logger, walDirectory: paths.wal, snapshotDirectory: paths.snapshots },
     { snapshot: stored, contents: recovered, backend },
   )
+  const { snapshot, contents } = config.forcesNewCluster
+    ? await leaveOthersBehind(reconciled, logger)
+    : reconciled
   fillStorage(storage, { snapshot, contents, backend })
   const snapshotIndex = snapshot?.metadata.index ?? 0
   const { metadata } = contents

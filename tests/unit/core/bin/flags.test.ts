@@ -230,16 +230,28 @@ describe('programConfigOf', () => {
     expect(config(words).node.autoCompaction).toEqual(expected)
   })
 
-  test.each([
-    ['--experimental-corrupt-check-time=1m'],
-    ['--feature-gates=InitialCorruptCheck=true'],
-    ['--discovery-token=x'],
-    ['--enable-log-rotation'],
-  ])('%s is refused and not ignored', (word) => {
-    expect(failure([word, '--advertise-client-urls=http://127.0.0.1:1'])).toMatchObject({
-      exitCode: 1,
-      message: expect.stringContaining('is not supported') as string,
+  test.each([['--discovery-token=x'], ['--enable-log-rotation']])(
+    '%s is refused and not ignored',
+    (word) => {
+      expect(failure([word, '--advertise-client-urls=http://127.0.0.1:1'])).toMatchObject({
+        exitCode: 1,
+        message: expect.stringContaining('is not supported') as string,
+      })
+    },
+  )
+
+  test('members are compared as often as asked for', () => {
+    const checks = (words: string[]): unknown => config(words).node.corruptionChecks
+    const off = { checksAtStart: false, intervalMs: 0, compactionIntervalMs: 0 }
+    expect(checks([])).toEqual(off)
+    expect(checks(['--compact-hash-check-time=5s'])).toEqual(off)
+    expect(checks(['--experimental-corrupt-check-time=1m'])).toEqual({ ...off, intervalMs: 60_000 })
+    expect(checks(['--experimental-initial-corrupt-check'])).toEqual({
+      ...off,
+      checksAtStart: true,
     })
+    const gates = '--feature-gates=InitialCorruptCheck=true,CompactHashCheck=true'
+    expect(checks([gates])).toEqual({ ...off, checksAtStart: true, compactionIntervalMs: 60_000 })
   })
 
   test.each([
