@@ -55,6 +55,9 @@ export class CountIndex {
   private readonly arena: ByteArena
   /** The blocks that remember their keys, the one that began first in front. */
   private readonly remembering: Block[]
+  /** How many keys are alive before each block, as far as that was added up and nothing has changed. */
+  private sums = new Float64Array(1)
+  private summedCount = 0
   /** Where the last change was: the next one is often there too. */
   private lastPosition = 0
   /** Changed, and not yet in a batch. */
@@ -102,9 +105,7 @@ export class CountIndex {
       whole++
       count += walkAlive(reader, { start, end: this.blocks[whole]?.start })
     }
-    for (let position = whole; position < last; position++) {
-      count += this.blocks[position]?.aliveCount ?? 0
-    }
+    if (last > whole) count += this.aliveBefore(last) - this.aliveBefore(whole)
     if (end !== undefined) count += walkAlive(reader, { start: this.block(last).start, end })
     return count
   }
@@ -129,6 +130,7 @@ export class CountIndex {
     if (change.alive === 0 && change.heads === 0) return
     const position = this.positionNear(key)
     const block = this.block(position)
+    this.forgetSums(position)
     if (change.heads > 0) noteMember(block, key)
     else if (change.heads < 0) forgetMembers(block)
     block.aliveCount += change.alive
@@ -184,6 +186,27 @@ export class CountIndex {
     writeUint32(value, 0, block.aliveCount)
     writeUint32(value, 4, block.headCount)
     batch.put('count', block.storedKey, value)
+  }
+
+  /** How many keys are alive in the blocks before a position. */
+  private aliveBefore(position: number): number {
+    const { blocks } = this
+    if (this.sums.length <= blocks.length) {
+      const longer = new Float64Array(blocks.length * 2)
+      longer.set(this.sums)
+      this.sums = longer
+    }
+    const { sums } = this
+    for (; this.summedCount < position; this.summedCount++) {
+      const { summedCount } = this
+      sums[summedCount + 1] = (sums[summedCount] ?? 0) + (blocks[summedCount]?.aliveCount ?? 0)
+    }
+    return sums[position] ?? 0
+  }
+
+  /** The sums behind a position are not right any more. */
+  private forgetSums(position: number): void {
+    if (position < this.summedCount) this.summedCount = position
   }
 
   private block(position: number): Block {

@@ -119,7 +119,7 @@ function walkKeyRecords(reader: BackendReader, revisions: readonly Revision[]): 
   reader.visit('key', { start: encodeRevisionKey(first.main, first.sub) }, (raw) => {
     const wanted = revisions[pairs.length]
     if (wanted === undefined) return false
-    if (isRecordOf(raw, wanted)) pairs.push(storedKeyValueOf(encodedOfRaw(raw)))
+    if (isRecordAt(raw, wanted.main, wanted.sub)) pairs.push(storedKeyValueOf(encodedOfRaw(raw)))
     return pairs.length < revisions.length && ++stepCount < revisions.length * stepsOfLookup
   })
   return pairs
@@ -137,12 +137,104 @@ function encodedOfRaw(raw: RawRecord): Uint8Array {
   return encoded
 }
 
-function isRecordOf({ keyBytes, keyStart, keyEnd }: RawRecord, { main, sub }: Revision): boolean {
-  return (
-    keyEnd - keyStart === revisionKeySizeBytes &&
-    readUint64(keyBytes, keyStart) === main &&
-    readUint64(keyBytes, keyStart + 9) === sub
-  )
+/** Takes records, where they lie, in the order of an answer. */
+export interface RecordSink {
+  /** Bytes that what was taken has in the answer. */
+  readonly sizeBytes: number
+  /** @throws StorageFault when the record is damaged, here or later */
+  take(bytes: Uint8Array, start: number, sizeBytes: number): void
+}
+
+/** Revisions as columns of numbers. */
+export interface RevisionList {
+  readonly count: number
+  readonly mains: Float64Array
+  readonly subs: Float64Array
+}
+
+/**
+ * Hands the records of some puts to a sink, in their order, until it has taken enough; at least one, if there is one.
+ *
+ * @param options  `sizeBytesEnd`: so much the sink has taken then
+ * @returns how many it took
+ * @throws StorageFault as `getKeyRecord`
+ */
+export function takeRecords(
+  reader: BackendReader,
+  revisions: RevisionList,
+  { sink, sizeBytesEnd }: { readonly sink: RecordSink; readonly sizeBytesEnd: number },
+): number {
+  const { count, mains, subs } = revisions
+  let taken = 0
+  if (isDenseList(revisions)) {
+    let stepCount = 0
+    const stepCountMax = count * stepsOfLookup
+    const start = encodeRevisionKey(mains[0] ?? 0, subs[0] ?? 0)
+    reader.visit('key', { start }, (raw) => {
+      if (isRecordAt(raw, mains[taken] ?? 0, subs[taken] ?? 0)) {
+        sink.take(raw.valueBytes, raw.valueStart, raw.valueSizeBytes)
+        taken++
+      }
+      return taken < count && sink.sizeBytes < sizeBytesEnd && ++stepCount < stepCountMax
+    })
+  }
+  while (taken < count && (taken === 0 || sink.sizeBytes < sizeBytesEnd)) {
+    const revision = { main: mains[taken] ?? 0, sub: subs[taken] ?? 0 }
+    const record = getRecord(reader, revision, false)
+    sink.take(record, 0, record.length)
+    taken++
+  }
+  return taken
+}
+
+function isDenseList({ count, mains, subs }: RevisionList): boolean {
+  if (count < stepsOfLookup) return false
+  if ((mains[count - 1] ?? 0) - (mains[0] ?? 0) > count * stepsOfLookup) return false
+  for (let position = 1; position < count; position++) {
+    const [before, after] = [mains[position - 1] ?? 0, mains[position] ?? 0]
+    if (before > after) return false
+    if (before === after && (subs[position - 1] ?? 0) >= (subs[position] ?? 0)) return false
+  }
+  return true
+}
+
+function isRecordAt(raw: RawRecord, main: number, sub: number): boolean {
+  const { keyBytes, keyStart } = raw
+  if (raw.keyEnd - keyStart !== revisionKeySizeBytes) return false
+  // The last bytes differ most often, and the first of small numbers are zero.
+  if (readUint32(keyBytes, keyStart + 4) >> 0 !== main >> 0) return false
+  return readUint64(keyBytes, keyStart) === main && readUint64(keyBytes, keyStart + 9) === sub
+}
+
+/** Where the message of a record lies, and what it is checked with: CRC-32C, begun with `seed`. */
+export interface MessagePlace {
+  start: number
+  sizeBytes: number
+  checksum: number
+  seed: number
+}
+
+/**
+ * Finds the message of the record that begins at `start`. Nothing is checked but that there is room for one.
+ *
+ * @throws StorageFault when there is not
+ */
+export function placeOfMessage(
+  bytes: Uint8Array,
+  start: number,
+  { sizeBytes, place }: { readonly sizeBytes: number; readonly place: MessagePlace },
+): void {
+  const ancestrySizeBytes = sizeOfStoredAncestry(bytes, start)
+  place.start = start + ancestrySizeBytes
+  place.sizeBytes = sizeBytes - ancestrySizeBytes - checksumSizeBytes
+  if (place.sizeBytes < 0) throw damagedRecord()
+  place.checksum = readChecksum(bytes, start + sizeBytes - checksumSizeBytes)
+  place.seed = hashOfAncestry(bytes, start, ancestrySizeBytes)
+}
+
+/** The key of the put at a revision. @throws StorageFault when its record is missing */
+export function keyOfStoredRecord(reader: BackendReader, revision: Revision): Uint8Array {
+  return keyOfRecord(getRecord(reader, revision, false))
 }
 
 /**
@@ -185,7 +277,8 @@ export function encodedOfRecord(record: Uint8Array): Uint8Array {
   throw damagedRecord()
 }
 
-function damagedRecord(): StorageFault {
+/** A record is not what was written. */
+export function damagedRecord(): StorageFault {
   return new StorageFault('a stored record does not match its checksum', { path: 'key' })
 }
 

@@ -6,10 +6,14 @@ import type { RevisionChanges } from './change.ts'
 import { readChanges, type HistoryRange } from './change-history.ts'
 import { hasCompactionWork, runCompactionStep, scheduleCompaction } from './compaction.ts'
 import { hashAt, type HashResult } from './hash.ts'
+import { HistoryHolds, type HistoryHold } from './history-holds.ts'
+import type { KeyBounds } from './index-store.ts'
 import type { KeyRange } from './key-range.ts'
 import { getKeyRecord } from './key-record.ts'
 import { OperationCounts } from './operation-counts.ts'
+import { packSlice, type PackedSlice, type PackOptions } from './packed-range.ts'
 import {
+  countAliveAt,
   findAliveAt,
   readRangeAt,
   resolveRevision,
@@ -23,6 +27,7 @@ import type { StoredKeyValue } from './stored-key-value.ts'
 import { WriteView } from './write-view.ts'
 
 export type { HashResult } from './hash.ts'
+export type { HistoryHold } from './history-holds.ts'
 export type { ReadRangeOptions, ReadRangeResult } from './read-view.ts'
 export type { WriteView } from './write-view.ts'
 
@@ -36,6 +41,7 @@ export type { WriteView } from './write-view.ts'
 export class MvccStore {
   private readonly state: StoreState
   private readonly clock: Clock
+  private readonly holds = new HistoryHolds()
 
   private constructor(state: StoreState, clock: Clock) {
     this.state = state
@@ -78,6 +84,43 @@ export class MvccStore {
    */
   readRange(range: KeyRange, options: ReadRangeOptions): ReadRangeResult {
     return readRangeAt(this.context(), range, options)
+  }
+
+  /** The revision that a read sees which asks for this one. @throws StoreError as `readRange` */
+  resolveRevision(asked: number): number {
+    return resolveRevision(this.context(), asked)
+  }
+
+  /**
+   * Reads the first pairs of a range, as `readRange` does, into a sink.
+   *
+   * @param options  `hold`: what keeps the history of the revision there, should it be compacted meanwhile
+   * @throws StoreError as `readRange`
+   */
+  packSlice(
+    bounds: KeyBounds,
+    options: PackOptions & { readonly hold: HistoryHold | undefined },
+  ): PackedSlice {
+    const context = this.context()
+    const { hold } = options
+    if (hold === undefined || !this.holds.has(hold)) resolveRevision(context, options.revision)
+    return packSlice(context.reader, bounds, options)
+  }
+
+  /** How many keys were alive at a revision. @throws StoreError as `readRange` */
+  countAt(bounds: KeyBounds, revision: number): number {
+    const context = this.context()
+    return countAliveAt(context, bounds, resolveRevision(context, revision))
+  }
+
+  /** Keeps what a read at the revision needs, which is there now, until it is released. */
+  holdHistory(revision: number): HistoryHold {
+    return this.holds.add(revision)
+  }
+
+  /** Whether what a compaction is about to remove is still being read. */
+  get isHistoryHeld(): boolean {
+    return this.holds.isHeldBelow(this.state.compactedRevision)
   }
 
   /** One key as it was at a revision; undefined where it did not exist. @throws StoreError as `readRange` */
@@ -130,7 +173,7 @@ export class MvccStore {
   /**
    * The hash by which members are compared, over many turns.
    *
-   * @param revision 0 or less: the current one
+   * @param revision 0: the current one; negative: before everything
    * @throws StoreError `compacted`, `futureRevision`
    */
   async hashAt(revision: number): Promise<HashResult> {

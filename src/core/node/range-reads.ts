@@ -9,6 +9,7 @@ import type { Clock } from '../base/clock.ts'
 import { settled, type Settler } from '../base/settler.ts'
 import type { RangeRequest } from '../proto/gen/rpc.ts'
 import type { LinearizableReads } from './linearizable-read.ts'
+import { isPackable, PackedReading, type PackedRange } from './packed-ranges.ts'
 import { SlicedRanges, type OpenStore } from './sliced-ranges.ts'
 
 /** Ranges with a limit up to this are small, whatever the store holds. */
@@ -18,11 +19,13 @@ const smallLimitMax = 512
 export class RangeReads {
   /** Ranges since the start, those within transactions apart. */
   rangeCount = 0
+  private readonly clock: Clock
   private readonly reads: LinearizableReads
   private readonly open: OpenStore
   private readonly sliced: SlicedRanges
 
   constructor(clock: Clock, reads: LinearizableReads, open: OpenStore) {
+    this.clock = clock
     this.reads = reads
     this.open = open
     this.sliced = new SlicedRanges(clock, open)
@@ -50,6 +53,22 @@ export class RangeReads {
       if (request.serializable || this.isConfirmed()) reading.succeed()
       else this.reads.join(reading, cancellation)
     })
+  }
+
+  /** Whether {@link readPacked} can read it. */
+  isPackable(request: RangeRequest): boolean {
+    return isPackable(request)
+  }
+
+  /** As {@link read}, into pieces of an answer. */
+  readPacked(
+    request: RangeRequest,
+    settler: Settler<PackedRange>,
+    cancellation: Cancellation | undefined,
+  ): void {
+    const reading = new PackedReading(this.clock, request, { settler, cancellation })
+    if (!isSmall(request)) this.sliced.beginReading(reading)
+    else while (!reading.isDone) reading.readSlice(this.open)
   }
 
   /** Reads, whatever the request says about confirming: the caller has done that. Perhaps before the call returns. */

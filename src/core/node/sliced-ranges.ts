@@ -25,7 +25,7 @@ import type { RangeRequest } from '../proto/gen/rpc.ts'
 /** Time that reading may take of one turn. */
 const turnMsMax = 4
 /** Keys read in one turn at most, however fast it goes. */
-const turnKeysMax = 8_192
+const turnKeysMax = 16_384
 /** Keys between two looks at the clock. Values may be large, so it begins small. */
 const sliceKeysMin = 32
 const sliceKeysMax = 1_024
@@ -38,11 +38,18 @@ const restartCountMax = 8
  */
 export type OpenStore = (request: RangeRequest, caller: Cancellation | undefined) => MvccStore
 
+/** A range that is being read. */
+export interface Reading {
+  readonly isDone: boolean
+  /** Reads on. Never throws. @returns the number of keys read */
+  readSlice(open: OpenStore): number
+}
+
 /** The large ranges of one node, in the order of their arrival. */
 export class SlicedRanges {
   private readonly clock: Clock
   private readonly open: OpenStore
-  private waiting: RangeReading[] = []
+  private waiting: Reading[] = []
   private isRunning = false
 
   constructor(clock: Clock, open: OpenStore) {
@@ -56,7 +63,12 @@ export class SlicedRanges {
     settler: Settler<RangeResult>,
     cancellation: Cancellation | undefined,
   ): void {
-    this.waiting.push(new RangeReading(request, settler, cancellation))
+    this.beginReading(new RangeReading(request, settler, cancellation))
+  }
+
+  /** Has something read, perhaps before the call returns. */
+  beginReading(reading: Reading): void {
+    this.waiting.push(reading)
     if (!this.isRunning) this.run()
   }
 
@@ -80,7 +92,7 @@ export class SlicedRanges {
 }
 
 /** One range that is being read. */
-class RangeReading {
+class RangeReading implements Reading {
   isDone = false
   private readonly request: RangeRequest
   private readonly settler: Settler<RangeResult>

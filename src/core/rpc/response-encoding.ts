@@ -12,6 +12,7 @@ import {
   type CompactResult,
   type DeleteRangeResult,
   type OperationResult,
+  type PackedRange,
   type PutResult,
   type RangeResult,
   type StoredKeyValue,
@@ -20,6 +21,7 @@ import {
 import type { RequestOp, TxnRequest } from '../proto/gen/rpc.ts'
 import { RangeRequest_SortTarget } from '../proto/gen/rpc.ts'
 import type { ResponseHeaders } from './response-header.ts'
+import { WireError } from './status-mapping.ts'
 import { bytesFieldSize, FrameWriter, numberFieldSize } from './wire-writer.ts'
 
 /** Fields of a message, measured and ready to be written. */
@@ -56,6 +58,39 @@ export function encodeRange(
   return encodeTop(headers, result.revision, rangePart(result, form))
 }
 
+/** A frame of several pieces, the first and the last of which are not part of what was packed. */
+export interface PackedFrame {
+  readonly sizeBytes: number
+  readonly head: Uint8Array
+  readonly tail: Uint8Array
+}
+
+/** What stands around the pairs of a RangeResponse. */
+export function encodeAroundPairs(headers: ResponseHeaders, result: PackedRange): PackedFrame {
+  const { revision, hasMore, count } = result
+  const { raftTerm } = headers
+  const tailSizeBytes = numberFieldSize(count) + (hasMore ? 2 : 0)
+  const headSizeBytes = bytesFieldSize(headers.size(revision, raftTerm))
+  const messageSizeBytes = headSizeBytes + result.sizeBytes + tailSizeBytes
+  if (messageSizeBytes > messageSizeBytesMax) {
+    throw new WireError(
+      'resourceExhausted',
+      `grpc: trying to send message larger than max (${messageSizeBytes} vs. ${messageSizeBytesMax})`,
+    )
+  }
+  const writer = new FrameWriter(messageSizeBytes, headSizeBytes + tailSizeBytes)
+  headers.write(writer, headerTag, { revision, raftTerm })
+  writer.flagField(rangeMoreTag, hasMore)
+  writer.numberField(rangeCountTag, count)
+  const both = writer.finish()
+  const cut = both.length - tailSizeBytes
+  return {
+    sizeBytes: both.length + result.sizeBytes,
+    head: both.subarray(0, cut),
+    tail: both.subarray(cut),
+  }
+}
+
 /** PutResponse as a frame. */
 export function encodePut(headers: ResponseHeaders, result: PutResult): Uint8Array {
   return encodeTop(headers, result.revision, putPart(result))
@@ -84,6 +119,9 @@ export function encodeCompact(headers: ResponseHeaders, result: CompactResult): 
 export function rangeFormOf(request: { readonly sortTarget: number }): RangeForm {
   return { keepsLease: request.sortTarget === RangeRequest_SortTarget.VALUE }
 }
+
+/** What gRPC servers in Go send at most. */
+const messageSizeBytesMax = 0x7fff_ffff
 
 const emptyPart: MessagePart = { sizeBytes: 0, write: () => undefined }
 

@@ -55,8 +55,27 @@ export interface StreamCall extends CallContext {
   readonly hasEnded: boolean
 }
 
+/** A framed answer that comes in pieces. */
+export interface AnswerInPieces {
+  /** Its beginning, or all of it. */
+  readonly pieces: readonly Uint8Array[]
+  /** What follows; its pieces are made as the client takes them. */
+  readonly rest: AnswerRest | undefined
+}
+
+/** The part of an answer that is not made yet. It is read to its end, or released. */
+export interface AnswerRest {
+  readonly isDone: boolean
+  /** Makes the next pieces. @throws  why the answer must be broken off */
+  read(): readonly Uint8Array[]
+  release(): void
+}
+
 /** A call of one request and one answer: it takes the answer itself, framed already, or the error to answer with. */
-export interface UnaryExchange extends CallContext, Settler<Uint8Array> {}
+export interface UnaryExchange extends CallContext, Settler<Uint8Array> {
+  /** Takes an answer in pieces; absent where it is needed whole. */
+  readonly pieces?: Settler<AnswerInPieces> | undefined
+}
 
 export interface UnaryMethod {
   readonly kind: 'unary'

@@ -9,6 +9,7 @@
  */
 import type { CancelListener } from '../base/cancellation.ts'
 import type { Timer } from '../base/clock.ts'
+import type { Settler } from '../base/settler.ts'
 import type { CallForm } from './call-route.ts'
 import { grpcStatusNumbers } from '../errors/error-table.ts'
 import {
@@ -22,7 +23,13 @@ import { errorCodes } from './http2/http2-error.ts'
 import type { ServerStream, StreamHandler } from './http2/server-stream.ts'
 import { deadlineMsMax, type CallHost } from './call-host.ts'
 import { MessageReader } from './message-reader.ts'
-import type { ClientIdentity, UnaryExchange, UnaryMethod } from './rpc-call.ts'
+import type {
+  AnswerInPieces,
+  AnswerRest,
+  ClientIdentity,
+  UnaryExchange,
+  UnaryMethod,
+} from './rpc-call.ts'
 import type { AuthInfo } from '../node/node-surface.ts'
 import type { MethodCounts } from './metrics/call-counts.ts'
 import { statusOfError, WireError } from './status-mapping.ts'
@@ -42,6 +49,8 @@ export class UnaryCall implements UnaryExchange, StreamHandler {
   private hasStarted = false
   private isDecided = false
   private hasBeenCanceled = false
+  /** Of the answer: it is made while the client takes it. */
+  private rest: AnswerRest | undefined
   private cancelListener: CancelListener | undefined
   private deadline: Timer | undefined
 
@@ -117,10 +126,12 @@ export class UnaryCall implements UnaryExchange, StreamHandler {
   }
 
   drained(): void {
-    // An answer is handed over whole.
+    this.sendRest()
   }
 
   closed(): void {
+    this.rest?.release()
+    this.rest = undefined
     this.cancel()
     if (!this.isDecided) this.decide(grpcStatusNumbers.canceled)
     this.host.noteClosed()
@@ -135,6 +146,60 @@ export class UnaryCall implements UnaryExchange, StreamHandler {
     this.host.noteFrameSent()
     if (this.isGzip) this.stream.answer(gzipResponseFields, compressFrame(frame), okTrailers)
     else this.stream.answer(responseFields, frame, okTrailers)
+  }
+
+  /** A compressed answer must be whole: how long it becomes is not known before. */
+  get pieces(): Settler<AnswerInPieces> | undefined {
+    if (this.isGzip) return undefined
+    return {
+      succeed: (answer) => {
+        this.succeedInPieces(answer)
+      },
+      fail: (error) => {
+        this.fail(error)
+      },
+    }
+  }
+
+  private succeedInPieces({ pieces, rest }: AnswerInPieces): void {
+    if (this.isDecided || this.stream.isClosed) {
+      rest?.release()
+      if (!this.isDecided) this.decide(grpcStatusNumbers.ok)
+      return
+    }
+    this.decide(grpcStatusNumbers.ok)
+    this.host.noteFrameSent()
+    this.rest = rest
+    if (rest !== undefined) this.stream.promiseMore()
+    this.stream.respond(responseFields)
+    for (const piece of pieces) this.stream.write(piece)
+    if (rest === undefined) this.stream.finish(okTrailers)
+    else this.sendRest()
+  }
+
+  /** Makes as much of the rest as there is room for. */
+  private sendRest(): void {
+    while (this.rest !== undefined && !this.stream.isClosed && this.stream.queuedBytes === 0) {
+      const { rest } = this
+      let pieces: readonly Uint8Array[]
+      try {
+        pieces = rest.read()
+      } catch (error) {
+        this.breakOff(error)
+        return
+      }
+      if (rest.isDone) this.rest = undefined
+      for (const piece of pieces) this.stream.write(piece)
+      if (rest.isDone) this.stream.finish(okTrailers)
+    }
+  }
+
+  /** Half an answer cannot become an error any more. */
+  private breakOff(error: unknown): void {
+    this.rest?.release()
+    this.rest = undefined
+    this.host.reportFailure(error)
+    this.stream.reset(errorCodes.internalError)
   }
 
   /** Answers with the status of the error, in a single header block as gRPC servers in Go do. */

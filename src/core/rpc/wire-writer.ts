@@ -46,14 +46,17 @@ export class FrameWriter {
   private readonly buffer: Buffer
   private offset = framePrefixSizeBytes
 
-  /** @param messageSizeBytes  size of the message without the frame's prefix */
-  constructor(messageSizeBytes: number) {
-    this.buffer = Buffer.allocUnsafe(framePrefixSizeBytes + messageSizeBytes)
+  /**
+   * @param messageSizeBytes  size of the message without the frame's prefix
+   * @param writtenSizeBytes  how much of it is written here, where the rest comes from elsewhere
+   */
+  constructor(messageSizeBytes: number, writtenSizeBytes = messageSizeBytes) {
+    this.buffer = Buffer.allocUnsafe(framePrefixSizeBytes + writtenSizeBytes)
     this.buffer[0] = 0
     this.buffer.writeUInt32BE(messageSizeBytes, 1)
   }
 
-  /** The whole frame. */
+  /** The whole frame, or what is written of it here. */
   finish(): Uint8Array {
     assert(this.offset === this.buffer.length, 'a frame was measured for what is written into it')
     return this.buffer

@@ -80,6 +80,7 @@ export class ServerStream {
   private waitingBytes = 0
   private hasWaited = false
   private trailers: HeaderBlock | undefined
+  private hasMoreToCome = false
   private held: WaitingBytes | undefined
   /** Memory that the handler has told to hold, that {@link held} takes, and that the head does. */
   private keptBytes = 0
@@ -118,9 +119,9 @@ export class ServerStream {
     return this.waitingBytes
   }
 
-  /** The answer is complete here and waits for room. */
+  /** The answer is complete here, or made as soon as there is room for it, and waits for that. */
   get isWaitingToEnd(): boolean {
-    return this.trailers !== undefined && !this.hasClosed
+    return (this.trailers !== undefined || this.hasMoreToCome) && !this.hasClosed
   }
 
   /** Says who serves the stream; without one, content is dropped. */
@@ -131,6 +132,11 @@ export class ServerStream {
   /** Begins the answer. */
   respond(fields: HeaderBlock): void {
     if (!this.hasClosed) this.owner.sendHeaders(this, fields, false)
+  }
+
+  /** Says that the rest of the answer is only made when what was written has been sent, so that it waits for the client. */
+  promiseMore(): void {
+    this.hasMoreToCome = true
   }
 
   /** Adds content. The bytes must not change afterwards. */
