@@ -200,12 +200,12 @@ describe('three nodes', () => {
   test('give a lock to one at a time, and let no one write who has lost it', async () => {
     const deeds: Deeds = { countedCount: 0, uncertainCount: 0, refusedCount: 0 }
     let nextLease = 1n
-    let isOver = false
+    const over = new CancelSource()
     const contenders = Array.from({ length: 6 }, async () => {
       for (let round = 0; round < 10; round++) await contend(nextLease++, deeds)
     })
     const transfers = (async () => {
-      for (let count = 0; count < 4 && !isOver; count++) {
+      for (let count = 0; count < 4 && !over.isCanceled; count++) {
         await new Promise((resolve) => setTimeout(resolve, 300))
         const leader = await fixture.leader()
         // The one asked may have been replaced meanwhile, or nobody takes over in time.
@@ -215,7 +215,7 @@ describe('three nodes', () => {
     try {
       await Promise.all(contenders)
     } finally {
-      isOver = true
+      over.cancel()
       await transfers
     }
     const counter = Number(text((await read(bytes('counter')))?.value ?? bytes('0')))
