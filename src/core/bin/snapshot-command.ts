@@ -10,53 +10,53 @@ import {
   type CommandFlag,
   type CommandLine,
 } from './command-line.ts'
+import {
+  booleanFlag,
+  commonFlags,
+  printerOf,
+  tableOf,
+  textFlag,
+  type Printers,
+} from './command-output.ts'
 import { parseInteger } from './flag-values.ts'
 import { openLog } from './log-output.ts'
 import { restoreSnapshot } from './snapshot-restore.ts'
 
-const text = (defaultText: string, help: string): CommandFlag => ({
-  kind: 'text',
-  defaultText,
-  help,
-})
-const boolean = (help: string): CommandFlag => ({ kind: 'boolean', defaultText: 'false', help })
-
-const commonFlags: readonly (readonly [string, CommandFlag])[] = [
-  ['help', boolean('help for this command')],
-  ['write-out', text('simple', 'set the output format (fields, json, simple, table)')],
-]
 const statusFlags = new Map(commonFlags)
 const restoreFlags = new Map<string, CommandFlag>([
-  ['bump-revision', text('0', 'How much to increase the latest revision after restore')],
-  ['data-dir', text('', 'Path to the output data directory')],
+  ['bump-revision', textFlag('0', 'How much to increase the latest revision after restore')],
+  ['data-dir', textFlag('', 'Path to the output data directory')],
   [
     'initial-advertise-peer-urls',
-    text(
+    textFlag(
       'http://localhost:2380',
       "List of this member's peer URLs to advertise to the rest of the cluster",
     ),
   ],
   [
     'initial-cluster',
-    text('default=http://localhost:2380', 'Initial cluster configuration for restore bootstrap'),
+    textFlag(
+      'default=http://localhost:2380',
+      'Initial cluster configuration for restore bootstrap',
+    ),
   ],
   [
     'initial-cluster-token',
-    text('etcd-cluster', 'Initial cluster token for the etcd cluster during restore bootstrap'),
+    textFlag('etcd-cluster', 'Initial cluster token for the etcd cluster during restore bootstrap'),
   ],
-  ['initial-memory-map-size', text('0', 'Accepted and of no effect: nothing is mapped')],
+  ['initial-memory-map-size', textFlag('0', 'Accepted and of no effect: nothing is mapped')],
   [
     'mark-compacted',
-    boolean(
+    booleanFlag(
       'Mark the latest revision after restore as the point of scheduled compaction (required if --bump-revision > 0, disallowed otherwise)',
     ),
   ],
-  ['name', text('default', 'Human-readable name for this member')],
+  ['name', textFlag('default', 'Human-readable name for this member')],
   [
     'skip-hash-check',
-    boolean('Ignore snapshot integrity hash value (required if copied from data directory)'),
+    booleanFlag('Ignore snapshot integrity hash value (required if copied from data directory)'),
   ],
-  ['wal-dir', text('', 'Path to the WAL directory (use --data-dir if none given)')],
+  ['wal-dir', textFlag('', 'Path to the WAL directory (use --data-dir if none given)')],
   ...commonFlags,
 ])
 
@@ -102,7 +102,7 @@ async function runStatus(words: readonly string[]): Promise<number> {
   if (isHelpAsked(line, statusFlags)) return 0
   const path = onlyWordOf(line, 'status')
   // Only the formats that exist are worth the reading.
-  const print = printerOf(line.texts.get('write-out') ?? '')
+  const print = printerOf(statusPrinters, line)
   const sizeBytes = await nodeFileSystem.findSize(path)
   if (sizeBytes === undefined) {
     throw new CommandError(`stat ${path}: no such file or directory`, commandExitCodes.failure)
@@ -172,25 +172,12 @@ function onlyWordOf(line: CommandLine, command: string): string {
   return path
 }
 
-function printerOf(format: string): (status: SnapshotStatus) => string {
-  switch (format) {
-    case 'simple':
-      return (status) => `${columnsOf(status).join(', ')}\n`
-    case 'json':
-      return jsonOf
-    case 'fields':
-      return fieldsOf
-    case 'table':
-      return (status) =>
-        tableOf(['hash', 'revision', 'total keys', 'total size', 'version'], status)
-    case 'protobuf':
-      throw new CommandError(
-        'protobuf not supported as output format',
-        commandExitCodes.unsupported,
-      )
-    default:
-      throw new CommandError('unsupported output format', commandExitCodes.unsupported)
-  }
+const statusPrinters: Printers<SnapshotStatus> = {
+  simple: (status) => `${columnsOf(status).join(', ')}\n`,
+  json: jsonOf,
+  fields: fieldsOf,
+  table: (status) =>
+    tableOf(['hash', 'revision', 'total keys', 'total size', 'version'], columnsOf(status)),
 }
 
 function columnsOf(status: SnapshotStatus): readonly string[] {
@@ -217,26 +204,6 @@ function fieldsOf(status: SnapshotStatus): string {
     `"Version" : ${JSON.stringify(status.version)}`,
     '',
   ].join('\n')
-}
-
-/** Headings in the middle, cells to the right. */
-function tableOf(headings: readonly string[], status: SnapshotStatus): string {
-  const cells = columnsOf(status)
-  const widths = headings.map((heading, column) =>
-    Math.max(heading.length, cells[column]?.length ?? 0),
-  )
-  const rule = `+${widths.map((width) => '-'.repeat(width + 2)).join('+')}+\n`
-  const row = (texts: readonly string[]): string =>
-    `|${texts.map((each) => ` ${each} `).join('|')}|\n`
-  const middle = (each: string, width: number): string =>
-    each.padStart(each.length + Math.floor((width - each.length) / 2)).padEnd(width)
-  return [
-    rule,
-    row(headings.map((heading, column) => middle(heading.toUpperCase(), widths[column] ?? 0))),
-    rule,
-    row(cells.map((cell, column) => cell.padStart(widths[column] ?? 0))),
-    rule,
-  ].join('')
 }
 
 /** Powers of a thousand, with one decimal below ten: `49 kB`, `1.3 MB`. */

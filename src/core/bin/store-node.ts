@@ -16,11 +16,11 @@ import { RpcServer } from '../rpc/rpc-server.ts'
 import { describeFlags, parseFlags, usageText, UsageError, type ParsedFlags } from './flags.ts'
 import { loadConfigFile } from './config-file.ts'
 import type { TlsFiles } from '../io/tls-files.ts'
+import { findOfflineCommand } from './offline-commands.ts'
 import { openLog, type ProgramLogger } from './log-output.ts'
 import { systemEnvironment } from './node-environment.ts'
 import { clientSecurer, openPortTls } from './open-tls.ts'
 import { logSettingsOf, programConfigOf, type ProgramConfig } from './program-config.ts'
-import { runSnapshotCommand } from './snapshot-command.ts'
 import { versionText } from './version-text.ts'
 
 /** Unary calls may finish for this long once a signal has come. */
@@ -46,9 +46,8 @@ async function main(): Promise<void> {
   // Whoever read our output may go away; that is no reason for a store to end.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
   requireNodeVersion()
-  if (process.argv[2] === 'snapshot') {
-    process.exit(await runSnapshotCommand(process.argv.slice(3)))
-  }
+  const command = findOfflineCommand(process.argv[2])
+  if (command !== undefined) process.exit(await command(process.argv.slice(3)))
   const flags = readFlags()
   if (flags.wantsHelp) {
     process.stderr.write(usageText)

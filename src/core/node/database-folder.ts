@@ -49,6 +49,8 @@ export class DatabaseFolder {
   private state: FolderState
   private newestNumber: number
   /** Numbers of databases that are being received. */
+  /** Settles when the place that the last defragmentation left is removed. */
+  lastRemoval: Promise<void> = Promise.resolve()
   private readonly importing = new Set<number>()
   /** Settles with the last update of the pointer file; updates run one after the other. */
   private lastUpdate: Promise<unknown> = Promise.resolve()
@@ -213,7 +215,7 @@ export class DatabaseFolder {
         },
       })
       if (moved === undefined) await this.factory.remove(directory)
-      else void this.removeWhenClosed(old, moved.oldClosed)
+      else this.lastRemoval = this.removeWhenClosed(old, moved.oldClosed)
       return moved === undefined ? undefined : number
     } catch (error) {
       // Once the pointer file was touched, nobody knows which place it names; the next start does.
