@@ -154,8 +154,14 @@ export function openEnvironment(directory: string): LmdbEnvironment {
   root.resetReadTxn()
   const { env } = root as unknown as { readonly env: NativeEnvironment }
   const databases = new Map(stores.map(([name, store]) => [name, nativeOf(store)]))
-  const map = openMap(env, nativeOf(root), { keyBuffer: plainKeyBuffer, databases })
-  root.resetReadTxn()
+  // The library ends only a read transaction that it knows of, and one that goes on keeps freed pages from being used again.
+  const readOnce = <Result>(read: () => Result): Result => {
+    stores[0]?.[1].get(Uint8Array.of(0))
+    const result = read()
+    root.resetReadTxn()
+    return result
+  }
+  const map = openMap(env, nativeOf(root), { keyBuffer: plainKeyBuffer, databases, readOnce })
   return new LmdbEnvironment(root, { native: env, keyBuffer: plainKeyBuffer, databases, map })
 }
 

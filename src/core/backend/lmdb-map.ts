@@ -257,12 +257,18 @@ export function damagedTree(): StorageFault {
 export function openMap(
   environment: NativeEnvironment,
   root: NativeDatabase,
-  { keyBuffer, databases }: { readonly keyBuffer: Uint8Array; readonly databases: NamedDatabases },
+  means: {
+    readonly keyBuffer: Uint8Array
+    readonly databases: NamedDatabases
+    /** Lets something read through the library's own transaction, and ends that. */
+    readonly readOnce: <Result>(read: () => Result) => Result
+  },
 ): LmdbMap | undefined {
   if (versions['electron'] !== undefined || endianness() !== 'LE') return undefined
   if (platform !== 'linux' && platform !== 'darwin') return undefined
+  const { keyBuffer, databases, readOnce } = means
   const [bucket = ''] = databases.keys()
-  const locate = (): NativeAddress | undefined => {
+  const locateNow = (): NativeAddress | undefined => {
     const name = Buffer.from(`${bucket}\0`, 'latin1')
     keyBuffer.set(name)
     const shared = nativeLmdb.getSharedByBinary(root.address, name.length)
@@ -273,6 +279,7 @@ export function openMap(
     const page = Math.floor(address / pageSize) * pageSize
     return page - pageNumberAt(page) * pageSize
   }
+  const locate = (): NativeAddress | undefined => readOnce(locateNow)
   const base = locate()
   if (base === undefined) return undefined
   const { pageSize } = environment.stat()
