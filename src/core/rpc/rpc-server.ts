@@ -170,7 +170,10 @@ export class RpcServer {
     const messageSizeBytesMax = options.requestSizeBytesMax + messageOverheadBytes
     const leaderLoss = new LeaderLossMonitor(clock, node, options.electionMs)
     const services = serviceTable(node, headers, {
-      kv: { txnOperationCountMax: options.txnOperationCountMax },
+      kv: {
+        txnOperationCountMax: options.txnOperationCountMax,
+        requestSizeBytesMax: options.requestSizeBytesMax,
+      },
       watch: {
         clock,
         random,

@@ -9,13 +9,14 @@ import { kvService, type KvServiceOptions } from './kv-service.ts'
 import { leaseService } from './lease-service.ts'
 import { lockService } from './lock-service.ts'
 import { maintenanceService } from './maintenance-service.ts'
+import { rangeStreamMethod, type RangeStreamOptions } from './range-stream.ts'
 import type { ResponseHeaders } from './response-header.ts'
 import type { ServiceTable } from './rpc-call.ts'
 import { watchService } from './watch-service.ts'
 import type { WatchStreamOptions } from './watch-streams.ts'
 
 export interface ServiceOptions {
-  readonly kv: KvServiceOptions
+  readonly kv: KvServiceOptions & RangeStreamOptions
   readonly watch: WatchStreamOptions
 }
 
@@ -29,8 +30,9 @@ export function serviceTable(
     logger: options.watch.logger,
     txnOperationCountMax: options.kv.txnOperationCountMax,
   }
+  const rangeStream = ['RangeStream', rangeStreamMethod(node, headers, options.kv)] as const
   const services: ServiceTable = new Map([
-    ['etcdserverpb.KV', kvService(node, headers, options.kv)],
+    ['etcdserverpb.KV', new Map([...kvService(node, headers, options.kv), rangeStream])],
     ['etcdserverpb.Watch', watchService(node, headers, options.watch)],
     ['etcdserverpb.Cluster', clusterService(node, headers)],
     ['etcdserverpb.Maintenance', maintenanceService(node, headers)],

@@ -9,6 +9,7 @@ import type { StoreNode } from '../node/store-node.ts'
 import { SnapshotResponse } from '../proto/gen/rpc.ts'
 import { frameOf } from './method.ts'
 import type { RpcMethod, StreamCall } from './rpc-call.ts'
+import { StreamRoom } from './stream-room.ts'
 import { isFatal, okStatus, statusOfError } from './status-mapping.ts'
 
 /** etcd's size of a piece. */
@@ -55,7 +56,7 @@ async function serve(node: StoreNode, call: StreamCall): Promise<void> {
 async function send(snapshot: DatabaseSnapshot, call: StreamCall): Promise<void> {
   const { sizeBytes, storageVersion: version } = snapshot
   const digest = createHash('sha256')
-  const room = new Room(call)
+  const room = new StreamRoom(call, queuedSizeBytesMax)
   const sendBlob = (blob: Uint8Array, remainingSizeBytes: number): void => {
     const remainingBytes = BigInt(remainingSizeBytes)
     call.send(frameOf(SnapshotResponse, { header: undefined, remainingBytes, blob, version }))
@@ -71,27 +72,4 @@ async function send(snapshot: DatabaseSnapshot, call: StreamCall): Promise<void>
     }
   }
   sendBlob(digest.digest(), 0)
-}
-
-/** Waits while too much is queued for the client. */
-class Room {
-  private readonly call: StreamCall
-  private resume: (() => void) | undefined
-
-  constructor(call: StreamCall) {
-    this.call = call
-    const wake = (): void => {
-      this.resume?.()
-      this.resume = undefined
-    }
-    call.onDrain(wake)
-    call.onEnd(wake)
-  }
-
-  async wait(): Promise<void> {
-    if (this.call.hasEnded || this.call.queuedBytes < queuedSizeBytesMax) return
-    await new Promise<void>((resolve) => {
-      this.resume = resolve
-    })
-  }
 }
