@@ -7,7 +7,7 @@
  * hexadecimal → JSON, and `members_removed`, id → a marker that stays for ever, because an id must never come back.
  */
 import type { BackendBatch, BackendReader } from '../backend/backend.ts'
-import { hexId, type NodeId } from '../base/ids.ts'
+import { hexId, noNode, type NodeId } from '../base/ids.ts'
 import { StorageFault } from '../errors/storage-fault.ts'
 import { StoreError } from '../errors/store-error.ts'
 import { ClusterVersion } from './cluster-version.ts'
@@ -47,6 +47,9 @@ export class ClusterMembership {
     const membership = new ClusterMembership(ClusterVersion.open(reader))
     for (const record of reader.scan('members', {})) {
       const member = decodeMemberJson(decoder.decode(record.value), 'bucket members')
+      if (member.id === noNode) {
+        throw new StorageFault('a stored member has no id', { path: 'bucket members' })
+      }
       membership.membersById.set(member.id, member)
     }
     for (const record of reader.scan('members_removed', {})) {

@@ -4,7 +4,7 @@
  *
  * Ids use all 64 bits, more than a JSON number keeps in JavaScript: they are written and read as text.
  */
-import { hexId, nodeId, type NodeId } from '../base/ids.ts'
+import { nodeId, type NodeId } from '../base/ids.ts'
 import { StorageFault } from '../errors/storage-fault.ts'
 import type { Member } from './member.ts'
 
@@ -25,7 +25,10 @@ export function encodeMembersJson(members: readonly Member[]): string {
   return `[${members.map(encodeMemberJson).join(',')}]`
 }
 
-/** @throws StorageFault when the text is not a member; `source` names where it came from */
+/**
+ * The id may be 0, which nobody has: whoever asks for a change of such a member puts it into the log of all.
+ * @throws StorageFault when the text is not a member; `source` names where it came from
+ */
 export function decodeMemberJson(text: string, source: string): Member {
   return memberOf(parseWithTextIds(text, source), source)
 }
@@ -63,9 +66,7 @@ function memberOf(value: unknown, source: string): Member {
 function idOf(value: unknown, source: string): NodeId {
   if (typeof value !== 'string' || !/^\d{1,20}$/.test(value))
     throw new StorageFault('a member has no id', { path: source })
-  const id = nodeId(BigInt(value))
-  if (id === 0n) throw new StorageFault(`a member has id ${hexId(id)}`, { path: source })
-  return id
+  return nodeId(BigInt(value))
 }
 
 function textsOf(value: unknown): readonly string[] {

@@ -1,5 +1,5 @@
 /** Ranges: bounds, revisions, limits, filters and every order. */
-import { bytes, call, type Fields, type Step } from './step.ts'
+import { bytes, call, pure, type Fields, type Step } from './step.ts'
 
 const maxInt64 = 9_223_372_036_854_775_807n
 const sortOrders = [0, 1, 2] as const
@@ -168,9 +168,6 @@ export function readSteps(): readonly Step[] {
       sortOrder: 1,
     }),
     call('revocation after a read', 'leaseRevoke', { ID: 7_001n }),
-    ...orders(),
-    ...bounds(),
-    ...kinds(),
-    ...revisions(),
+    ...pure([...orders(), ...bounds(), ...kinds(), ...revisions()]),
   ]
 }

@@ -30,6 +30,8 @@ export interface Step {
   readonly ask: (subject: Subject) => Promise<unknown>
   /** Makes the answer of the etcd 3.5 beside us the one of the release that we follow. */
   readonly since37?: (answer: unknown) => unknown
+  /** It changes nothing, so that it may be asked at the same time as others like it. */
+  readonly isPure?: boolean
   /**
    * Members of an etcd 3.5 come to differ by it: the one that was asked finds the fault, the others write. It is asked of a
    * single member alone.
@@ -106,4 +108,9 @@ function describedHeader(header: ResponseHeader): object {
     hasMember: header.memberId !== 0n,
     hasTerm: header.raftTerm !== 0n,
   }
+}
+
+/** Rows that change nothing. */
+export function pure(rows: readonly Step[]): readonly Step[] {
+  return rows.map((row) => ({ ...row, isPure: true }))
 }

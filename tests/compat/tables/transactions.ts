@@ -1,6 +1,6 @@
 /** Transactions: every comparison, nesting, limits, duplicate keys, and in which order faults are found. */
 import type { Compare } from '../../../src/core/proto/gen/rpc.ts'
-import { bytes, call, type Fields, type Step } from './step.ts'
+import { bytes, call, pure, type Fields, type Step } from './step.ts'
 
 const maxInt64 = 9_223_372_036_854_775_807n
 
@@ -348,7 +348,7 @@ function allSteps(): readonly Step[] {
       lease: 7_201n,
     }),
     call('third put for transactions', 'put', { key: bytes('t/a'), value: bytes('one') }),
-    ...comparisons(),
+    ...pure(comparisons()),
     ...good(),
     ...bad(),
     call('revocation after transactions', 'leaseRevoke', { ID: 7_201n }),
