@@ -120,6 +120,18 @@ test('the map can be looked at here, and shows what a transaction began with unt
   expect(seen()).toEqual(['a', 'b'])
 })
 
+test('room that changed records leave behind is used again', async () => {
+  environment = openEnvironment(folder)
+  const { newest } = environment
+  const value = Buffer.alloc(100_000, 'v')
+  const entry = { name: 'a', key: Buffer.from('a'), value }
+  for (let round = 0; round < 50; round++) {
+    await environment.write([{ bucket: 'key', entry }])
+    newest.renew()
+  }
+  expect(environment.size().allocatedSizeBytes).toBeLessThan(10 * value.length)
+})
+
 function openedEnvironment(): LmdbEnvironment {
   if (environment === undefined) throw new Error('the environment is open')
   return environment

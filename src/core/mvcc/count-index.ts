@@ -110,12 +110,17 @@ export class CountIndex {
     return count
   }
 
-  /** Whether it is known without a look-up that the key has no head: it comes after all others of a new block. */
+  /**
+   * Whether it is known without a look-up that the key has no head: it comes after all others of the block that changed
+   * last, and before the next one. Cheap where it does not.
+   */
   isSurelyNew(key: Uint8Array): boolean {
-    const { members, isAscending } = this.block(this.positionNear(key))
-    if (members === undefined || !isAscending) return false
-    const last = members.at(-1)
-    return last === undefined || isKeyBehind(key, last)
+    const block = this.blocks[this.lastPosition]
+    if (block?.members === undefined || !block.isAscending) return false
+    const last = block.members.at(-1)
+    if (last === undefined) return this.isWithin(this.lastPosition, key)
+    const next = this.blocks[this.lastPosition + 1]
+    return isKeyBehind(key, last) && (next === undefined || compareBytes(key, next.start) < 0)
   }
 
   /**
@@ -217,12 +222,17 @@ export class CountIndex {
 
   private positionNear(key: Uint8Array): number {
     const last = Math.min(this.lastPosition, this.blocks.length - 1)
-    const next = this.blocks[last + 1]
-    const isThere =
-      compareBytes(key, this.block(last).start) >= 0 &&
-      (next === undefined || compareBytes(key, next.start) < 0)
+    const isThere = this.isWithin(last, key)
     if (!isThere) this.lastPosition = this.positionOf(key)
     return isThere ? last : this.lastPosition
+  }
+
+  private isWithin(position: number, key: Uint8Array): boolean {
+    const next = this.blocks[position + 1]
+    return (
+      compareBytes(key, this.block(position).start) >= 0 &&
+      (next === undefined || compareBytes(key, next.start) < 0)
+    )
   }
 
   /**
