@@ -211,3 +211,50 @@ describe('offline commands', () => {
     expect(stdout.trim()).toHaveLength(17_000)
   })
 })
+
+describe('failpoints', () => {
+  const start = async (
+    flags: readonly string[],
+    environment: Readonly<Record<string, string>>,
+  ): Promise<{ readonly process: ServerProcess; readonly url: string }> => {
+    const [client, peer] = await freePorts(2)
+    const url = `http://127.0.0.1:${client}`
+    const process = new ServerProcess(quoratedProgram, {
+      args: [
+        `--data-dir=${join(folder, 'failing')}`,
+        `--listen-client-urls=${url}`,
+        `--advertise-client-urls=${url}`,
+        `--listen-peer-urls=http://127.0.0.1:${peer}`,
+        ...flags,
+      ],
+      env: { PATH: globalThis.process.env['PATH'] ?? '', ...environment },
+    })
+    return { process, url }
+  }
+
+  test('end the process where they are, and nowhere without the flag', async () => {
+    const [port] = await freePorts(1)
+    const GOFAIL_HTTP = `127.0.0.1:${port}`
+    const failing = await start(['--quorate-failpoints'], { GOFAIL_HTTP })
+    await failing.process.waitForLine(readyLine)
+    const put = await fetch(`http://${GOFAIL_HTTP}/raftAfterSave`, { method: 'PUT', body: 'panic' })
+    expect(put.status).toBe(204)
+    const body = JSON.stringify({ key: btoa('kept'), value: btoa('by the log') })
+    const unanswered = fetch(`${failing.url}/v3/kv/put`, { method: 'POST', body })
+    await expect(unanswered).rejects.toThrow('fetch failed')
+    expect(await failing.process.exited).toEqual({ code: null, signal: 'SIGKILL' })
+
+    const variables = { GOFAIL_HTTP, GOFAIL_FAILPOINTS: 'raftBeforeSave=panic' }
+    const { process, url } = await start([], variables)
+    try {
+      await process.waitForLine(readyLine)
+      await expect(fetch(`http://${GOFAIL_HTTP}/`)).rejects.toThrow('fetch failed')
+      const kept = await etcdctl(['get', 'kept', '--print-value-only'], {
+        endpoints: url.replace('http://', ''),
+      })
+      expect(kept.stdout.trim()).toBe('by the log')
+    } finally {
+      await process.kill()
+    }
+  })
+})

@@ -10,6 +10,7 @@
  *
  * What is left out: who waits for answers and who watches. Nothing here knows the time, chance or local settings.
  */
+import { failpoint } from '../base/failpoints.ts'
 import type { AuthInfo, AuthStore } from '../auth/auth-store.ts'
 import type { Backend, BackendBatch } from '../backend/backend.ts'
 import { assert, assertNever, InvariantViolation } from '../base/assert.ts'
@@ -162,6 +163,7 @@ export class Applier {
     for (const entry of entries) {
       if (entry.index <= this.lastIndex) continue
       assert(entry.index === this.lastIndex + 1, 'entries are applied without a gap')
+      failpoint(entry.kind === 'normal' ? 'beforeApplyOneEntryNormal' : 'beforeApplyOneConfChange')
       this.applyEntry(turn, entry)
       this.lastIndex = entry.index
       this.lastTerm = entry.term
@@ -174,7 +176,9 @@ export class Applier {
     const applied = { index: this.lastIndex, term: this.lastTerm, confState: turn.confState }
     const { backend, store } = this.state
     if (!this.storesIndexApart) {
+      failpoint('commitBeforePreCommitHook')
       writeAppliedState(turn.batch, applied)
+      failpoint('commitAfterPreCommitHook')
       backend.commitBatch(turn.batch)
     } else {
       backend.commitBatch(turn.batch)

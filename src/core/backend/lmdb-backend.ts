@@ -14,6 +14,7 @@
  * release of the log, snapshots and the end of the process.
  */
 
+import { failpoint } from '../base/failpoints.ts'
 import { assert } from '../base/assert.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import { doublingSeconds, TimeHistogram } from '../base/time-histogram.ts'
@@ -310,8 +311,10 @@ export class LmdbBackend implements Backend {
     const layers = this.layers
     const committedCount = this.committedCount
     const startMs = this.clock.monotonicMs()
+    failpoint('beforeCommit')
     this.environment.write(changesOf(layers)).then(
       () => {
+        failpoint('afterCommit')
         this.commitTimes.recordMs(this.clock.monotonicMs() - startMs)
         this.onDurable(layers, committedCount)
       },

@@ -283,6 +283,7 @@ const observability: readonly Row[] = [
   ['downgrade-check-time', 'duration', '5s', 'supported', 'period of the downgrade check'],
   ['bootstrap-defrag-threshold-megabytes', 'integer', '0', 'idle', 'defragment at the start'],
   ['force-new-cluster', 'boolean', 'false', 'supported', 'keep the data, forget the other members'],
+  ['quorate-failpoints', 'boolean', 'false', 'supported', 'obey GOFAIL_HTTP and GOFAIL_FAILPOINTS'],
   ['unsafe-no-fsync', 'boolean', 'false', 'idle', 'do not sync (for tests); this node always does'],
 ]
 

@@ -21,6 +21,8 @@ export interface ProgramConfig {
   readonly listenPeerUrls: readonly ListenUrl[]
   readonly tls: TlsConfig
   readonly log: LogSettings
+  /** The process may be made to fail from outside. */
+  readonly hasFailpoints: boolean
   /** Settings that were given and change nothing here: names of flags and their texts. */
   readonly idleFlags: ReadonlyMap<string, string>
 }
@@ -70,7 +72,6 @@ export function programConfigOf(
     problems.push(`--bcrypt-cost is ${passwordCost}; it may be 4 to 31`)
   }
   if (problems.length > 0) throw new UsageError(problems.join('; '), 1)
-  const electionMs = read.integer('election-timeout')
   return {
     node: {
       ...nodeConfigDefaults,
@@ -82,19 +83,7 @@ export function programConfigOf(
       initialCluster,
       initialClusterState: read.text('initial-cluster-state') === 'existing' ? 'existing' : 'new',
       initialClusterToken: read.text('initial-cluster-token'),
-      heartbeatMs: read.integer('heartbeat-interval'),
-      electionMs,
-      usesPreVote: read.boolean('pre-vote'),
-      advancesElectionTicks: read.boolean('initial-election-tick-advance'),
-      requestSizeBytesMax: read.integer('max-request-bytes'),
-      // 5 s for the disk and the network, and two elections.
-      requestTimeoutMs: 5_000 + 2 * electionMs,
-      quotaBytes: read.integer('quota-backend-bytes'),
-      snapshotEntryCount: read.integer('snapshot-count'),
-      snapshotCatchUpEntryCount: read.integer('snapshot-catchup-entries'),
-      compactionBatchRevisionsMax: read.integer('compaction-batch-limit'),
-      compactionPauseMs: read.durationMs('compaction-sleep-interval'),
-      isStrictAboutQuorum: read.boolean('strict-reconfig-check'),
+      ...tuningOf(read),
       autoCompaction,
       writesLeaseCheckpoints: gates.LeaseCheckpoint,
       jwt,
@@ -118,8 +107,29 @@ export function programConfigOf(
     listenPeerUrls,
     tls,
     log: logSettingsOf(flags),
+    hasFailpoints: read.boolean('quorate-failpoints'),
     idleFlags: idleFlagsOf(flags),
   }
+}
+
+/** Settings of the node that are as they are given. */
+function tuningOf(read: FlagReader) {
+  const electionMs = read.integer('election-timeout')
+  return {
+    heartbeatMs: read.integer('heartbeat-interval'),
+    electionMs,
+    usesPreVote: read.boolean('pre-vote'),
+    advancesElectionTicks: read.boolean('initial-election-tick-advance'),
+    requestSizeBytesMax: read.integer('max-request-bytes'),
+    // 5 s for the disk and the network, and two elections.
+    requestTimeoutMs: 5_000 + 2 * electionMs,
+    quotaBytes: read.integer('quota-backend-bytes'),
+    snapshotEntryCount: read.integer('snapshot-count'),
+    snapshotCatchUpEntryCount: read.integer('snapshot-catchup-entries'),
+    compactionBatchRevisionsMax: read.integer('compaction-batch-limit'),
+    compactionPauseMs: read.durationMs('compaction-sleep-interval'),
+    isStrictAboutQuorum: read.boolean('strict-reconfig-check'),
+  } satisfies Partial<NodeConfig>
 }
 
 function gateProblemsOf(gates: FeatureGates): readonly string[] {

@@ -16,6 +16,7 @@ import { RpcServer } from '../rpc/rpc-server.ts'
 import { describeFlags, parseFlags, usageText, UsageError, type ParsedFlags } from './flags.ts'
 import { loadConfigFile } from './config-file.ts'
 import type { TlsFiles } from '../io/tls-files.ts'
+import { Failpoints } from './failpoint-server.ts'
 import { findOfflineCommand } from './offline-commands.ts'
 import { openLog, type ProgramLogger } from './log-output.ts'
 import { systemEnvironment } from './node-environment.ts'
@@ -80,7 +81,20 @@ async function startNode(lineFlags: ParsedFlags): Promise<void> {
   for (const [name, value] of config.idleFlags) {
     log.warn('flag is accepted and has no effect on this node', { flag: name, value })
   }
+  if (config.hasFailpoints) await openFailpoints(log)
   await run(log, config)
+}
+
+/** For tests alone. */
+async function openFailpoints(log: ProgramLogger): Promise<void> {
+  try {
+    const failpoints = new Failpoints(process.env['GOFAIL_FAILPOINTS'] ?? '')
+    const address = process.env['GOFAIL_HTTP'] ?? ''
+    if (address !== '') await failpoints.listen(address)
+    log.warn('failpoints are armed from outside', { address })
+  } catch (error) {
+    failStart(log, 'cannot arm failpoints', error)
+  }
 }
 
 /** The settings of `--config-file`, if there is one, in the place of all others. */

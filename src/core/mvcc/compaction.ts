@@ -13,6 +13,7 @@
  * removals. After a crash between the two, the walk begins again at the last finished one; what is gone is not met again.
  */
 
+import { failpoint } from '../base/failpoints.ts'
 import { assert } from '../base/assert.ts'
 import { compareBytes, concatBytes, copyBytes } from '../base/bytes.ts'
 import { StoreError } from '../errors/store-error.ts'
@@ -74,13 +75,16 @@ export function runCompactionStep(
     return records.length < revisionCountMax
   })
   for (const record of records) removeSuperfluous(state, batch, record)
+  failpoint('compactBeforeCommitBatch')
   state.counts.flush(batch)
   const last = records.at(-1)
   if (last !== undefined && records.length === revisionCountMax) {
     state.compactionCursor = concatBytes([last.recordKey, Uint8Array.of(0)])
     return 'more'
   }
+  failpoint('compactBeforeSetFinishedCompact')
   batch.put('meta', metaKeys.finishedCompactRevision, encodeRevisionKey(target, 0))
+  failpoint('compactAfterSetFinishedCompact')
   state.finishedRevision = target
   state.compactionCursor = undefined
   return 'done'

@@ -11,6 +11,7 @@
  * means that `data-0003` is live, and that `data-0004` takes over when the log says that the snapshot at index 1200 was
  * accepted. A database without a mention is a leftover and is removed at start.
  */
+import { failpoint } from '../base/failpoints.ts'
 import { readAppliedState, writeAppliedState } from '../apply/applied-index.ts'
 import type { Backend, BackendFactory } from '../backend/backend.ts'
 import { assert } from '../base/assert.ts'
@@ -206,10 +207,12 @@ export class DatabaseFolder {
     const old = this.state.live
     const progress = { isPublishing: false }
     this.importing.add(number)
+    failpoint('defragBeforeCopy')
     try {
       const moved = await backend.defragment({
         directory,
         publish: () => {
+          failpoint('defragBeforeRename')
           progress.isPublishing = true
           return this.publish(old, number)
         },

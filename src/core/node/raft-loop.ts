@@ -10,6 +10,7 @@
  *
  * Messages come before ticks, so that a node that was paused hears its leader before it judges it dead.
  */
+import { failpoint } from '../base/failpoints.ts'
 import type { ApplyHost, ApplyTurn, EntryOutcome } from '../apply/applier.ts'
 import type { Clock } from '../base/clock.ts'
 import { hexId } from '../base/ids.ts'
@@ -268,12 +269,15 @@ export class RaftLoop {
     if (!this.isSmall(ready)) return false
     const { raft, wal, storage, proposals } = this.parts
     const { hardState, entries, committedEntries, mustSync } = ready
+    failpoint('raftBeforeSave')
     if (!wal.saveDirect(hardState, entries, { mustSync })) return false
+    failpoint('raftAfterSave')
     if (hardState !== undefined) storage.setHardState(hardState)
     storage.append(entries)
     this.send(ready.messagesAfterPersist)
     const deferred: EntryOutcome[] = []
     if (committedEntries.length > 0) this.applyRun(committedEntries, deferred)
+    failpoint('raftBeforeAdvance')
     raft.advance()
     proposals.settle(deferred)
     this.afterApply()
@@ -310,6 +314,7 @@ export class RaftLoop {
       deferred.push(...(await this.apply(ready.committedEntries.slice(durableCount))))
     }
     if (this.stopsHere()) return
+    failpoint('raftBeforeAdvance')
     raft.advance()
     // Whoever waits for a membership change may ask for the next one, which Raft takes only from here on.
     proposals.settle(deferred)
@@ -342,6 +347,7 @@ export class RaftLoop {
   private send(messages: readonly Message[]): void {
     if (messages.length === 0) return
     const { transport, sender, raft } = this.parts
+    failpoint(raft.role === 'leader' ? 'raftBeforeLeaderSend' : 'raftBeforeFollowerSend')
     if (messages.every((message) => message.kind !== 'snapshot')) {
       transport.send(messages)
       return
@@ -358,17 +364,25 @@ export class RaftLoop {
   private async persist(ready: Ready): Promise<void> {
     const { wal, storage, machine, snapshots, peers } = this.parts
     const { snapshot, hardState, entries } = ready
-    if (snapshot !== undefined) await snapshots.recordReceived(snapshot)
+    if (snapshot !== undefined) {
+      failpoint('raftBeforeSaveSnap')
+      await snapshots.recordReceived(snapshot)
+      failpoint('raftAfterSaveSnap')
+    }
     if (hardState !== undefined || entries.length > 0) {
       // The log record of a snapshot counts only together with a hard state that covers it.
+      failpoint('raftBeforeSave')
       await wal.save(hardState, entries, { mustSync: ready.mustSync || snapshot !== undefined })
+      failpoint('raftAfterSave')
     }
     if (this.stopsHere()) return
     if (snapshot !== undefined) {
+      failpoint('raftBeforeApplySnap')
       storage.applySnapshot(snapshot)
       const { index } = snapshot.metadata
       await machine.install(index)
       snapshots.noteInstalled(index)
+      failpoint('raftAfterApplySnap')
       this.parts.logger.info('applied snapshot', { index, term: snapshot.metadata.term })
       peers.follow(machine.state.membership.list())
       this.options.onMembershipChange()
@@ -422,8 +436,10 @@ export class RaftLoop {
   private afterApply(): void {
     const { machine, snapshots, sender, raft } = this.parts
     const { appliedIndex, appliedTerm, state } = machine
-    snapshots.compactMemory(appliedIndex, sender.holdsLog)
-    snapshots.consider({ index: appliedIndex, term: appliedTerm, confState: raft.confState }, () =>
+    const { confState } = raft
+    const isAlone = confState.voters.length + confState.learners.length <= 1
+    snapshots.compactMemory(appliedIndex, sender.holdsLog, isAlone)
+    snapshots.consider({ index: appliedIndex, term: appliedTerm, confState }, () =>
       state.backend.flush(),
     )
   }

@@ -1,3 +1,4 @@
+import { failpoint } from '../base/failpoints.ts'
 import { dirname, join } from 'node:path'
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
@@ -250,7 +251,9 @@ export class WriteAheadLog {
       this.tail.appendDirect(writer, this.encoder.bytes)
       this.writtenBytes += this.encoder.bytes.length
       const startMs = this.options.clock?.monotonicMs()
+      failpoint('walBeforeSync')
       writer.sync()
+      failpoint('walAfterSync')
       this.noteSync(startMs)
     } catch (error) {
       this.fault = toFault(error, 'the write-ahead log cannot be written', this.tail.path)
@@ -427,7 +430,9 @@ export class WriteAheadLog {
 
   private async sync(): Promise<void> {
     const startMs = this.options.clock?.monotonicMs()
+    failpoint('walBeforeSync')
     await this.tail.handle.sync()
+    failpoint('walAfterSync')
     this.noteSync(startMs)
   }
 
