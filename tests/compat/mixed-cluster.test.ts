@@ -113,6 +113,24 @@ describe('a member that is far behind', () => {
   })
 })
 
+describe('a member of a version below that of the cluster', () => {
+  test('does not join, whichever program it is', async () => {
+    await cluster.start(quoratedProgram, 0, { cluster: [0] })
+    const added = await cluster.call(0, 'cluster/member/add', {
+      peerURLs: [cluster.member(1).peerUrl],
+      isLearner: true,
+    })
+    expect(added, JSON.stringify(added)).toHaveProperty('member')
+    const flags = ['--initial-cluster-state=existing']
+    const env = { ETCD_QUORATE_REPORTED_VERSION: '3.5.16' }
+    for (const program of [newerEtcd(), quoratedProgram]) {
+      const process = cluster.spawn(program, 1, { cluster: [0, 1], flags, env })
+      expect(await process.exited).toMatchObject({ code: 1 })
+      expect(process.lines.join('\n')).toContain('incompatible with current running cluster')
+    }
+  })
+})
+
 describe('etcd 3.5 and two of ours', () => {
   test('replicate each other, whoever leads, and speak the older version', async () => {
     const all = [0, 1, 2]

@@ -26,6 +26,7 @@ import {
   type WalContents,
   type WalOptions,
 } from '../wal/write-ahead-log.ts'
+import { isClusterNewer } from './cluster-version.ts'
 import { DatabaseFolder } from './database-folder.ts'
 import { leaveOthersBehind } from './force-new-cluster.ts'
 import { reconcileLogWithDatabase } from './log-behind-database.ts'
@@ -203,6 +204,9 @@ async function identifyJoining(
       `--initial-cluster lists ${name}=${urls.join(',')}, which is not a member of cluster ${hexId(cluster.clusterId)}`,
     )
   }
+  const others = cluster.members.filter((member) => member.id !== self.id)
+  const isTooNew = await isClusterNewer(environment, others, config.reportedVersion)
+  if (isTooNew) throw new ConfigurationError('incompatible with current running cluster')
   return {
     kind: 'joining',
     memberId: self.id,

@@ -175,11 +175,43 @@ export class ClusterVersionMonitor {
   }
 }
 
-/** What `/version` says of the server. @throws SyntaxError when it is no JSON */
-function releaseOfAnswer(body: Uint8Array): Release | undefined {
+/** What `/version` says. @throws SyntaxError when it is no JSON */
+function releaseOfAnswer(
+  body: Uint8Array,
+  field: 'etcdserver' | 'etcdcluster' = 'etcdserver',
+): Release | undefined {
   const answer = JSON.parse(new TextDecoder().decode(body)) as unknown
-  const { etcdserver } = (answer ?? {}) as Readonly<Record<string, unknown>>
-  return typeof etcdserver === 'string' ? parseRelease(etcdserver) : undefined
+  const { [field]: version } = (answer ?? {}) as Readonly<Record<string, unknown>>
+  return typeof version === 'string' ? parseRelease(version) : undefined
+}
+
+/**
+ * Whether a cluster speaks a version that a newcomer does not know: it could not apply what the others write. What no
+ * member tells is left to the handshake.
+ */
+export async function isClusterNewer(
+  environment: { readonly askPeer: AskPeer; readonly logger: Logger },
+  members: readonly Member[],
+  serverVersion: string,
+): Promise<boolean> {
+  const own = parseRelease(serverVersion)
+  for (const url of members.flatMap((member) => member.peerUrls)) {
+    try {
+      const { status, body } = await environment.askPeer(url, versionPath, emptyBytes, 'GET')
+      const cluster = status === 200 ? releaseOfAnswer(body, 'etcdcluster') : undefined
+      if (own === undefined || cluster === undefined) continue
+      const isNewer = compareReleases(cluster, own) > 0
+      if (isNewer) {
+        const versions = { cluster: textOfRelease(cluster), own: serverVersion }
+        environment.logger.warn('the cluster is of a newer version than this member', versions)
+      }
+      return isNewer
+    } catch (error) {
+      const reason = String(error)
+      environment.logger.warn('a member could not be asked for its version', { url, reason })
+    }
+  }
+  return false
 }
 
 function lowestOf(versions: readonly (Release | undefined)[]): Release | undefined {
