@@ -436,10 +436,8 @@ export class RaftLoop {
   private afterApply(): void {
     const { machine, snapshots, sender, raft } = this.parts
     const { appliedIndex, appliedTerm, state } = machine
-    const { confState } = raft
-    const isAlone = confState.voters.length + confState.learners.length <= 1
-    snapshots.compactMemory(appliedIndex, sender.holdsLog, isAlone)
-    snapshots.consider({ index: appliedIndex, term: appliedTerm, confState }, () =>
+    snapshots.compactMemory(appliedIndex, sender.holdsLog)
+    snapshots.consider({ index: appliedIndex, term: appliedTerm, confState: raft.confState }, () =>
       state.backend.flush(),
     )
   }
