@@ -436,8 +436,10 @@ export class RaftLoop {
   private afterApply(): void {
     const { machine, snapshots, sender, raft } = this.parts
     const { appliedIndex, appliedTerm, state } = machine
-    snapshots.compactMemory(appliedIndex, sender.holdsLog)
-    snapshots.consider({ index: appliedIndex, term: appliedTerm, confState: raft.confState }, () =>
+    const { confState } = raft
+    const isAlone = confState.voters.length + confState.learners.length <= 1
+    snapshots.compactMemory(appliedIndex, sender.holdsLog, isAlone)
+    snapshots.consider({ index: appliedIndex, term: appliedTerm, confState }, () =>
       state.backend.flush(),
     )
   }

@@ -37,6 +37,9 @@ export interface SnapshotPolicyOptions {
   readonly wake: () => void
 }
 
+/** Bytes of entries kept in memory by a member without others. */
+const loneSizeBytes = 4_194_304
+
 /** What has been applied, as the driver knows it between two runs of entries. */
 export interface AppliedPosition {
   readonly index: LogIndex
@@ -158,11 +161,18 @@ export class SnapshotPolicy {
     this.parts.wal.releaseTo(index)
   }
 
-  /** Drops entries from memory that no follower within reach needs, in steps, because each one copies what is kept. */
-  compactMemory(appliedIndex: LogIndex, isHeld: boolean): void {
+  /**
+   * Drops entries from memory that no follower within reach needs, in steps, because each one copies what is kept.
+   *
+   * @param isAlone  there is no follower; one that is added is better off with a snapshot
+   */
+  compactMemory(appliedIndex: LogIndex, isHeld: boolean, isAlone: boolean): void {
     if (isHeld) return
     const { storage } = this.parts
-    const { catchUpEntryCount, catchUpSizeBytes, entryCount } = this.options
+    const { catchUpEntryCount, entryCount } = this.options
+    const catchUpSizeBytes = isAlone
+      ? Math.min(this.options.catchUpSizeBytes, loneSizeBytes)
+      : this.options.catchUpSizeBytes
     const step = Math.max(1, Math.min(1_000, entryCount))
     const byCount = appliedIndex - catchUpEntryCount
     if (byCount - storage.firstIndex() >= step) storage.compact(byCount)
