@@ -98,7 +98,7 @@ export class MixedCluster {
 
   /** Kills what runs and removes the folder. */
   async dispose(): Promise<void> {
-    await Promise.all(this.members.map((member) => member.process?.kill()))
+    for (const member of this.members) await member.process?.kill()
     rmSync(this.folder, { recursive: true, force: true })
   }
 }

@@ -29,8 +29,8 @@ async function valueOf(at: number, key: string): Promise<string | undefined> {
   return kvs?.[0] === undefined ? undefined : Buffer.from(kvs[0].value, 'base64').toString()
 }
 
-function startAll(flags: readonly string[]): Promise<void[]> {
-  return Promise.all(all.map((at) => cluster.start(quoratedProgram, at, { cluster: all, flags })))
+async function startAll(flags: readonly string[]): Promise<void> {
+  await Promise.all(all.map((at) => cluster.start(quoratedProgram, at, { cluster: all, flags })))
 }
 
 async function end(at: number): Promise<void> {
@@ -98,7 +98,7 @@ describe('the only survivor of three', () => {
       return (await cluster.call(1, 'kv/range', request))['kvs']
     })
     await end(1)
-    await Promise.all([0, 2].map((at) => cluster.member(at).process?.kill()))
+    for (const at of [0, 2]) await cluster.member(at).process?.kill()
     const flags = ['--force-new-cluster']
     await cluster.start(quoratedProgram, 1, { cluster: all, flags })
     const check = async (): Promise<void> => {

@@ -89,15 +89,7 @@ export function programConfigOf(
       jwt,
       simpleTokenTtlMs: read.integer('auth-token-ttl') * 1_000,
       passwordCost,
-      corruptionChecks: {
-        checksAtStart: gates.InitialCorruptCheck,
-        intervalMs: read.durationMs('corrupt-check-time'),
-        compactionIntervalMs: gates.CompactHashCheck
-          ? read.durationMs('compact-hash-check-time')
-          : 0,
-      },
-      downgradeCheckMs: read.durationMs('downgrade-check-time'),
-      forcesNewCluster: read.boolean('force-new-cluster'),
+      ...clusterCareOf(read, gates),
       reportedVersion,
     },
     rpc: rpcOptionsOf(read),
@@ -130,6 +122,21 @@ function tuningOf(read: FlagReader) {
     compactionPauseMs: read.durationMs('compaction-sleep-interval'),
     isStrictAboutQuorum: read.boolean('strict-reconfig-check'),
   } satisfies Partial<NodeConfig>
+}
+
+function clusterCareOf(
+  read: FlagReader,
+  gates: FeatureGates,
+): Pick<NodeConfig, 'corruptionChecks' | 'downgradeCheckMs' | 'forcesNewCluster'> {
+  return {
+    corruptionChecks: {
+      checksAtStart: gates.InitialCorruptCheck,
+      intervalMs: read.durationMs('corrupt-check-time'),
+      compactionIntervalMs: gates.CompactHashCheck ? read.durationMs('compact-hash-check-time') : 0,
+    },
+    downgradeCheckMs: read.durationMs('downgrade-check-time'),
+    forcesNewCluster: read.boolean('force-new-cluster'),
+  }
 }
 
 function gateProblemsOf(gates: FeatureGates): readonly string[] {

@@ -209,24 +209,19 @@ function connect(context: Connected): NodeParts {
       snapshots,
       sender,
     },
-    {
-      ...loopOptionsOf(context),
-      onLeading: () => {
-        doors.versions.noteLeading()
-      },
-    },
+    loopOptionsOf(context, () => {
+      doors.versions.noteLeading()
+    }),
   )
   leadership.onNewLeader(() => {
     reads.noteNewLeader()
   })
-  const { electionTicks } = loopOptionsOf(context)
+  const electionTicks = electionTicksOf(config)
   return {
     ...{ clock, logger, memberId, clusterId, raft, machine, transport, peers },
     ...doors,
-    ...{ leadership, proposals, reads, sender, snapshots, loop, wal },
-    databaseSnapshots,
+    ...{ leadership, proposals, reads, sender, snapshots, loop, wal, databaseSnapshots, quota },
     folder: boot.folder,
-    quota,
     firstElection: new FirstElection({ clock, raft, loop, peers, electionTicks }),
   }
 }
@@ -242,11 +237,12 @@ function makeDatabaseSnapshots({ environment, config, machine }: Connected): Dat
   )
 }
 
-function loopOptionsOf(context: Connected): Omit<RaftLoopOptions, 'onLeading'> {
+function loopOptionsOf(context: Connected, onLeading: () => void): RaftLoopOptions {
   const { environment, config, listener } = context
   return {
     heartbeatMs: config.heartbeatMs,
     electionTicks: electionTicksOf(config),
+    onLeading,
     acknowledgesBeforeSync: environment.plantedBugs.acknowledgesBeforeSync,
     onFault: (fault) => {
       listener.onFault(fault)

@@ -26,6 +26,7 @@ import { ClusterMembership } from '../membership/cluster-membership.ts'
 import { MvccStore, type HashResult } from '../mvcc/mvcc-store.ts'
 import { OperationCounts } from '../mvcc/operation-counts.ts'
 import type { LogIndex } from '../raft/message.ts'
+import { hashDatabase } from '../snapshot/database-hash.ts'
 import { WatchHub } from '../watch/watch-hub.ts'
 import type { DatabaseFolder } from './database-folder.ts'
 
@@ -182,6 +183,17 @@ export class StateMachine {
     if (this.isClosed) throw new StoreError('stopped')
     const kept = this.hashes.find((hash) => hash.hashRevision === revision)
     return kept ?? this.withDatabase(({ store }) => store.hashAt(revision))
+  }
+
+  /** Hash over everything replicated, as of now. @throws StoreError `stopped` */
+  async hashAll(): Promise<number> {
+    if (this.isClosed) throw new StoreError('stopped')
+    const frozen = this.freeze()
+    try {
+      return await hashDatabase(frozen.view, this.parts.clock)
+    } finally {
+      frozen.close()
+    }
   }
 
   /** Begins at once, on a view of what is there now. */

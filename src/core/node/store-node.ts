@@ -33,8 +33,7 @@ import type {
   RangeRequest,
   TxnRequest,
 } from '../proto/gen/rpc.ts'
-import type { SnapshotMessage, Term } from '../raft/message.ts'
-import { hashDatabase } from '../snapshot/database-hash.ts'
+import type { Term } from '../raft/message.ts'
 import type { WatchHub } from '../watch/watch-hub.ts'
 import type { DatabaseSnapshot } from './database-snapshots.ts'
 import { chooseTransferee, transferLeadership } from './leader-transfer.ts'
@@ -51,6 +50,7 @@ import { describeNode, describeVersions, type NodeStatus, type StopReason } from
 import { closeParts, haltParts, publishMember } from './part-lifetimes.ts'
 import { PendingRead } from './pending-read.ts'
 import { RangeReads } from './range-reads.ts'
+import { storeSnapshot } from './snapshot-receipt.ts'
 import type { SpaceRefusal } from './space-refusal.ts'
 
 /** Options of every call that may wait. */
@@ -316,15 +316,7 @@ export class StoreNode {
   /** Hash over everything replicated, 32 bits. @throws StoreError `stopped` */
   async hashAll(): Promise<{ readonly hash: number; readonly revision: number }> {
     this.assertRunning()
-    const { clock, machine } = this.parts
-    const hash = await machine.withDatabase(async ({ backend }) => {
-      const view = backend.openView()
-      try {
-        return await hashDatabase(view, clock)
-      } finally {
-        view.close()
-      }
-    })
+    const hash = await this.parts.machine.hashAll()
     return { hash, revision: this.currentRevision }
   }
 
@@ -399,7 +391,10 @@ export class StoreNode {
       receive: (message) => {
         loop.receive(message)
       },
-      receiveSnapshot: (message, chunks) => this.receiveSnapshot(message, chunks),
+      receiveSnapshot: async (message, chunks) => {
+        await storeSnapshot(this.parts, message, chunks)
+        if (this.phase === 'running') loop.receive(message)
+      },
       reportUnreachable: (peer) => {
         if (this.phase !== 'running') return
         raft.reportUnreachable(peer)
@@ -416,23 +411,6 @@ export class StoreNode {
         if (this.phase === 'running') void this.end({ kind: 'removed' })
       },
     }
-  }
-
-  /** The database first, then the message: Raft may accept only what is stored. */
-  private async receiveSnapshot(
-    message: SnapshotMessage,
-    chunks: AsyncIterable<Uint8Array>,
-  ): Promise<void> {
-    const { folder, loop, machine, logger } = this.parts
-    const { metadata } = message.snapshot
-    if (metadata.index > machine.appliedIndex) {
-      await folder.receive({ ...metadata, appliedIndex: machine.appliedIndex }, chunks)
-      logger.info('received database snapshot', {
-        from: hexId(message.from),
-        index: metadata.index,
-      })
-    }
-    if (this.phase === 'running') loop.receive(message)
   }
 
   private propose(logged: LoggedRequest, options: CallOptions): Promise<ApplyResult> {

@@ -38,14 +38,7 @@ export function maintenanceService(
 ): ReadonlyMap<string, RpcMethod> {
   return new Map<string, RpcMethod>([
     ['Snapshot', snapshotMethod(node)],
-    [
-      'Status',
-      unaryMethod(
-        StatusRequest,
-        () => Promise.resolve(frameOf(StatusResponse, statusMessage(node, headers))),
-        () => true,
-      ),
-    ],
+    ['Status', statusMethod(node, headers)],
     [
       'Defragment',
       unaryMethod(DefragmentRequest, async () => {
@@ -132,6 +125,15 @@ async function moveLeader(
     throw new StoreError(node.leaderId === node.memberId ? 'badLeaderTransferee' : 'notLeader')
   }
   await node.transferLeadership(target, { cancellation })
+}
+
+/** Learners answer it too. */
+function statusMethod(node: StoreNode, headers: ResponseHeaders): RpcMethod {
+  return unaryMethod(
+    StatusRequest,
+    () => Promise.resolve(frameOf(StatusResponse, statusMessage(node, headers))),
+    () => true,
+  )
 }
 
 function statusMessage(node: StoreNode, headers: ResponseHeaders): StatusResponse {
