@@ -264,7 +264,7 @@ export function openMap(
     readonly readOnce: <Result>(read: () => Result) => Result
   },
 ): LmdbMap | undefined {
-  if (versions['electron'] !== undefined || endianness() !== 'LE') return undefined
+  if ('electron' in versions || endianness() !== 'LE') return undefined
   if (platform !== 'linux' && platform !== 'darwin') return undefined
   const { keyBuffer, databases, readOnce } = means
   const [bucket = ''] = databases.keys()

@@ -1,6 +1,11 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2'
+import {
+  connect,
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type IncomingHttpHeaders,
+} from 'node:http2'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { KeyValue } from '../../../src/core/proto/gen/kv.ts'
 import { RangeRequest } from '../../../src/core/proto/gen/rpc.ts'
@@ -145,7 +150,7 @@ function readAll(stream: ClientHttp2Stream, reader: AnswerReader | undefined): P
       stream.pause()
       setTimeout(() => stream.resume(), 5)
     })
-    stream.on('trailers', (trailers) => {
+    stream.on('trailers', (trailers: IncomingHttpHeaders) => {
       status = String(trailers['grpc-status'])
     })
     stream.on('error', reject)
