@@ -151,6 +151,7 @@ const capacityMin = 4
  */
 class AppendedTable implements OverlayTable {
   private count = 0
+  private lastKey: Uint8Array = noBytes
   private keys = noBytes
   private places = noPlaces
   /** What values lie in. Those of neighbours lie in the same. */
@@ -166,9 +167,8 @@ class AppendedTable implements OverlayTable {
   }
 
   set(key: Uint8Array, value: Uint8Array | undefined): void {
-    const { rest } = this
     const isNext = key.length <= appendedKeySizeBytesMax && this.isBehindLast(key)
-    if (!isNext || (rest !== undefined && rest.find(nameOfKey(key)) !== undefined)) {
+    if (!isNext || this.rest?.find(nameOfKey(key)) !== undefined) {
       this.setRest(nameOfKey(key), value ?? removed)
       return
     }
@@ -182,6 +182,7 @@ class AppendedTable implements OverlayTable {
       this.places[place + 2] = value.byteOffset
       this.places[place + 3] = value.length
     }
+    this.lastKey = key
     this.count++
   }
 
@@ -240,6 +241,7 @@ class AppendedTable implements OverlayTable {
       }
       this.places[place + 1] = number
     }
+    this.lastKey = newer.lastKey
     this.count += count
   }
 
@@ -289,16 +291,7 @@ class AppendedTable implements OverlayTable {
   }
 
   private isBehindLast(key: Uint8Array): boolean {
-    const { count, keys, places } = this
-    if (count === 0) return true
-    const start = (count - 1) * appendedKeySizeBytesMax
-    const sizeBytes = places[(count - 1) * placeSize] ?? 0
-    const sharedSizeBytes = Math.min(sizeBytes, key.length)
-    for (let offset = 0; offset < sharedSizeBytes; offset++) {
-      const difference = (key[offset] ?? 0) - (keys[start + offset] ?? 0)
-      if (difference !== 0) return difference > 0
-    }
-    return key.length > sizeBytes
+    return this.count === 0 || compareBytes(key, this.lastKey) > 0
   }
 
   private *appendedWithin({ start, end, isReverse }: ScanOptions): Iterable<OverlayEntry> {
