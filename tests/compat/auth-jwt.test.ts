@@ -1,4 +1,5 @@
 /** Signed tokens on a real etcd and on our node: who may use them, how long, and that either takes those of the other. */
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -99,3 +100,65 @@ test('signed tokens say the same, are taken by both, and end with time and with 
     text: 'etcdserver: revision of auth store is old',
   })
 })
+
+/** Keys of each kind of signature that 3.5 can make; it refuses those of Ed25519. */
+const kinds = [
+  ['RS256', () => generateKeyPairSync('rsa', { modulusLength: 2_048 })],
+  ['PS384', () => generateKeyPairSync('rsa', { modulusLength: 2_048 })],
+  ['ES256', () => generateKeyPairSync('ec', { namedCurve: 'P-256' })],
+  ['ES512', () => generateKeyPairSync('ec', { namedCurve: 'P-521' })],
+] as const
+
+/** Flags for both servers: the two halves of a key in files. */
+function keyFlags(method: string, make: (typeof kinds)[number][1]): readonly string[] {
+  const { privateKey, publicKey } = make()
+  const files = { private: join(folder, `${method}.key`), public: join(folder, `${method}.pub`) }
+  const type = method.startsWith('ES') ? 'sec1' : 'pkcs1'
+  writeFileSync(files.private, privateKey.export({ type, format: 'pem' }))
+  writeFileSync(files.public, publicKey.export({ type: 'spki', format: 'pem' }))
+  return [
+    '--bcrypt-cost=4',
+    `--auth-token=jwt,sign-method=${method},pub-key=${files.public},priv-key=${files.private},ttl=60s`,
+  ]
+}
+
+test('tokens signed with either half of a key are taken by both', async () => {
+  await Promise.all(
+    kinds.map(async ([method, make]) => {
+      const signing = await ServerPair.start({
+        etcdProgram: newerEtcd(),
+        flags: keyFlags(method, make),
+      })
+      const clients = signing.servers.map(({ clientUrl }) => new RpcClient(clientUrl))
+      try {
+        const tokens = await Promise.all(clients.map(rootToken))
+        const heads = tokens.map((token) => headOf(token))
+        expectAlike('signed tokens', { etcd: heads[0], quorate: heads[1] }, method)
+        for (const token of [...tokens, `${tokens[0]}x`]) {
+          const [theirs, ours] = await Promise.all(
+            clients.map(async (client) => {
+              client.token = token
+              return readable(await client.call('userGet', { name: 'root' }))
+            }),
+          )
+          expectAlike('signed tokens', { etcd: theirs, quorate: ours }, method)
+          expect(ours, method).toMatchObject({ code: token.endsWith('x') ? 16 : 0 })
+        }
+      } finally {
+        for (const client of clients) client.close()
+        await signing.dispose()
+      }
+    }),
+  )
+})
+
+async function rootToken(client: RpcClient): Promise<string> {
+  await client.must('userAdd', { name: 'root', password: 'root' })
+  await client.must('userGrantRole', { user: 'root', role: 'root' })
+  await client.must('authEnable')
+  return (await client.must('authenticate', { name: 'root', password: 'root' })).token
+}
+
+function headOf(token: string): unknown {
+  return JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()) as unknown
+}

@@ -9,7 +9,7 @@ import type { TestProject } from 'vitest/node'
 const comparisonCountMin = 500
 
 /** Started by vitest before the tests of the project; what it returns is called after them. */
-export default function countComparisons(project: TestProject): () => void {
+export function setup(project: TestProject): () => void {
   const folder = mkdtempSync(join(tmpdir(), 'comparisons-'))
   const log = join(folder, 'log')
   writeFileSync(log, '')

@@ -10,6 +10,8 @@ export interface EtcdctlResult {
 
 export interface EtcdctlOptions {
   readonly endpoints: string
+  /** Path of another release than the one on the PATH. */
+  readonly program?: string
   /** Text for standard input, which is closed after it. */
   readonly input?: string
   /** Lines typed one after the other, half a second apart, into an input that stays open. */
@@ -24,9 +26,13 @@ const timeoutMs = 20_000
 /** Runs one command with the API of version 3. */
 export function etcdctl(words: readonly string[], options: EtcdctlOptions): Promise<EtcdctlResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn('etcdctl', [`--endpoints=${options.endpoints}`, ...words], {
-      env: { PATH: process.env['PATH'] ?? '', ETCDCTL_API: '3' },
-    })
+    const child = spawn(
+      options.program ?? 'etcdctl',
+      [`--endpoints=${options.endpoints}`, ...words],
+      {
+        env: { PATH: process.env['PATH'] ?? '', ETCDCTL_API: '3' },
+      },
+    )
     let stdout = ''
     let stderr = ''
     const interrupt = (): void => {

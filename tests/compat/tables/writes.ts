@@ -7,28 +7,33 @@ const maxInt64 = 9_223_372_036_854_775_807n
 /** All combinations of the flags of a put, on a key that is there and on one that is not. */
 function puts(): Step[] {
   const flags = [false, true]
-  const rows: Step[] = []
-  for (const isThere of flags) {
-    for (const ignoreValue of flags) {
-      for (const ignoreLease of flags) {
-        for (const value of ['', 'v']) {
-          for (const lease of [0n, 7_101n, 7_999n]) {
-            const prevKv = (rows.length & 1) === 0
-            const fields = { ignoreValue, ignoreLease, value: bytes(value), lease, prevKv }
-            const key = isThere ? 'w/there' : `w/missing${rows.length}`
-            rows.push(
-              call(
-                `put ${key} ${ignoreValue ? 'keeps the value' : ''} ${ignoreLease ? 'keeps the lease' : ''} "${value}" ${lease}`,
-                'put',
-                { key: bytes(key), ...fields },
-              ),
-            )
-          }
-        }
-      }
-    }
-  }
-  return rows
+  const combinations = flags.flatMap((isThere) =>
+    flags.flatMap((ignoreValue) =>
+      flags.flatMap((ignoreLease) =>
+        ['', 'v'].flatMap((value) =>
+          [0n, 7_101n, 7_999n].map((lease) => ({
+            isThere,
+            ignoreValue,
+            ignoreLease,
+            value,
+            lease,
+          })),
+        ),
+      ),
+    ),
+  )
+  return combinations.map(({ isThere, value, ...fields }, position) => {
+    const key = isThere ? 'w/there' : `w/missing${position}`
+    const wishes = [
+      fields.ignoreValue && 'keeps the value',
+      fields.ignoreLease && 'keeps the lease',
+    ]
+    return call(
+      `put ${key} ${wishes.filter(Boolean).join(' and ')} "${value}" ${fields.lease}`,
+      'put',
+      { ...fields, key: bytes(key), value: bytes(value), prevKv: position % 2 === 0 },
+    )
+  })
 }
 
 function deletes(): Step[] {
