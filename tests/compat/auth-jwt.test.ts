@@ -122,34 +122,32 @@ function keyFlags(method: string, make: (typeof kinds)[number][1]): readonly str
   ]
 }
 
-test('tokens signed with either half of a key are taken by both', async () => {
-  await Promise.all(
-    kinds.map(async ([method, make]) => {
-      const signing = await ServerPair.start({
-        etcdProgram: newerEtcd(),
-        flags: keyFlags(method, make),
-      })
-      const clients = signing.servers.map(({ clientUrl }) => new RpcClient(clientUrl))
-      try {
-        const tokens = await Promise.all(clients.map(rootToken))
-        const heads = tokens.map((token) => headOf(token))
-        expectAlike('signed tokens', { etcd: heads[0], quorate: heads[1] }, method)
-        for (const token of [...tokens, `${tokens[0]}x`]) {
-          const [theirs, ours] = await Promise.all(
-            clients.map(async (client) => {
-              client.token = token
-              return readable(await client.call('userGet', { name: 'root' }))
-            }),
-          )
-          expectAlike('signed tokens', { etcd: theirs, quorate: ours }, method)
-          expect(ours, method).toMatchObject({ code: token.endsWith('x') ? 16 : 0 })
-        }
-      } finally {
-        for (const client of clients) client.close()
-        await signing.dispose()
-      }
-    }),
-  )
+// One test per kind: a pair is gone before the next one starts, whatever became of it.
+test.each(kinds)('tokens signed by %s are taken by both', async (method, make) => {
+  const signing = await ServerPair.start({
+    etcdProgram: newerEtcd(),
+    flags: keyFlags(method, make),
+  })
+  const clients = signing.servers.map(({ clientUrl }) => new RpcClient(clientUrl))
+  try {
+    const tokens = await Promise.all(clients.map(rootToken))
+    const heads = tokens.map((token) => headOf(token))
+    expectAlike('signed tokens', { etcd: heads[0], quorate: heads[1] }, method)
+    for (const token of [...tokens, `${tokens[0]}x`]) {
+      const [theirs, ours] = await Promise.all(
+        clients.map(async (client) => {
+          client.token = token
+          return readable(await client.call('userGet', { name: 'root' }))
+        }),
+      )
+      expectAlike('signed tokens', { etcd: theirs, quorate: ours }, method)
+      // What is appended makes it another token; a signature itself may end in any letter.
+      expect(ours, method).toMatchObject({ code: tokens.includes(token) ? 0 : 16 })
+    }
+  } finally {
+    for (const client of clients) client.close()
+    await signing.dispose()
+  }
 })
 
 async function rootToken(client: RpcClient): Promise<string> {
