@@ -14,7 +14,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LmdbBackendFactory } from '../backend/lmdb-backend-factory.ts'
 import { silentLogger } from '../base/logger.ts'
-import { BoltFile } from '../bolt/bolt-reader.ts'
 import { lockDirectory } from '../io/directory-lock.ts'
 import { nodeFileSystem } from '../io/node-file-system.ts'
 import { systemClock } from '../io/system-clock.ts'
@@ -22,7 +21,7 @@ import { MvccStore, type HashResult } from '../mvcc/mvcc-store.ts'
 import { nodePathsOf } from '../node/bootstrap.ts'
 import { DatabaseFolder } from '../node/database-folder.ts'
 import { nodeConfigDefaults } from '../node/node-config.ts'
-import { importDatabaseFile } from '../snapshot/database-import.ts'
+import { importOpenFile } from '../snapshot/database-import.ts'
 import {
   commandExitCodes,
   CommandError,
@@ -122,7 +121,7 @@ async function hashOfFile(path: string, revision: number): Promise<HashResult> {
     const factory = new LmdbBackendFactory({ clock: systemClock })
     const backend = await factory.open(folder)
     try {
-      await importDatabaseFile(await BoltFile.open(file, sizeBytes), backend)
+      await importOpenFile(file, sizeBytes, backend)
       const store = MvccStore.open(backend, { clock: systemClock, logger: silentLogger })
       return await store.hashAt(revision)
     } finally {

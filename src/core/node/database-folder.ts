@@ -16,11 +16,10 @@ import { readAppliedState, writeAppliedState } from '../apply/applied-index.ts'
 import type { Backend, BackendFactory } from '../backend/backend.ts'
 import { assert } from '../base/assert.ts'
 import type { Logger } from '../base/logger.ts'
-import { BoltFile } from '../bolt/bolt-reader.ts'
 import { StorageFault } from '../errors/storage-fault.ts'
 import type { FileSystem } from '../io/file-system.ts'
 import type { LogIndex, SnapshotMetadata, Term } from '../raft/message.ts'
-import { importDatabaseFile } from '../snapshot/database-import.ts'
+import { importOpenFile } from '../snapshot/database-import.ts'
 
 /** A database that was received and stored, and waits for the log to accept its snapshot. */
 interface ReceivedDatabase {
@@ -145,9 +144,8 @@ export class DatabaseFolder {
         await file.write(sizeBytes, [chunk])
         sizeBytes += chunk.length
       }
-      const bolt = await BoltFile.open(file, sizeBytes)
       await this.factory.build(this.pathOf(number), async (backend) => {
-        await importDatabaseFile(bolt, backend)
+        await importOpenFile(file, sizeBytes, backend)
         const applied = readAppliedState(backend)
         if (applied.index > index) {
           throw new StorageFault(

@@ -3,8 +3,9 @@ import { metaKeys, readUint64 } from '../backend/buckets.ts'
 import { copyBytes, emptyBytes, latin1Of } from '../base/bytes.ts'
 import { leaseId, noLease } from '../base/ids.ts'
 import type { BoltRecord } from '../bolt/bolt-page.ts'
-import type { BoltFile } from '../bolt/bolt-reader.ts'
+import { BoltFile } from '../bolt/bolt-reader.ts'
 import { StorageFault } from '../errors/storage-fault.ts'
+import type { FileHandle } from '../io/file-system.ts'
 import { LeaseStore } from '../lease/lease-store.ts'
 import { markLayout } from '../mvcc/restore.ts'
 import type { Revision } from '../mvcc/revision.ts'
@@ -16,6 +17,19 @@ import { isCopiedBucket, isEtcdMetaKey } from './database-buckets.ts'
 /** Changes of one batch, and its size; what is not flushed is held in memory. */
 const batchRecordCountMax = 2_000
 const batchSizeBytesMax = 4 * 1_024 * 1_024
+
+/**
+ * Opens an etcd database file and fills an empty backend with it, as {@link importDatabaseFile} does.
+ *
+ * @throws StorageFault  the file is no such database, is damaged, or holds a record of a form that is not known
+ */
+export async function importOpenFile(
+  file: FileHandle,
+  sizeBytes: number,
+  backend: Backend,
+): Promise<void> {
+  await importDatabaseFile(await BoltFile.open(file, sizeBytes), backend)
+}
 
 /**
  * Fills an empty backend with what an etcd database file holds: all revisions with their index, leases with the keys
