@@ -1,19 +1,57 @@
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+
+/** Files that take longest, the longest first: begun last, one of them would run alone at the end. */
+const longestFiles = [
+  'integration/leader-kills',
+  'integration/torn-log',
+  'integration/defragment',
+  'integration/rolling-restart',
+  'integration/faults-under-load',
+  'integration/members',
+  'integration/leases',
+  'integration/locks',
+  'integration/damaged-members',
+  'compat/process-settings',
+  'compat/lease',
+  'compat/process-contract',
+  'compat/mixed-cluster',
+  'compat/watch-streams',
+]
+
+/** Begins with the longest files; the others follow as vitest would sort them. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rankOf = ({ moduleId }: TestSpecification): number => {
+      const rank = longestFiles.findIndex((name) => moduleId.endsWith(`/tests/${name}.test.ts`))
+      return rank < 0 ? longestFiles.length : rank
+    }
+    return (await super.sort(files)).sort((left, right) => rankOf(left) - rankOf(right))
+  }
+}
+
+/** Polls wait for what will happen, however slow the machine is. */
+const expect = { poll: { timeout: 30_000 } }
 
 /**
- * One project per layer of tests, from milliseconds to minutes. Projects that start servers or windows run one file at a
- * time, because two heavy files at once would measure each other.
+ * One project per layer of tests, from milliseconds to minutes. Two files run at a time, as the smallest machine that is
+ * meant for them has two cores: files share neither ports nor folders, limits of time are for a machine three times slower.
+ * Windows are tested one after the other, because only one of them has the focus.
  */
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         plugins: [vue()],
         test: {
           name: 'unit',
           include: ['tests/unit/**/*.test.ts'],
-          testTimeout: 60_000,
+          testTimeout: 120_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+          expect,
         },
       },
       {
@@ -21,16 +59,20 @@ export default defineConfig({
           name: 'simulation',
           include: ['tests/simulation/**/*.test.ts'],
           testTimeout: 600_000,
-          fileParallelism: false,
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
+          expect,
         },
       },
       {
         test: {
           name: 'integration',
           include: ['tests/integration/**/*.test.ts'],
-          testTimeout: 120_000,
+          testTimeout: 300_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          maxWorkers: 2,
+          sequence: { groupOrder: 3 },
+          expect,
         },
       },
       {
@@ -38,9 +80,11 @@ export default defineConfig({
           name: 'compat',
           include: ['tests/compat/**/*.test.ts'],
           globalSetup: 'tests/compat/comparison-count.ts',
-          testTimeout: 120_000,
+          testTimeout: 300_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          maxWorkers: 2,
+          sequence: { groupOrder: 4 },
+          expect,
         },
       },
       {
@@ -51,6 +95,7 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 180_000,
           fileParallelism: false,
+          sequence: { groupOrder: 5 },
         },
       },
     ],

@@ -11,22 +11,39 @@ export function isRealEtcdInstalled(): boolean {
   return spawnSync('etcd', ['--version']).status === 0
 }
 
-/** Ports of 127.0.0.1 that nobody listens on at the moment. */
+/** Below the ports that systems give to outgoing connections, which could take one while its server is not running. */
+const portRange = { start: 10_000, end: 32_000 }
+/** Test files that run at the same time take ports of different remainders. */
+const portStep = 8
+const portRemainder = Number(process.env['VITEST_POOL_ID'] ?? 0) % portStep
+let nextStep = Math.floor((Math.random() * (portRange.end - portRange.start)) / portStep)
+
+/**
+ * Ports of 127.0.0.1 that nobody listens on at the moment. Each is given once, and to nobody else, so that a server finds
+ * its port free again after it was killed.
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer()
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-      return server
-    }),
-  )
-  const ports = servers.map((server) => {
-    const address = server.address()
-    if (address === null || typeof address === 'string') throw new Error('no port was given')
-    return address.port
-  })
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  const ports: number[] = []
+  while (ports.length < count) {
+    const port = portRange.start + nextStep * portStep + portRemainder
+    nextStep = (nextStep + 1) % Math.floor((portRange.end - portRange.start) / portStep)
+    if (await isFree(port)) ports.push(port)
+  }
   return ports
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer()
+  const isListening = await new Promise<boolean>((resolve) => {
+    server.once('error', () => {
+      resolve(false)
+    })
+    server.listen(port, '127.0.0.1', () => {
+      resolve(true)
+    })
+  })
+  if (isListening) await new Promise((resolve) => server.close(resolve))
+  return isListening
 }
 
 export interface EtcdMember {

@@ -2,7 +2,8 @@
  * A client library that programs use, the npm package etcd3, against three of our nodes with TLS and users: its usual life,
  * and the death of the node that it talks to.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -40,6 +41,11 @@ beforeAll(async () => {
   const authority = await TestAuthority.create(folder)
   const server = await authority.issue('server')
   rootCertificate = readFileSync(authority.certPath)
+  // Tokens that outlive the node that gave them. Simple ones do not, here as with etcd, and this library takes that badly:
+  // it ends a watcher whose token is refused, and a call that tries a node again after failures and has its token refused
+  // waits for itself without end (its circuit breaker lets nothing pass until the trial is over, and the retry is in it).
+  const tokenKey = join(folder, 'token.key')
+  writeFileSync(tokenKey, randomBytes(32))
   const ports = await freePorts(6)
   const names = ['node1', 'node2', 'node3']
   const peerUrls = names.map((_, position) => `http://127.0.0.1:${String(ports[position])}`)
@@ -57,6 +63,7 @@ beforeAll(async () => {
         `--cert-file=${server.cert}`,
         `--key-file=${server.key}`,
         '--bcrypt-cost=4',
+        `--auth-token=jwt,sign-method=HS256,priv-key=${tokenKey},ttl=10m`,
         '--heartbeat-interval=50',
         '--election-timeout=500',
       ]),
@@ -227,11 +234,13 @@ test('watchers, leases and locks outlive the nodes that they were served by', as
   const lock = await own.lock('lock').ttl(10).acquire()
   const watcher = await own.watch().prefix('key/').create()
   const seen: { readonly key: string; readonly revision: number }[] = []
+  const watchErrors: unknown[] = []
   let breakCount = 0
   watcher.on('put', ({ key, mod_revision: revision }) => {
     seen.push({ key: key.toString(), revision: Number(revision) })
   })
   watcher.on('disconnected', () => breakCount++)
+  watcher.on('error', (error) => watchErrors.push(error))
   let writtenCount = 0
   // One of the three serves the watcher.
   for (const member of members) {
@@ -243,12 +252,13 @@ test('watchers, leases and locks outlive the nodes that they were served by', as
   expect(breakCount).toBeGreaterThan(0)
   const { kvs } = await own.getAll().prefix('key/').exec()
   const versionTotal = kvs.reduce((total, { version }) => total + Number(version), 0)
-  await expect.poll(() => seen.length, { timeout: 20_000 }).toBeGreaterThanOrEqual(versionTotal)
+  await expect.poll(() => seen.length, { timeout: 60_000 }).toBeGreaterThanOrEqual(versionTotal)
   // Each write once, in order; one whose answer was lost may have been made twice.
   const revisions = seen.map(({ revision }) => revision)
   expect(revisions).toEqual([...new Set(revisions)].sort((left, right) => left - right))
   expect(seen).toHaveLength(versionTotal)
   expect(new Set(seen.map(({ key }) => key)).size).toBe(writtenCount)
+  expect(watchErrors).toEqual([])
   expect(lost).toEqual([])
   expect(await own.get('session')).toBe('here')
   await expect(own.lock('lock').ttl(5).acquire()).rejects.toThrow(EtcdLockFailedError)
