@@ -80,6 +80,8 @@ export interface ApplyHost {
   isAwaited(id: RequestId): boolean
   /** See {@link KnownTxn}. */
   readonly findKnownTxn?: KnownTxn
+  /** Told of each request that was carried out or refused. */
+  readonly noteApplied?: (logged: LoggedRequest, hasSucceeded: boolean) => void
 }
 
 /** The answer to one request, whoever waits for it. */
@@ -237,6 +239,7 @@ export class Applier {
       turn.changes.push(changes)
     }
     if (isAwaited) turn.outcomes.push({ id, outcome })
+    turn.host.noteApplied?.(logged, !(outcome instanceof StoreError))
   }
 
   /** @throws StoreError `corrupt`, `noSpace` */

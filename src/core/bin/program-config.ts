@@ -92,7 +92,7 @@ export function programConfigOf(
       ...clusterCareOf(read, gates),
       reportedVersion,
     },
-    rpc: rpcOptionsOf(read),
+    rpc: rpcOptionsOf(read, gates),
     listenClientUrls,
     listenHttpUrls,
     listenMetricsUrls,
@@ -120,6 +120,9 @@ function tuningOf(read: FlagReader) {
     snapshotCatchUpEntryCount: read.integer('snapshot-catchup-entries'),
     compactionBatchRevisionsMax: read.integer('compaction-batch-limit'),
     compactionPauseMs: read.durationMs('compaction-sleep-interval'),
+    applyWarningMs: read.durationMs('warning-apply-duration'),
+    learnerCountMax: read.integer('max-learners'),
+    startDefragmentBytesMin: read.integer('bootstrap-defrag-threshold-megabytes') * 1_048_576,
     isStrictAboutQuorum: read.boolean('strict-reconfig-check'),
   } satisfies Partial<NodeConfig>
 }
@@ -149,7 +152,7 @@ function gateProblemsOf(gates: FeatureGates): readonly string[] {
   return problems
 }
 
-function rpcOptionsOf(read: FlagReader): RpcServerOptions {
+function rpcOptionsOf(read: FlagReader, gates: FeatureGates): RpcServerOptions {
   return {
     ...rpcServerDefaults,
     requestSizeBytesMax: read.integer('max-request-bytes'),
@@ -163,6 +166,8 @@ function rpcOptionsOf(read: FlagReader): RpcServerOptions {
     hasGateway: read.boolean('enable-grpc-gateway'),
     // As in etcd, who debugs may look inside.
     hasProfiles: read.boolean('enable-pprof') || read.text('log-level') === 'debug',
+    unaryWarningMs: read.durationMs('warning-unary-request-duration'),
+    isUnhealthyWhileDefragmenting: gates.StopGRPCServiceOnDefrag,
     countsTimes: read.text('metrics') === 'extensive',
     watchProgressIntervalMs: Math.max(
       watchProgressMsMin,

@@ -14,8 +14,8 @@ import { ClusterVersion } from './cluster-version.ts'
 import { decodeMemberJson, encodeMemberJson } from './member-json.ts'
 import type { Member } from './member.ts'
 
-/** Learners that a cluster may have at a time. */
-export const learnerCountMax = 1
+/** Learners that a cluster may have at a time where nothing else is said; etcd's figure. */
+const defaultLearnerCountMax = 1
 
 /** A change of who takes part, as a configuration entry asks for it. */
 export type MembershipChange =
@@ -38,13 +38,23 @@ export class ClusterMembership {
   /** Invariant: the same as the `members_removed` bucket with the open batch; shares no id with `membersById`. */
   private readonly removedIds = new Set<NodeId>()
 
-  private constructor(clusterVersion: ClusterVersion) {
+  private readonly learnerCountMax: number
+
+  private constructor(clusterVersion: ClusterVersion, learnerCountMax: number) {
     this.clusterVersion = clusterVersion
+    this.learnerCountMax = learnerCountMax
   }
 
-  /** @throws StorageFault when a stored member cannot be read */
-  static open(reader: BackendReader): ClusterMembership {
-    const membership = new ClusterMembership(ClusterVersion.open(reader))
+  /**
+   * @param options  `learnerCountMax`: learners that there may be at a time, which must be the same on all members
+   * @throws StorageFault when a stored member cannot be read
+   */
+  static open(
+    reader: BackendReader,
+    options: { readonly learnerCountMax?: number } = {},
+  ): ClusterMembership {
+    const { learnerCountMax = defaultLearnerCountMax } = options
+    const membership = new ClusterMembership(ClusterVersion.open(reader), learnerCountMax)
     for (const record of reader.scan('members', {})) {
       const member = decodeMemberJson(decoder.decode(record.value), 'bucket members')
       if (member.id === noNode) {
@@ -129,7 +139,8 @@ export class ClusterMembership {
     this.checkUnused(member.peerUrls, member.id)
     if (!member.isLearner) return
     const learnerCount = this.list().filter((existing) => existing.isLearner).length
-    if (learnerCount >= learnerCountMax) throw new StoreError('tooManyLearners', { learnerCount })
+    if (learnerCount >= this.learnerCountMax)
+      throw new StoreError('tooManyLearners', { learnerCount })
   }
 
   private checkUnused(peerUrls: readonly string[], exceptId: NodeId): void {

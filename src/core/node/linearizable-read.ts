@@ -15,6 +15,7 @@
  */
 import type { CancelListener, Cancellation } from '../base/cancellation.ts'
 import type { Clock } from '../base/clock.ts'
+import { silentLogger, type Logger } from '../base/logger.ts'
 import { settled, type Settler } from '../base/settler.ts'
 import type { StoreErrorCode } from '../errors/error-table.ts'
 import { StoreError } from '../errors/store-error.ts'
@@ -42,6 +43,7 @@ interface Round {
 
 export interface LinearizableReadOptions {
   readonly timeoutMs: number
+  readonly logger?: Logger
   /** Asks Raft for a read index; the answer comes as a `ReadState` with the same context. */
   readonly ask: (context: Uint8Array) => 'accepted' | 'noLeader'
   /** The index that this node can vouch for alone, being the only voter; undefined: others have to be asked. */
@@ -53,6 +55,10 @@ export interface LinearizableReadOptions {
 
 /** All waiting reads of one node. */
 export class LinearizableReads {
+  /** Questions that were not answered in time, and answers that came too late. */
+  slowCount = 0
+  /** Questions that a change of leaders left without an answer. */
+  failedCount = 0
   private readonly clock: Clock
   private readonly ids: RequestIds
   private readonly options: LinearizableReadOptions
@@ -135,6 +141,7 @@ export class LinearizableReads {
       if (round === undefined || round.index !== undefined || context.length !== 8) continue
       const id = new DataView(context.buffer, context.byteOffset, 8).getBigUint64(0)
       if (round.attempts.has(id)) round.index = index
+      else this.slowCount++
     }
     this.releaseApplied()
   }
@@ -157,6 +164,7 @@ export class LinearizableReads {
       this.options.wake()
       return
     }
+    this.failedCount++
     this.failRound(round, 'leaderChanged')
   }
 
@@ -178,11 +186,20 @@ export class LinearizableReads {
     this.joining = this.joining.filter((waiter) => !waiter.isEnded)
     const { round } = this
     if (round !== undefined) {
-      endOverdue(round.waiters, latestStartMs)
+      const hasOverdue = endOverdue(round.waiters, latestStartMs)
+      if (hasOverdue && round.index === undefined) this.noteSlow()
       if (round.waiters.every((waiter) => waiter.isEnded)) this.round = undefined
       else if (round.index === undefined && nowMs - round.sentMs >= retryMs) this.attempt(round)
     }
     this.pump()
+  }
+
+  private noteSlow(): void {
+    this.slowCount++
+    const { logger = silentLogger, timeoutMs } = this.options
+    logger.warn('timed out waiting for read index response (local node might have slow network)', {
+      timeout: `${timeoutMs}ms`,
+    })
   }
 
   /** Fails every read, present and future, with `stopped`. */
@@ -200,12 +217,15 @@ export class LinearizableReads {
   }
 }
 
-/** Ends the waits that are over; waiters stand in the order of their start. */
-function endOverdue(waiters: readonly Waiter[], latestStartMs: number): void {
+/** Ends the waits that are over; waiters stand in the order of their start. @returns whether there was one */
+function endOverdue(waiters: readonly Waiter[], latestStartMs: number): boolean {
+  let hasOverdue = false
   for (const waiter of waiters) {
-    if (waiter.startedMs > latestStartMs) return
+    if (waiter.startedMs > latestStartMs) break
+    hasOverdue ||= !waiter.isEnded
     waiter.end('timeout')
   }
+  return hasOverdue
 }
 
 /** One read that waits. */

@@ -45,6 +45,12 @@ export interface NodeConfig {
   /** Revisions removed per step of a compaction. */
   readonly compactionBatchRevisionsMax: number
   readonly compactionPauseMs: number
+  /** Requests that take longer to be applied, and reads that take longer, are told of in the log. */
+  readonly applyWarningMs: number
+  /** Learners that the cluster may have at a time. Must be the same on all members. */
+  readonly learnerCountMax: number
+  /** A database that has at least this much unused room is defragmented before it is served; 0: none is. */
+  readonly startDefragmentBytesMin: number
   readonly appendSizeBytesMax: number
   readonly inflightMessagesMax: number
   /** Whether the leader writes down what is left of long leases, for the leader after it. */
@@ -110,6 +116,11 @@ export const nodeConfigDefaults = {
   snapshotCatchUpSizeBytes: 33_554_432,
   compactionBatchRevisionsMax: 1_000,
   compactionPauseMs: 10,
+  // etcd's figure.
+  applyWarningMs: 100,
+  // etcd's figure: a learner costs the leader what a voter does.
+  learnerCountMax: 1,
+  startDefragmentBytesMin: 0,
   // 1 MiB: fills the link without starving heartbeats.
   appendSizeBytesMax: 1_048_576,
   inflightMessagesMax: 512,

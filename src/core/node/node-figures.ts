@@ -3,6 +3,7 @@ import type { TimeHistogram } from '../base/time-histogram.ts'
 import type { NodeId } from '../base/ids.ts'
 import type { OperationCounts } from '../mvcc/operation-counts.ts'
 import type { PeerFigures } from '../peer/peer-transport.ts'
+import type { ApplyTimes } from './apply-pace.ts'
 import { describeNode, type NodeStatus } from './node-status.ts'
 import type { NodeParts } from './node-parts.ts'
 
@@ -32,6 +33,18 @@ export interface NodeFigures {
   readonly keyCount: number
   readonly leases: LeaseFigures
   readonly authRevision: number
+  /** By kind of request. */
+  readonly applyTimes: readonly ApplyTimes[]
+  /** Requests and reads that took longer than they should. */
+  readonly slowApplyCount: number
+  /** Questions for a read index that were answered too late or not in time. */
+  readonly slowReadIndexCount: number
+  /** Such questions that a change of leaders left without an answer. */
+  readonly failedReadIndexCount: number
+  /** Heartbeats that this member sent too late while it led. */
+  readonly lateHeartbeatCount: number
+  /** Whether a received database is being put in force. */
+  readonly isInstalling: boolean
 }
 
 /** Of leases, since the start. */
@@ -76,5 +89,11 @@ export function figuresOf(
     keyCount: store.readRange(allKeys, { revision: 0, limit: 0, isCountOnly: true }).count,
     leases: parts.leaseExpiry,
     authRevision: auth.revision,
+    applyTimes: [...parts.applyPace.all()],
+    slowApplyCount: parts.applyPace.slowCount,
+    slowReadIndexCount: parts.reads.slowCount,
+    failedReadIndexCount: parts.reads.failedCount,
+    lateHeartbeatCount: parts.heartbeatPace.lateCount,
+    isInstalling: machine.isInstalling,
   }
 }

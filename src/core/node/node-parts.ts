@@ -7,10 +7,12 @@ import type { PeerTransport } from '../peer/peer-transport.ts'
 import { MemoryLogStorage } from '../raft/memory-log-storage.ts'
 import { RaftNode } from '../raft/raft-node.ts'
 import type { WriteAheadLog } from '../wal/write-ahead-log.ts'
+import { ApplyPace } from './apply-pace.ts'
 import { bootNode, nodePathsOf, type BootState } from './bootstrap.ts'
 import type { DatabaseFolder } from './database-folder.ts'
 import { DatabaseSnapshots } from './database-snapshots.ts'
 import { FirstElection } from './first-election.ts'
+import { HeartbeatPace } from './heartbeat-pace.ts'
 import { Leadership } from './leadership.ts'
 import type { PeerAnswer } from './leader-leases.ts'
 import { LinearizableReads } from './linearizable-read.ts'
@@ -54,6 +56,8 @@ export interface NodeParts extends RequestDoors {
   readonly loop: RaftLoop
   readonly quota: SpaceQuota
   readonly firstElection: FirstElection
+  readonly applyPace: ApplyPace
+  readonly heartbeatPace: HeartbeatPace
 }
 
 /** What the parts tell the node they belong to. */
@@ -101,6 +105,7 @@ function openMachine(
       compactionBatchRevisionsMax: config.compactionBatchRevisionsMax,
       compactionPauseMs: config.compactionPauseMs,
       keepsCompactionHashes: config.corruptionChecks.compactionIntervalMs > 0,
+      learnerCountMax: config.learnerCountMax,
       storesIndexApart: environment.plantedBugs.storesAppliedIndexApart,
       onFault: (fault) => {
         context.listener.onFault(fault)
@@ -190,6 +195,10 @@ function connect(context: Connected): NodeParts {
   const snapshots = makeSnapshotPolicy(context, () => {
     loop.wake()
   })
+  const paces = {
+    applyPace: new ApplyPace(clock, logger, { warningMs: config.applyWarningMs }),
+    heartbeatPace: new HeartbeatPace(clock, logger, config.heartbeatMs),
+  }
   const { storage, wal } = boot
   const loop: RaftLoop = new RaftLoop(
     {
@@ -208,6 +217,7 @@ function connect(context: Connected): NodeParts {
       peers,
       snapshots,
       sender,
+      ...paces,
     },
     loopOptionsOf(context, () => {
       doors.versions.noteLeading()
@@ -220,6 +230,7 @@ function connect(context: Connected): NodeParts {
   return {
     ...{ clock, logger, memberId, clusterId, raft, machine, transport, peers },
     ...doors,
+    ...paces,
     ...{ leadership, proposals, reads, sender, snapshots, loop, wal, databaseSnapshots, quota },
     folder: boot.folder,
     firstElection: new FirstElection({ clock, raft, loop, peers, electionTicks }),
@@ -282,6 +293,7 @@ function makeQueues(
       ),
   })
   const reads = new LinearizableReads(clock, ids, {
+    logger: environment.logger,
     timeoutMs: config.requestTimeoutMs,
     ask: (readContext) => raft.readIndex(readContext),
     indexAlone: () => raft.readIndexAlone(),

@@ -35,6 +35,27 @@ export async function publishMember(parts: NodeParts, config: NodeConfig): Promi
   }
 }
 
+/**
+ * Defragments a database with as much unused room as the settings say, before it is served.
+ * @throws Error when the copy cannot be made
+ */
+export async function defragmentAtStart(
+  { machine, logger }: NodeParts,
+  { startDefragmentBytesMin }: NodeConfig,
+): Promise<void> {
+  if (startDefragmentBytesMin === 0) return
+  const { allocatedSizeBytes, usedSizeBytes } = machine.state.backend.size()
+  if (allocatedSizeBytes - usedSizeBytes < startDefragmentBytesMin) {
+    logger.info('Skipping defragmentation', {
+      'current-db-size-bytes': allocatedSizeBytes,
+      'current-db-size-in-use-bytes': usedSizeBytes,
+      'bootstrap-defrag-threshold-bytes': startDefragmentBytesMin,
+    })
+    return
+  }
+  await machine.defragment()
+}
+
 /** Closes in the order of dependence. One part that cannot be closed does not keep the others open. */
 export async function closeParts(parts: NodeParts): Promise<void> {
   const { transport, machine, wal, sender, snapshots, databaseSnapshots, logger } = parts

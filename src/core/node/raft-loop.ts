@@ -21,6 +21,8 @@ import type { Entry, Message } from '../raft/message.ts'
 import type { RaftNode } from '../raft/raft-node.ts'
 import type { Ready } from '../raft/ready.ts'
 import type { WriteAheadLog } from '../wal/write-ahead-log.ts'
+import type { ApplyPace } from './apply-pace.ts'
+import type { HeartbeatPace } from './heartbeat-pace.ts'
 import type { Leadership } from './leadership.ts'
 import type { AuthRequests } from './auth-requests.ts'
 import type { LeaseExpiry } from './lease-expiry.ts'
@@ -66,6 +68,8 @@ export interface RaftLoopParts {
   readonly peers: PeerDirectory
   readonly snapshots: SnapshotPolicy
   readonly sender: SnapshotSender
+  readonly applyPace: ApplyPace
+  readonly heartbeatPace: HeartbeatPace
 }
 
 export interface RaftLoopOptions {
@@ -111,6 +115,9 @@ export class RaftLoop {
       applyConfChange: (change) => parts.raft.applyConfChange(change),
       isAwaited: (id) => parts.proposals.isAwaited(id),
       findKnownTxn: (id, data) => parts.proposals.findKnownTxn(id, data),
+      noteApplied: (logged, hasSucceeded) => {
+        parts.applyPace.noteApplied(logged, hasSucceeded)
+      },
     }
   }
 
@@ -334,6 +341,7 @@ export class RaftLoop {
     if (state === undefined) return
     const isOther = state.leader !== leadership.leader || state.role !== leadership.role
     leadership.update(state)
+    this.parts.heartbeatPace.reset()
     if (state.role !== 'leader') this.parts.leases.demote()
     if (isOther) {
       logger.info('raft role changed', {
@@ -347,6 +355,7 @@ export class RaftLoop {
   private send(messages: readonly Message[]): void {
     if (messages.length === 0) return
     const { transport, sender, raft } = this.parts
+    if (raft.role === 'leader') this.parts.heartbeatPace.note(messages)
     failpoint(raft.role === 'leader' ? 'raftBeforeLeaderSend' : 'raftBeforeFollowerSend')
     if (messages.every((message) => message.kind !== 'snapshot')) {
       transport.send(messages)
@@ -409,6 +418,7 @@ export class RaftLoop {
   private applyRun(run: readonly Entry[], deferred: EntryOutcome[]): void {
     const { machine, proposals } = this.parts
     this.appliedWithoutRoomCount += run.length
+    this.parts.applyPace.begin()
     const turn = machine.apply(run, this.applyHost)
     if (turn.isMembershipChanged) deferred.push(...turn.outcomes)
     else proposals.settle(turn.outcomes)

@@ -8,6 +8,7 @@ import type { Cancellation } from '../base/cancellation.ts'
 import type { Clock } from '../base/clock.ts'
 import { settled, type Settler } from '../base/settler.ts'
 import type { RangeRequest } from '../proto/gen/rpc.ts'
+import type { ApplyPace } from './apply-pace.ts'
 import type { LinearizableReads } from './linearizable-read.ts'
 import { isPackable, PackedReading, type PackedRange } from './packed-ranges.ts'
 import { SlicedRanges, type OpenStore } from './sliced-ranges.ts'
@@ -23,12 +24,21 @@ export class RangeReads {
   private readonly reads: LinearizableReads
   private readonly open: OpenStore
   private readonly sliced: SlicedRanges
+  private readonly pace: ApplyPace
 
-  constructor(clock: Clock, reads: LinearizableReads, open: OpenStore) {
-    this.clock = clock
-    this.reads = reads
+  constructor(
+    parts: {
+      readonly clock: Clock
+      readonly reads: LinearizableReads
+      readonly applyPace: ApplyPace
+    },
+    open: OpenStore,
+  ) {
+    this.clock = parts.clock
+    this.reads = parts.reads
+    this.pace = parts.applyPace
     this.open = open
-    this.sliced = new SlicedRanges(clock, open)
+    this.sliced = new SlicedRanges(this.clock, open)
   }
 
   /** Whether a linearizable read may be served at once, as a serializable one always is. */
@@ -66,8 +76,11 @@ export class RangeReads {
     settler: Settler<PackedRange>,
     cancellation: Cancellation | undefined,
   ): void {
-    const reading = new PackedReading(this.clock, request, { settler, cancellation })
-    if (!isSmall(request)) this.sliced.beginReading(reading)
+    this.rangeCount++
+    const small = isSmall(request)
+    const told = small ? settler : this.timed(settler)
+    const reading = new PackedReading(this.clock, request, { settler: told, cancellation })
+    if (!small) this.sliced.beginReading(reading)
     else while (!reading.isDone) reading.readSlice(this.open)
   }
 
@@ -79,7 +92,7 @@ export class RangeReads {
   ): void {
     this.rangeCount++
     if (!isSmall(request)) {
-      this.sliced.begin(request, settler, cancellation)
+      this.sliced.begin(request, this.timed(settler), cancellation)
       return
     }
     let result: RangeResult
@@ -90,6 +103,21 @@ export class RangeReads {
       return
     }
     settler.succeed(result)
+  }
+
+  /** A large read that takes too long is told of; a small one is too quick for that. */
+  private timed<Result>(settler: Settler<Result>): Settler<Result> {
+    const beganMs = this.clock.monotonicMs()
+    return {
+      succeed: (result) => {
+        this.pace.noteRead('range', beganMs)
+        settler.succeed(result)
+      },
+      fail: (error) => {
+        this.pace.noteRead('range', beganMs)
+        settler.fail(error)
+      },
+    }
   }
 }
 

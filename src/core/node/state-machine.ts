@@ -42,6 +42,8 @@ export interface StateMachineOptions {
   readonly compactionPauseMs: number
   /** Whether {@link StateMachine.compactionHashes} is filled; that reads all of the key space at each compaction. */
   readonly keepsCompactionHashes: boolean
+  /** Learners that the cluster may have at a time. */
+  readonly learnerCountMax: number
   /** Plants the bug M4. */
   readonly storesIndexApart: boolean
   /** A background step failed; the node must stop. */
@@ -84,6 +86,7 @@ export class StateMachine {
   /** Settles with the last defragmentation that was asked for. */
   private lastDefragmentation: Promise<unknown> = Promise.resolve()
   private defragmentationCount = 0
+  private installCount = 0
   private isClosed = false
 
   private constructor(parts: StateMachineParts, options: StateMachineOptions, backend: Backend) {
@@ -136,6 +139,20 @@ export class StateMachine {
    * @throws StorageFault when none was received, or it does not reach the snapshot's index
    */
   async install(index: LogIndex): Promise<void> {
+    this.installCount++
+    try {
+      await this.installNow(index)
+    } finally {
+      this.installCount--
+    }
+  }
+
+  /** Whether a received database is being put in force. */
+  get isInstalling(): boolean {
+    return this.installCount > 0
+  }
+
+  private async installNow(index: LogIndex): Promise<void> {
     this.stopCompaction()
     const backend = await this.parts.folder.switchTo(index)
     const { state, applied } = this.openState(backend)
@@ -286,7 +303,7 @@ export class StateMachine {
     const state: ReplicatedState = {
       backend,
       store: MvccStore.open(backend, { clock, logger, operations: this.operations }),
-      membership: ClusterMembership.open(backend),
+      membership: ClusterMembership.open(backend, this.options),
       alarms: AlarmStore.open(backend),
       leases: LeaseStore.open(backend),
       auth: AuthStore.open(backend),

@@ -47,7 +47,7 @@ import type { NodeEnvironment, VersionDescription } from './node-environment.ts'
 import { buildNode, type NodeParts } from './node-parts.ts'
 import { figuresOf, type NodeFigures } from './node-figures.ts'
 import { describeNode, describeVersions, type NodeStatus, type StopReason } from './node-status.ts'
-import { closeParts, haltParts, publishMember } from './part-lifetimes.ts'
+import { closeParts, defragmentAtStart, haltParts, publishMember } from './part-lifetimes.ts'
 import { PendingRead } from './pending-read.ts'
 import { RangeReads } from './range-reads.ts'
 import { storeSnapshot } from './snapshot-receipt.ts'
@@ -108,15 +108,11 @@ export class StoreNode {
     this.parts = parts
     this.config = config
     this.releaseDirectory = releaseDirectory
-    this.ranges = new RangeReads(
-      parts.clock,
-      parts.reads,
-      (request, caller: Caller | undefined) => {
-        this.assertRunning()
-        this.auth.check(caller?.requester, { kind: 'range', request })
-        return this.store
-      },
-    )
+    this.ranges = new RangeReads(parts, (request, caller: Caller | undefined) => {
+      this.assertRunning()
+      this.auth.check(caller?.requester, { kind: 'range', request })
+      return this.store
+    })
     this.memberId = parts.memberId
     this.room = parts.room
     this.clusterId = parts.clusterId
@@ -371,6 +367,7 @@ export class StoreNode {
   private async run(): Promise<void> {
     const { transport, loop, firstElection } = this.parts
     try {
+      await defragmentAtStart(this.parts, this.config)
       if (this.config.corruptionChecks.checksAtStart) await this.parts.corruption.compareAtStart()
       await transport.start(this.transportHost())
     } catch (error) {

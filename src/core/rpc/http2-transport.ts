@@ -18,7 +18,7 @@ import type { KeepaliveOptions } from './http2/connection-guard.ts'
 import { ServerConnection } from './http2/server-connection.ts'
 import type { ServerStream } from './http2/server-stream.ts'
 import { TurnEnd } from './http2/turn-end.ts'
-import { CallCounts } from './metrics/call-counts.ts'
+import { CallCounts, type CallTiming } from './metrics/call-counts.ts'
 import { PingLimit } from './ping-limit.ts'
 import {
   plainClient,
@@ -38,8 +38,7 @@ export interface Http2TransportOptions {
   readonly admit: (call: CallContext, isServedByLearner: () => boolean) => void
   /** Told of every stream that was admitted. */
   readonly onStreamAdmitted: (call: StreamCall) => void
-  /** How long calls take is counted for each method. */
-  readonly countsTimes?: boolean
+  readonly timing?: CallTiming
   /** Largest message taken, in bytes. */
   readonly messageSizeBytesMax: number
   /** Streams at once per connection. */
@@ -72,10 +71,7 @@ export class Http2Transport {
   constructor(options: Http2TransportOptions) {
     this.options = options
     this.turnEnd = new TurnEnd(options.clock)
-    this.counts = new CallCounts(
-      options.services,
-      options.countsTimes === true ? options.clock : undefined,
-    )
+    this.counts = new CallCounts(options.services, options.timing)
     this.routes = new CallRoutes(options.services, this.counts)
   }
 

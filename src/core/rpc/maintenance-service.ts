@@ -28,6 +28,7 @@ import {
 import { frameOf, unaryMethod } from './method.ts'
 import type { ResponseHeaders } from './response-header.ts'
 import type { CallContext, RpcMethod } from './rpc-call.ts'
+import type { ServingState } from './serving-state.ts'
 import { snapshotMethod } from './snapshot-service.ts'
 import { WireError } from './status-mapping.ts'
 
@@ -35,6 +36,7 @@ import { WireError } from './status-mapping.ts'
 export function maintenanceService(
   node: StoreNode,
   headers: ResponseHeaders,
+  serving: ServingState,
 ): ReadonlyMap<string, RpcMethod> {
   return new Map<string, RpcMethod>([
     ['Snapshot', snapshotMethod(node)],
@@ -42,7 +44,7 @@ export function maintenanceService(
     [
       'Defragment',
       unaryMethod(DefragmentRequest, async () => {
-        await node.defragment()
+        await serving.whileDefragmenting(() => node.defragment())
         // etcd sends no header here.
         return frameOf(DefragmentResponse, { header: undefined })
       }),

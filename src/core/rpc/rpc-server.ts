@@ -23,6 +23,7 @@ import { Http2Transport, type Http2TransportOptions } from './http2-transport.ts
 import { admitCall, requiresLeader } from './interceptors.ts'
 import { LeaderLossMonitor } from './leader-loss-monitor.ts'
 import type { ListenUrl } from './listen-url.ts'
+import type { SlowCall } from './metrics/call-counts.ts'
 import { ClientCounts } from './metrics/client-counts.ts'
 import type { HealthCounts, ProcessFigures } from './metrics/metric-source.ts'
 import { metricsRoutes } from './metrics/metrics-route.ts'
@@ -30,6 +31,7 @@ import { probeRoutes } from './probe-routes.ts'
 import { profileRoutes } from './profile-routes.ts'
 import { ResponseHeaders } from './response-header.ts'
 import type { CallContext, StreamCall } from './rpc-call.ts'
+import { ServingState } from './serving-state.ts'
 import { serviceTable } from './service-table.ts'
 import { statusOfError } from './status-mapping.ts'
 
@@ -69,6 +71,10 @@ export interface RpcServerOptions {
   readonly hasProfiles: boolean
   /** How long calls take is counted for each method. */
   readonly countsTimes: boolean
+  /** Unary calls that take longer are told of in the log. */
+  readonly unaryWarningMs: number
+  /** The health service says that nothing is served while the database is defragmented. */
+  readonly isUnhealthyWhileDefragmenting: boolean
   /** Time between two notifications of progress to a watcher that asked for them. */
   readonly watchProgressIntervalMs: number
   readonly electionMs: number
@@ -87,6 +93,8 @@ export const rpcServerDefaults: RpcServerOptions = {
   hasGateway: true,
   hasProfiles: false,
   countsTimes: false,
+  unaryWarningMs: 300,
+  isUnhealthyWhileDefragmenting: false,
   watchProgressIntervalMs: 600_000,
   electionMs: 1_000,
 }
@@ -174,6 +182,7 @@ export class RpcServer {
         txnOperationCountMax: options.txnOperationCountMax,
         requestSizeBytesMax: options.requestSizeBytesMax,
       },
+      serving: new ServingState(options.isUnhealthyWhileDefragmenting),
       watch: {
         clock,
         random,
@@ -187,7 +196,14 @@ export class RpcServer {
       logger,
       services,
       messageSizeBytesMax,
-      countsTimes: options.countsTimes,
+      timing: {
+        clock,
+        countsTimes: options.countsTimes,
+        unaryWarningMs: options.unaryWarningMs,
+        onSlowUnary: (slow: SlowCall) => {
+          tellOfSlowCall(logger, slow, clock.wallMs())
+        },
+      },
       admit: (call: CallContext, isServedByLearner: () => boolean): void => {
         admitCall(node, call, isServedByLearner)
         this.clients.of(call.findMetadata('client-api-version')).unaryCount++
@@ -325,4 +341,14 @@ export class RpcServer {
     const status = statusOfError(new StoreError('stopped'))
     await Promise.all(this.transports.map((transport) => transport.stop(status, graceMs)))
   }
+}
+
+/** As etcd tells it, but for what was asked and by whom. */
+function tellOfSlowCall(logger: Logger, { path, tookMs, code }: SlowCall, endWallMs: number): void {
+  logger.warn('request stats', {
+    'start time': new Date(endWallMs - tookMs).toISOString(),
+    'time spent': `${tookMs.toFixed(3)}ms`,
+    'response type': path,
+    code,
+  })
 }

@@ -13,11 +13,13 @@ import { rangeStreamMethod, type RangeStreamOptions } from './range-stream.ts'
 import type { ResponseHeaders } from './response-header.ts'
 import type { ServiceTable } from './rpc-call.ts'
 import { watchService } from './watch-service.ts'
+import type { ServingState } from './serving-state.ts'
 import type { WatchStreamOptions } from './watch-streams.ts'
 
 export interface ServiceOptions {
   readonly kv: KvServiceOptions & RangeStreamOptions
   readonly watch: WatchStreamOptions
+  readonly serving: ServingState
 }
 
 /** Service names with their packages, to methods by name. */
@@ -35,12 +37,12 @@ export function serviceTable(
     ['etcdserverpb.KV', new Map([...kvService(node, headers, options.kv), rangeStream])],
     ['etcdserverpb.Watch', watchService(node, headers, options.watch)],
     ['etcdserverpb.Cluster', clusterService(node, headers)],
-    ['etcdserverpb.Maintenance', maintenanceService(node, headers)],
+    ['etcdserverpb.Maintenance', maintenanceService(node, headers, options.serving)],
     ['etcdserverpb.Lease', leaseService(node, headers)],
     ['etcdserverpb.Auth', authService(node, headers)],
     ['v3lockpb.Lock', lockService(node, headers, inner)],
     ['v3electionpb.Election', electionService(node, headers, inner)],
-    ['grpc.health.v1.Health', healthService()],
+    ['grpc.health.v1.Health', healthService(options.serving)],
   ])
   return guardServices(services, node)
 }

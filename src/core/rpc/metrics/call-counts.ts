@@ -16,6 +16,25 @@ const serverStreams: ReadonlySet<string> = new Set([
 /** As Prometheus' libraries have them where nothing else is said. */
 const timeBoundsSeconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
+/** A unary call that took longer than it should. */
+export interface SlowCall {
+  /** `/package.Service/Method` */
+  readonly path: string
+  readonly tookMs: number
+  /** Of gRPC. */
+  readonly code: number
+}
+
+/** What is done with the times of calls. */
+export interface CallTiming {
+  readonly clock: Clock
+  /** They are counted, by method. */
+  readonly countsTimes: boolean
+  /** Unary calls that take longer are told of. */
+  readonly unaryWarningMs: number
+  readonly onSlowUnary: (slow: SlowCall) => void
+}
+
 /** Of one method. */
 export class MethodCounts {
   readonly service: string
@@ -27,26 +46,26 @@ export class MethodCounts {
   sentMessageCount = 0
   /** Undefined where times are not counted. */
   readonly times: TimeHistogram | undefined
-  private readonly clock: Clock | undefined
+  private readonly timing: CallTiming | undefined
   /** By gRPC code. */
   readonly endedCounts: number[] = Array.from({ length: codeCount }, () => 0)
 
-  /** @param clock  for times; undefined: they are not counted */
+  /** @param timing  undefined: times are of no interest */
   constructor(
     { service, method, type }: Pick<MethodCounts, 'service' | 'method' | 'type'>,
-    clock: Clock | undefined,
+    timing: CallTiming | undefined,
   ) {
     this.service = service
     this.method = method
     this.type = type
-    this.clock = clock
-    this.times = clock === undefined ? undefined : new TimeHistogram(timeBoundsSeconds)
+    this.timing = timing
+    this.times = timing?.countsTimes === true ? new TimeHistogram(timeBoundsSeconds) : undefined
   }
 
   /** A call began. @returns what its end wants to be told */
   begin(): number {
     this.startedCount++
-    return this.clock === undefined ? 0 : this.clock.monotonicMs()
+    return this.timing === undefined ? 0 : this.timing.clock.monotonicMs()
   }
 
   /** Calls that have begun and not ended. */
@@ -57,7 +76,11 @@ export class MethodCounts {
   /** A call that began at this time ended with this gRPC code. */
   countEnd(code: number, beganAtMs: number): void {
     this.endedCounts[code] = (this.endedCounts[code] ?? 0) + 1
-    if (this.clock !== undefined) this.times?.recordMs(this.clock.monotonicMs() - beganAtMs)
+    if (this.timing === undefined) return
+    const tookMs = this.timing.clock.monotonicMs() - beganAtMs
+    this.times?.recordMs(tookMs)
+    if (this.type !== 'unary' || tookMs <= this.timing.unaryWarningMs) return
+    this.timing.onSlowUnary({ path: `/${this.service}/${this.method}`, tookMs, code })
   }
 }
 
@@ -88,14 +111,14 @@ function lengthAt(bytes: Uint8Array, offset: number): number {
 export class CallCounts {
   private readonly counts = new Map<string, MethodCounts>()
 
-  /** @param clock  for times; undefined: they are not counted */
-  constructor(services: ServiceTable, clock?: Clock) {
+  /** @param timing  undefined: times are of no interest */
+  constructor(services: ServiceTable, timing?: CallTiming) {
     for (const [service, methods] of services) {
       for (const [name, { kind }] of methods) {
         const path = `/${service}/${name}`
         const streamType = serverStreams.has(path) ? 'server_stream' : 'bidi_stream'
         const type = kind === 'unary' ? 'unary' : streamType
-        this.counts.set(path, new MethodCounts({ service, method: name, type }, clock))
+        this.counts.set(path, new MethodCounts({ service, method: name, type }, timing))
       }
     }
   }
