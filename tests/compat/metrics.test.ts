@@ -154,7 +154,7 @@ const readOfPeers = [
 ] as const
 
 test('what dashboards and alert rules read is served', async () => {
-  await post(pair.quorate, '/v3/kv/put', { key: 'YQ==', value: 'Yg==' })
+  await pair.both((server) => post(server, '/v3/kv/put', { key: 'YQ==', value: 'Yg==' }))
   const { samples } = await read(pair.quorate)
   const names = new Set([...samples.keys()].map((series) => series.replace(/\{.*$/, '')))
   expect(readByDashboards.filter((name) => !names.has(name))).toEqual([])
