@@ -129,20 +129,21 @@ function clientOf(member: QuoratedMember): Client {
   })
 }
 
-/** Writes one key after the other until the node is gone; everything acknowledged is remembered. */
+/** Writes one key after the other until the process is gone; everything acknowledged is remembered. */
 async function writeUntilGone(
-  member: QuoratedMember,
+  target: Client,
+  process: QuoratedMember['process'],
   acknowledged: Set<string>,
   round: number,
 ): Promise<void> {
   for (let number = 0; ; number++) {
     const key = `round-${String(round).padStart(2, '0')}-${String(number).padStart(5, '0')}`
     try {
-      await client?.kv.put(bytes(key), new Uint8Array(200))
+      await target.kv.put(bytes(key), new Uint8Array(200))
       acknowledged.add(key)
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
-      if (member.process.hasExited) return
+      if (process.hasExited) return
     }
   }
 }
@@ -154,19 +155,22 @@ describe('SIGKILL during a defragmentation', () => {
     if (member === undefined) throw new Error('a cluster of one has one member')
     const endpoints = member.clientUrl.replace('http://', '')
     const acknowledged = new Set<string>()
+    const lastWrites: Promise<void>[] = []
     for (let round = 0; round < killCount; round++) {
+      const sizeBefore = acknowledged.size
       client = clientOf(member)
-      const writing = writeUntilGone(member, acknowledged, round)
-      await new Promise((resolve) => setTimeout(resolve, 150))
+      const writing = writeUntilGone(client, member.process, acknowledged, round)
+      await eventually('writes', () => acknowledged.size > sizeBefore + 15 || undefined, 60_000)
       const defragmenting = etcdctl(['defrag'], { endpoints })
       // From before it begins until after it has ended: the program itself takes some 20 ms to start.
       await new Promise((resolve) => setTimeout(resolve, 10 + round * 6))
       await member.kill()
-      await defragmenting
-      await writing
       client.dispose()
-      await member.start()
+      // The client gives up its last write, and the tool the node that died, only after seconds.
+      lastWrites.push(writing)
+      await Promise.all([member.start(), defragmenting])
     }
+    await Promise.all(lastWrites)
     client = clientOf(member)
     const { pairs } = await client.kv.range(intervalOfPrefix(bytes('round-')))
     const present = new Set(pairs.map((pair) => text(pair.key)))
@@ -177,5 +181,5 @@ describe('SIGKILL during a defragmentation', () => {
     expect(places.filter((name) => name.startsWith('data-'))).toHaveLength(1)
     // Some of the twenty came far enough to be put in force.
     expect(places).not.toContain('data-0001')
-  }, 240_000)
+  }, 400_000)
 })
