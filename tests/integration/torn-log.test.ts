@@ -232,7 +232,7 @@ describe('a node whose log was cut', () => {
       expect(warnings.some((line) => line.startsWith('cutting off the torn end'))).toBe(true)
       expect(warnings.some((line) => line.includes('begins anew'))).toBe(false)
     },
-    300_000,
+    600_000,
   )
 
   test.each(['shortened', 'zeroed'] as const)(
@@ -247,7 +247,7 @@ describe('a node whose log was cut', () => {
       }
       expect(warnings.some((line) => line.includes('begins anew behind the database'))).toBe(true)
     },
-    300_000,
+    600_000,
   )
 
   test('begins behind a database that is far ahead, again after a death in the middle of it', async () => {
