@@ -136,12 +136,14 @@ export class LmdbBackend implements Backend {
     this.openBatch.close()
     this.openBatch = undefined
     this.committedCount++
+    failpoint('beforeWritebackBuf')
     const newest = this.layers[0]
     if (newest === undefined || this.isNewestSealed) {
       // Readers hold on to the array, so it is replaced and never changed in place.
       this.layers = [layer, ...this.layers]
       this.isNewestSealed = false
     } else newest.absorb(layer)
+    failpoint('afterWritebackBuf')
     this.scheduleWrite()
   }
 

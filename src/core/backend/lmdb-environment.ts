@@ -1,5 +1,6 @@
 /** An LMDB environment with our buckets: how it is opened, read, written and measured. */
 
+import { failpoint } from '../base/failpoints.ts'
 import { open, type Database, type DatabaseOptions, type RootDatabase } from 'lmdb'
 import { assert } from '../base/assert.ts'
 import { StorageFault } from '../errors/storage-fault.ts'
@@ -91,6 +92,7 @@ export class LmdbEnvironment {
       if (entry.value === undefined) instructions.remove(dbi, entry.key)
       else instructions.put(dbi, entry.key, entry.value)
     }
+    failpoint('beforeStartDBTxn')
     return new Promise((resolve, reject) => {
       this.native.startWriting(instructions.end(), (status) => {
         if (status === visibleStatus) return
@@ -99,6 +101,8 @@ export class LmdbEnvironment {
         if (status === 0) resolve()
         else reject(new Error(describeLmdbCode(status)))
       })
+      // It runs on a thread of its own from here on.
+      failpoint('afterStartDBTxn')
     })
   }
 

@@ -3,16 +3,26 @@
  *
  * The protocol is that of etcd's test builds: `GET /` lists `name=term` a line, `PUT /name` with a term sets one,
  * `DELETE /name` removes it; `GOFAIL_FAILPOINTS=name=term;…` sets some from the start. A term is `panic`, `sleep("1s")` or
- * `sleep(milliseconds)`, after `N*` only for the next N times. `panic` kills the process at that very place, so that
- * nothing is tidied up after it; `sleep` holds all of the process, whose parts share one thread.
+ * `sleep(milliseconds)` or `return("text")`, after `N*` only for the next N times. `panic` kills the process at that very
+ * place, so that nothing is tidied up after it. `sleep` lets the rest of the process go on at places that can wait; at the
+ * others it holds all of the process, whose parts share one thread. `return` is for the few places that can fail, and
+ * passes the others.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { armFailpoints, failpointNames, type FailpointName } from '../base/failpoints.ts'
+import {
+  armFailpoints,
+  failpointNames,
+  type FailpointName,
+  type ReachedFailpoint,
+} from '../base/failpoints.ts'
 import { parseDurationMs } from './flag-values.ts'
 
 interface Term {
   readonly text: string
-  readonly action: { readonly kind: 'panic' } | { readonly kind: 'sleep'; readonly ms: number }
+  readonly action:
+    | { readonly kind: 'panic' }
+    | { readonly kind: 'sleep'; readonly ms: number }
+    | { readonly kind: 'return'; readonly text: string }
   /** Times that are left; infinite without a count. */
   leftCount: number
 }
@@ -34,9 +44,7 @@ export class Failpoints {
       const at = part.indexOf('=')
       this.set(part.slice(0, Math.max(at, 0)), part.slice(at + 1))
     }
-    armFailpoints((name) => {
-      this.reach(name)
-    })
+    armFailpoints((name) => this.reach(name))
   }
 
   /** @throws Error  a name or a term that does not exist */
@@ -96,15 +104,17 @@ export class Failpoints {
     }
   }
 
-  private reach(name: FailpointName): void {
+  private reach(name: FailpointName): ReachedFailpoint | undefined {
     const term = this.terms.get(name)
-    if (term === undefined || term.leftCount <= 0) return
+    if (term === undefined || term.leftCount <= 0) return undefined
     term.leftCount--
-    if (term.action.kind === 'panic') {
-      process.kill(process.pid, 'SIGKILL')
-      // Nothing of this process happens any more.
-      hold(Infinity)
-    } else hold(term.action.ms)
+    const { action } = term
+    if (action.kind === 'return') return { failure: action.text }
+    if (action.kind === 'sleep') return { pause: pauseOf(action.ms) }
+    process.kill(process.pid, 'SIGKILL')
+    // Nothing of this process happens any more.
+    hold(Infinity)
+    return undefined
   }
 }
 
@@ -114,14 +124,26 @@ function knownName(name: string): FailpointName | undefined {
 
 function parseTerm(text: string): Term | undefined {
   const [, countText, kind, argument = ''] =
-    /^(?:(\d+)\*)?(panic|sleep)(?:\((.*)\))?$/.exec(text) ?? []
+    /^(?:(\d+)\*)?(panic|sleep|return)(?:\((.*)\))?$/.exec(text) ?? []
   const leftCount = countText === undefined ? Infinity : Number(countText)
   if (kind === 'panic') return { text, action: { kind }, leftCount }
-  if (kind !== 'sleep') return undefined
   const quoted = /^"(.*)"$/.exec(argument)?.[1]
+  if (kind === 'return') {
+    return { text, action: { kind, text: quoted ?? argument }, leftCount }
+  }
+  if (kind !== 'sleep') return undefined
   const ms = quoted === undefined ? Number(argument || NaN) : parseDurationMs(quoted)
   if (ms === undefined || !(ms >= 0)) return undefined
   return { text, action: { kind, ms }, leftCount }
+}
+
+function pauseOf(ms: number): NonNullable<ReachedFailpoint['pause']> {
+  return {
+    wait: () => new Promise((resolve) => setTimeout(resolve, ms)),
+    hold: () => {
+      hold(ms)
+    },
+  }
 }
 
 /** Lets the thread do nothing for so long. */

@@ -6,6 +6,7 @@
  * that the rules here refuse is given to Raft as a change of nothing. Records live in two buckets: `members`, id in
  * hexadecimal → JSON, and `members_removed`, id → a marker that stays for ever, because an id must never come back.
  */
+import { failpoint } from '../base/failpoints.ts'
 import type { BackendBatch, BackendReader } from '../backend/backend.ts'
 import { hexId, noNode, type NodeId } from '../base/ids.ts'
 import { StorageFault } from '../errors/storage-fault.ts'
@@ -96,6 +97,7 @@ export class ClusterMembership {
       return
     }
     const member = this.membersById.get(change.id)
+    failpoint('afterIsMemberExist')
     if (member === undefined) throw new StoreError('memberNotFound', { member: hexId(change.id) })
     if (change.kind === 'promote' && !member.isLearner) {
       throw new StoreError('memberNotLearner', { member: hexId(change.id) })

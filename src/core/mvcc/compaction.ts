@@ -51,7 +51,9 @@ export function scheduleCompaction(state: StoreState, batch: BackendBatch, revis
     state.compactionCursor = passed
   }
   state.compactedRevision = revision
+  failpoint('compactBeforeCommitScheduledCompact')
   batch.put('meta', metaKeys.scheduledCompactRevision, encodeRevisionKey(revision, 0))
+  failpoint('compactAfterCommitScheduledCompact')
 }
 
 /** Whether something scheduled is not finished. */

@@ -11,7 +11,7 @@
  * means that `data-0003` is live, and that `data-0004` takes over when the log says that the snapshot at index 1200 was
  * accepted. A database without a mention is a leftover and is removed at start.
  */
-import { failpoint } from '../base/failpoints.ts'
+import { failpoint, failpointPause } from '../base/failpoints.ts'
 import { readAppliedState, writeAppliedState } from '../apply/applied-index.ts'
 import type { Backend, BackendFactory } from '../backend/backend.ts'
 import { assert } from '../base/assert.ts'
@@ -205,12 +205,14 @@ export class DatabaseFolder {
     const old = this.state.live
     const progress = { isPublishing: false }
     this.importing.add(number)
-    failpoint('defragBeforeCopy')
     try {
+      failAt('defragOpenFileError')
+      await failpointPause('defragBeforeCopy')
+      failAt('defragdbFail')
       const moved = await backend.defragment({
         directory,
-        publish: () => {
-          failpoint('defragBeforeRename')
+        publish: async () => {
+          await failpointPause('defragBeforeRename')
           progress.isPublishing = true
           return this.publish(old, number)
         },
@@ -308,6 +310,12 @@ export class DatabaseFolder {
     await this.fileSystem.rename(temporary, path)
     await this.fileSystem.syncDirectory(this.directory)
   }
+}
+
+/** @throws Error  with the text that a test wants */
+function failAt(name: 'defragOpenFileError' | 'defragdbFail'): void {
+  const failure = failpoint(name)
+  if (failure !== undefined) throw new Error(failure)
 }
 
 function pointerPath(directory: string): string {

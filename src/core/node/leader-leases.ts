@@ -8,6 +8,7 @@
  *     404  there is no such lease
  *     408  what was committed before the question is not applied yet
  */
+import { failpointPause } from '../base/failpoints.ts'
 import { leaseId, type LeaseId, type NodeId } from '../base/ids.ts'
 import { StoreError } from '../errors/store-error.ts'
 import type { Member } from '../membership/member.ts'
@@ -106,6 +107,7 @@ const notLeaderText = 'not a primary lessor'
 
 async function answerRenewal(leases: LeaseRequests, body: Uint8Array): Promise<PeerAnswer> {
   const { ID } = LeaseKeepAliveRequest.decode(body)
+  await failpointPause('beforeServeHTTPLeaseRenew')
   const ttlSeconds = await leases.renewHere(leaseId(ID))
   if (ttlSeconds === undefined) return textAnswer(400, notLeaderText)
   if (ttlSeconds === 0) return missing(leaseId(ID))
@@ -116,6 +118,7 @@ async function answerRenewal(leases: LeaseRequests, body: Uint8Array): Promise<P
 async function answerTime(leases: LeaseRequests, body: Uint8Array): Promise<PeerAnswer> {
   const asked = LeaseInternalRequest.decode(body).LeaseTimeToLiveRequest
   const id = leaseId(asked?.ID ?? 0n)
+  await failpointPause('beforeLookupWhenForwardLeaseTimeToLive')
   const time = await leases.timeToLiveHere(id, asked?.keys ?? false)
   if (time === undefined) return textAnswer(400, notLeaderText)
   if (time.remainingSeconds < 0) return missing(id)

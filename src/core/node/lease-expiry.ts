@@ -7,6 +7,7 @@
  * know every lease granted before, and stops when it learns that it does not lead any more. Two nodes may keep the time for
  * a moment: the proposals of the one that was replaced come to nothing.
  */
+import { failpoint } from '../base/failpoints.ts'
 import { doublingSeconds, TimeHistogram } from '../base/time-histogram.ts'
 import type { LeaseChanges } from '../apply/apply-lease.ts'
 import type { ApplyResult } from '../apply/apply-result.ts'
@@ -120,6 +121,7 @@ export class LeaseExpiry {
     this.renewedCount++
     this.time.renew(lease, this.parts.clock.monotonicMs())
     if (lease.remainingTtlSeconds === 0) return
+    failpoint('beforeCheckpointInLeaseRenew')
     // What was written down as left is less than what it has now.
     this.proposeQuietly({
       kind: 'leaseCheckpoint',

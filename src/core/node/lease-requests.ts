@@ -4,6 +4,7 @@
  * Granting and revoking go through the log. Renewals do not: they are the leader's alone, and a node that does not lead
  * passes them on to the one that does. Source: etcd v3 API, Lease; store internals of etcd, renewal path.
  */
+import { failpointPause } from '../base/failpoints.ts'
 import type { ApplyResult } from '../apply/apply-result.ts'
 import type { LoggedRequest } from '../apply/request-envelope.ts'
 import type { AuthInfo } from '../auth/auth-store.ts'
@@ -161,6 +162,7 @@ export class LeaseRequests {
   async timeToLiveHere(id: LeaseId, wantsKeys: boolean): Promise<LeaseTime | undefined> {
     const { expiry, leases, confirm } = this.parts
     await confirm()
+    await failpointPause('beforeLookupWhenLeaseTimeToLive')
     if (!expiry.isPrimary) return undefined
     const lease = leases().find(id)
     if (lease === undefined) return noLeaseTime

@@ -1,5 +1,5 @@
 /** What a node does once with its parts: makes itself known at its start, and closes them at its end. */
-import { failpoint } from '../base/failpoints.ts'
+import { failpointPause } from '../base/failpoints.ts'
 import { hexId } from '../base/ids.ts'
 import { StoreError } from '../errors/store-error.ts'
 import type { NodeConfig } from './node-config.ts'
@@ -10,7 +10,7 @@ import type { NodeParts } from './node-parts.ts'
  * @throws StoreError `stopped`
  */
 export async function publishMember(parts: NodeParts, config: NodeConfig): Promise<void> {
-  failpoint('beforePublishing')
+  await failpointPause('beforePublishing')
   const { proposals, logger, memberId } = parts
   const { name, advertiseClientUrls } = config
   const request = {

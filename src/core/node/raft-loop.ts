@@ -10,7 +10,7 @@
  *
  * Messages come before ticks, so that a node that was paused hears its leader before it judges it dead.
  */
-import { failpoint } from '../base/failpoints.ts'
+import { failpoint, failpointPause } from '../base/failpoints.ts'
 import type { ApplyHost, ApplyTurn, EntryOutcome } from '../apply/applier.ts'
 import type { Clock } from '../base/clock.ts'
 import { hexId } from '../base/ids.ts'
@@ -128,6 +128,7 @@ export class RaftLoop {
 
   /** A message from a peer; dropped when too many wait. */
   receive(message: Message): void {
+    if (message.kind === 'heartbeat' && failpoint('raftDropHeartbeat') !== undefined) return
     if (this.inbox.length >= inboxCountMax) return
     this.inbox.push(message)
     this.wake()
@@ -374,9 +375,9 @@ export class RaftLoop {
     const { wal, storage, machine, snapshots, peers } = this.parts
     const { snapshot, hardState, entries } = ready
     if (snapshot !== undefined) {
-      failpoint('raftBeforeSaveSnap')
+      await failpointPause('raftBeforeSaveSnap')
       await snapshots.recordReceived(snapshot)
-      failpoint('raftAfterSaveSnap')
+      await failpointPause('raftAfterSaveSnap')
     }
     if (hardState !== undefined || entries.length > 0) {
       // The log record of a snapshot counts only together with a hard state that covers it.
@@ -386,12 +387,12 @@ export class RaftLoop {
     }
     if (this.stopsHere()) return
     if (snapshot !== undefined) {
-      failpoint('raftBeforeApplySnap')
+      await failpointPause('raftBeforeApplySnap')
       storage.applySnapshot(snapshot)
       const { index } = snapshot.metadata
       await machine.install(index)
       snapshots.noteInstalled(index)
-      failpoint('raftAfterApplySnap')
+      await failpointPause('raftAfterApplySnap')
       this.parts.logger.info('applied snapshot', { index, term: snapshot.metadata.term })
       peers.follow(machine.state.membership.list())
       this.options.onMembershipChange()

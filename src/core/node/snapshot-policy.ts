@@ -9,6 +9,7 @@
  * database has everything". That must be true on disk first. Order: flush the database, write the snapshot file, record it
  * in the log, and only then release the segments before it. A crash in between leaves an orphaned file at worst.
  */
+import { failpoint } from '../base/failpoints.ts'
 import { emptyBytes } from '../base/bytes.ts'
 import type { Logger } from '../base/logger.ts'
 import type { FileSystem } from '../io/file-system.ts'
@@ -123,9 +124,11 @@ export class SnapshotPolicy {
       this.written = undefined
       // A snapshot received meanwhile may have overtaken this one.
       if (metadata.index > this.snapshotIndex) {
+        failpoint('raftBeforeWALSaveSnaphot')
         await wal.saveSnapshotMarker(metadata)
         this.snapshotIndex = metadata.index
         wal.releaseTo(metadata.index)
+        failpoint('raftAfterWALRelease')
         logger.info('saved snapshot', { index: metadata.index, term: metadata.term })
       }
       this.isMaking = false
@@ -152,6 +155,7 @@ export class SnapshotPolicy {
   async recordReceived(snapshot: Snapshot): Promise<void> {
     const { fileSystem, snapshotDirectory, wal } = this.parts
     await saveSnapshotFile(fileSystem, snapshotDirectory, snapshot)
+    failpoint('raftBeforeWALSaveSnaphot')
     await wal.saveSnapshotMarker(snapshot.metadata)
   }
 
@@ -159,6 +163,7 @@ export class SnapshotPolicy {
   noteInstalled(index: LogIndex): void {
     this.snapshotIndex = Math.max(this.snapshotIndex, index)
     this.parts.wal.releaseTo(index)
+    failpoint('raftAfterWALRelease')
   }
 
   /**

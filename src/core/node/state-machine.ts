@@ -5,6 +5,7 @@
  * A snapshot from a peer replaces the database under the watchers; whoever still reads the old one (a transfer, a hash
  * over all keys) keeps it open until it is done.
  */
+import { failpoint, failpointPause } from '../base/failpoints.ts'
 import { AlarmStore } from '../apply/alarm-store.ts'
 import {
   Applier,
@@ -154,7 +155,9 @@ export class StateMachine {
 
   private async installNow(index: LogIndex): Promise<void> {
     this.stopCompaction()
+    await failpointPause('applyBeforeOpenSnapshot')
     const backend = await this.parts.folder.switchTo(index)
+    await failpointPause('applyAfterOpenSnapshot')
     const { state, applied } = this.openState(backend)
     if (applied.index !== index) {
       throw new StorageFault(
@@ -380,8 +383,10 @@ export class StateMachine {
         return
       }
       const batch = backend.beginBatch()
+      failpoint('compactAfterAcquiredBatchTxLock')
       const rest = this.compactFor(compactionSliceMs, store, batch)
       backend.commitBatch(batch)
+      failpoint('compactAfterCommitBatch')
       if (rest === 'done') {
         this.parts.logger.info('finished scheduled compaction', {
           compactRevision: store.compactedRevision,

@@ -79,6 +79,9 @@ export class OutgoingStream {
     response.write(bytes, () => {
       if (this.response === response) this.unsentCount -= count
     })
+    // Node holds a chunk back until the turn ends, and a sync of the log may come before that: the peer's would wait for it.
+    const { socket } = response
+    if (socket !== null && socket.writableCorked > 0) socket.uncork()
   }
 
   /** Ends the connection after what was handed over; nothing is reported. */

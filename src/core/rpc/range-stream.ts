@@ -5,6 +5,7 @@
  * they become large. What is true of the whole answer (header, count, whether there is more) stands in the last piece, so
  * that all pieces merged are the answer of Range. Source: etcd v3 API, RangeStream.
  */
+import { failpointPause } from '../base/failpoints.ts'
 import { BinaryWriter } from '@bufbuild/protobuf/wire'
 import { emptyBytes, concatBytes } from '../base/bytes.ts'
 import { noLease } from '../base/ids.ts'
@@ -100,6 +101,7 @@ async function sendPieces(stream: RangeStream, request: RangeRequest): Promise<v
   let pairCountMax = firstPairCountMax
   let sentCount = 0
   for (;;) {
+    await failpointPause('beforeRangeStreamChunk')
     const left = request.limit > 0n ? Number(request.limit) - sentCount : Infinity
     const limit = BigInt(Math.min(pairCountMax, left))
     const result = await node.range({ ...asked, limit }, { cancellation: call })

@@ -5,6 +5,7 @@
  * stream become one piece of bytes; and where the next stream has watchers with the same ids, as clients of one program
  * do, it is given the same bytes again. Large events are not copied at all but handed on behind each head.
  */
+import { failpoint } from '../base/failpoints.ts'
 import type { Change, EventBatch, StoredKeyValue } from '../node/node-surface.ts'
 import { ByteWriter } from '../proto/byte-writer.ts'
 import type { ResponseHeaders } from './response-header.ts'
@@ -119,6 +120,7 @@ export class WatchDelivery {
     if (run === undefined || call === undefined) return
     this.run = undefined
     this.call = undefined
+    failpoint('beforeSendWatchResponse')
     const same = latest !== undefined && isSameRun(latest, run) ? latest : run
     same.pieces ??= piecesOf(run)
     for (const piece of same.pieces) call.send(piece)

@@ -1,4 +1,4 @@
-import { failpoint } from '../base/failpoints.ts'
+import { failpoint, failpointPause } from '../base/failpoints.ts'
 import { dirname, join } from 'node:path'
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
@@ -430,9 +430,9 @@ export class WriteAheadLog {
 
   private async sync(): Promise<void> {
     const startMs = this.options.clock?.monotonicMs()
-    failpoint('walBeforeSync')
+    await failpointPause('walBeforeSync')
     await this.tail.handle.sync()
-    failpoint('walAfterSync')
+    await failpointPause('walAfterSync')
     this.noteSync(startMs)
   }
 

@@ -16,6 +16,7 @@
  * What is left out: encoding, fragments, ids and progress timers belong to the stream (`rpc/watch-stream.ts`).
  */
 
+import { failpoint } from '../base/failpoints.ts'
 import { assert } from '../base/assert.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
@@ -120,6 +121,7 @@ export class WatchHub implements WatcherHost {
    * @returns undefined when one of them is behind, has ended, or starts in the future, or when there are none
    */
   progressOf(watchers: Iterable<Watcher>): number | undefined {
+    failpoint('beforeProgressIfSync')
     let isAny = false
     for (const watcher of watchers) {
       isAny = true
@@ -232,6 +234,7 @@ export class WatchHub implements WatcherHost {
     this.blocked.add(watcher)
     this.retryTimer ??= this.clock.setTimer(blockedRetryMs, () => {
       this.retryTimer = undefined
+      failpoint('beforeMoveVictims')
       for (const blocked of [...this.blocked]) this.resume(blocked)
     })
   }
@@ -242,6 +245,7 @@ export class WatchHub implements WatcherHost {
     this.clock.nextTurn(() => {
       this.isSliceScheduled = false
       if (this.isDisposed || this.behind.size === 0) return
+      failpoint('beforeSyncWatchers')
       const { store, clock, laggingCount } = this
       const settle = (watcher: WatcherState, outcome: CatchUpOutcome): void => {
         this.settle(watcher, outcome)

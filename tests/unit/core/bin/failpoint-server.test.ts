@@ -1,5 +1,10 @@
 import { afterEach, expect, test } from 'vitest'
-import { armFailpoints, failpoint, failpointNames } from '../../../../src/core/base/failpoints.ts'
+import {
+  armFailpoints,
+  failpoint,
+  failpointNames,
+  failpointPause,
+} from '../../../../src/core/base/failpoints.ts'
 import { Failpoints } from '../../../../src/core/bin/failpoint-server.ts'
 import { freePorts } from '../../../helpers/real-etcd.ts'
 
@@ -27,6 +32,30 @@ test('terms hold the process for so long and so often', () => {
   expect(failpoints.remove('raftBeforeSave')).toBe(false)
   expect(failpoints.list()).toContain('walAfterSync=2*sleep(5)\n')
   expect(failpoints.list().split('\n')).toHaveLength(failpointNames.length + 1)
+})
+
+test('a place that can wait does, and the rest of the process goes on', async () => {
+  const failpoints = new Failpoints('walBeforeSync=sleep("60ms")')
+  const startMs = performance.now()
+  const pause = failpointPause('walBeforeSync')
+  expect(performance.now() - startMs).toBeLessThan(50)
+  await pause
+  expect(performance.now() - startMs).toBeGreaterThan(55)
+  failpoints.remove('walBeforeSync')
+  expect(failpointPause('walBeforeSync')).toBeUndefined()
+})
+
+test('a place that can fail is told the text to fail with', () => {
+  const failpoints = new Failpoints('defragdbFail=1*return("no room");raftDropHeartbeat=return')
+  expect(failpoint('defragdbFail')).toBe('no room')
+  expect(failpoint('defragdbFail')).toBeUndefined()
+  expect(failpoint('raftDropHeartbeat')).toBe('')
+  expect(failpoint('raftBeforeSave')).toBeUndefined()
+  expect(failpoints.list()).toContain('defragdbFail=1*return("no room")\n')
+})
+
+test('all 48 places that etcd has a name for are there', () => {
+  expect(new Set(failpointNames).size).toBe(48)
 })
 
 test.each(['nothing=panic', 'raftBeforeSave=explode', 'raftBeforeSave=sleep(x)', 'panic'])(
