@@ -6,14 +6,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { expectAlike } from '../helpers/comparisons.ts'
 import { newerEtcd } from '../helpers/newer-etcd.ts'
-import {
-  methods,
-  readable,
-  RpcClient,
-  type MethodName,
-  type RequestOf,
-} from '../helpers/rpc-client.ts'
+import { methods, RpcClient, type MethodName, type RequestOf } from '../helpers/rpc-client.ts'
 import { ServerPair } from '../helpers/server-pair.ts'
+import { readable } from './exclusions.ts'
 
 const bytes = (text: string): Uint8Array => Buffer.from(text)
 

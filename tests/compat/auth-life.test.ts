@@ -3,14 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { expectAlike } from '../helpers/comparisons.ts'
 import { newerEtcd } from '../helpers/newer-etcd.ts'
 import { quoratedProgram } from '../helpers/quorated.ts'
-import {
-  methods,
-  readable,
-  type MethodName,
-  type RequestOf,
-  type RpcClient,
-} from '../helpers/rpc-client.ts'
+import { methods, type MethodName, type RequestOf, type RpcClient } from '../helpers/rpc-client.ts'
 import { ServerCluster } from '../helpers/server-cluster.ts'
+import { readable } from './exclusions.ts'
 
 const bytes = (text: string): Uint8Array => Buffer.from(text)
 

@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newerEtcd } from '../helpers/newer-etcd.ts'
 import { ServerPair, type PairedServer } from '../helpers/server-pair.ts'
+import { comparableJson } from './exclusions.ts'
 
 /** Both answer with the same, in the parser's own words. */
 const parserText = 'what the parser says'
@@ -43,45 +44,8 @@ async function post(
     body: text
       .split('\n')
       .filter((line) => line !== '')
-      .map((line) => comparable(JSON.parse(line), server)),
+      .map((line) => comparableJson(JSON.parse(line), server)),
   }
-}
-
-/** Without ids, sizes and terms, which are each server's own. */
-function comparable(value: unknown, server: PairedServer): unknown {
-  if (Array.isArray(value)) return value.map((each) => comparable(each, server))
-  if (typeof value !== 'object' || value === null) {
-    return typeof value === 'string' ? withoutPorts(value, server) : value
-  }
-  const entries = Object.entries(value)
-    .filter(([name]) => !ownFields.has(name))
-    .filter(([name]) => name !== 'ID' || !('peerURLs' in value))
-    .map(([name, field]) => [name, comparable(field, server)] as const)
-    .sort(([left], [right]) => (left < right ? -1 : 1))
-  return Object.fromEntries(entries)
-}
-
-const ownFields: ReadonlySet<string> = new Set([
-  'cluster_id',
-  'member_id',
-  'raft_term',
-  'raftTerm',
-  'raftIndex',
-  'raftAppliedIndex',
-  'leader',
-  'dbSize',
-  'dbSizeInUse',
-  // Told by 3.6 and later.
-  'storageVersion',
-  'dbSizeQuota',
-  'downgradeInfo',
-  'version',
-])
-
-function withoutPorts(text: string, server: PairedServer): string {
-  return text
-    .replaceAll(server.clientUrl, 'http://CLIENT')
-    .replaceAll(server.peerUrl, 'http://PEER')
 }
 
 async function expectSame(
@@ -377,6 +341,6 @@ async function readLines(
   return {
     status: response.status,
     contentType: response.headers.get('content-type'),
-    lines: lines.map((line) => comparable(JSON.parse(line), server)),
+    lines: lines.map((line) => comparableJson(JSON.parse(line), server)),
   }
 }

@@ -23,6 +23,7 @@ import { HealthCheckRequest, HealthCheckResponse } from '../../src/core/proto/ge
 import { expectAlike } from '../helpers/comparisons.ts'
 import { framed, RawGrpcClient, type RawAnswer } from '../helpers/raw-grpc.ts'
 import { ServerPair } from '../helpers/server-pair.ts'
+import { readable } from './exclusions.ts'
 
 const paths = {
   range: '/etcdserverpb.KV/Range',
@@ -102,27 +103,14 @@ afterAll(async () => {
   await pair.dispose()
 })
 
-/** An answer without ids and terms, which are each server's own. */
+/** An answer as far as it can be compared. */
 function comparable(path: string, answer: RawAnswer): unknown {
   const decode = decoders[path]
   const messages = answer.messages.map((message) => {
     const decoded = decode === undefined ? { bytes: [...message] } : decode(message)
-    return withoutIds(decoded)
+    return readable(decoded)
   })
   return { httpStatus: answer.httpStatus, code: answer.code, text: answer.text, messages }
-}
-
-function withoutIds(decoded: object): unknown {
-  const { header, ...fields } = decoded as { header?: { revision: bigint } }
-  return textsOf(header === undefined ? fields : { ...fields, revision: header.revision })
-}
-
-/** Byte strings as text: a megabyte is compared at once and not byte by byte. */
-function textsOf(value: unknown): unknown {
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('latin1')
-  if (Array.isArray(value)) return value.map(textsOf)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, textsOf(field)]))
 }
 
 type Case = readonly [name: string, path: string, message: Uint8Array]
@@ -570,7 +558,7 @@ describe('answers to bad requests', () => {
 
   test('a refused transaction has left nothing behind', async () => {
     const { etcd, quorate } = await ask(paths.range, framed(range({ key: bytes('never') })))
-    expect(etcd).toMatchObject({ code: 0, messages: [{ count: 0n }] })
+    expect(etcd).toMatchObject({ code: 0, messages: [{ count: '0' }] })
     expect(quorate).toEqual(etcd)
   })
 
@@ -621,7 +609,7 @@ describe('answers to bad requests', () => {
     for (const answer of [etcd, quorate]) {
       expect(answer).toMatchObject({
         code: 0,
-        messages: [{ revision: 0n, members: [{ name: 'node1', isLearner: false }] }],
+        messages: [{ header: { revision: '0' }, members: [{ name: 'node1', isLearner: false }] }],
       })
     }
   })

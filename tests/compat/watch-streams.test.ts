@@ -13,6 +13,7 @@ import { expectAlike } from '../helpers/comparisons.ts'
 import { QuoratedCluster } from '../helpers/quorated.ts'
 import { framed, RawGrpcClient, type RawCall } from '../helpers/raw-grpc.ts'
 import { ServerPair } from '../helpers/server-pair.ts'
+import { readable } from './exclusions.ts'
 
 const watchPath = '/etcdserverpb.Watch/Watch'
 const bytes = (text: string): Uint8Array => Buffer.from(text)
@@ -98,7 +99,7 @@ class Conversation {
   /** The next answers, also kept in readable form. */
   async take(count: number): Promise<WatchResponse[]> {
     const answers = await this.receive(count)
-    this.received.push(...answers.map(readable))
+    this.received.push(...answers.map(transcribed))
     return answers
   }
 
@@ -115,7 +116,7 @@ class Conversation {
   /** Keeps answers, sorted by their watchers. */
   note(answers: readonly WatchResponse[]): void {
     const sorted = [...answers].sort((left, right) => Number(left.watchId - right.watchId))
-    this.received.push(...sorted.map(readable))
+    this.received.push(...sorted.map(transcribed))
   }
 
   private async receive(count: number): Promise<WatchResponse[]> {
@@ -148,7 +149,7 @@ class Conversation {
   }
 }
 
-function readable(answer: WatchResponse): unknown {
+function transcribed(answer: WatchResponse): unknown {
   const { header, events, ...others } = answer
   const pair = (
     kv: { key: Uint8Array; value: Uint8Array; modRevision: bigint } | undefined,
@@ -158,6 +159,7 @@ function readable(answer: WatchResponse): unknown {
       : `${Buffer.from(kv.key).toString()}=${Buffer.from(kv.value).toString()}@${kv.modRevision}`
   return {
     ...others,
+    ...(readable({ header }) as object),
     revision: header?.revision,
     events: events.map(
       ({ type, kv, prevKv }) =>

@@ -74,7 +74,6 @@ import {
   StatusResponse,
   TxnRequest,
   TxnResponse,
-  type ResponseHeader,
 } from '../../src/core/proto/gen/rpc.ts'
 import { framed, RawGrpcClient } from './raw-grpc.ts'
 
@@ -226,20 +225,4 @@ export class RpcClient {
   close(): void {
     this.raw.close()
   }
-}
-
-/** An answer without what is each server's own: ids of servers and terms; bytes and 64-bit numbers as text. */
-export function readable(value: unknown): unknown {
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('latin1')
-  if (typeof value === 'bigint') return String(value)
-  if (Array.isArray(value)) return value.map(readable)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(
-    Object.entries(value).map(([name, field]) => [
-      name,
-      name === 'header' && field !== undefined
-        ? { revision: String((field as ResponseHeader).revision) }
-        : readable(field),
-    ]),
-  )
 }

@@ -2,9 +2,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { inPlaces } from '../compat/exclusions.ts'
 import { readyLine } from './quorated.ts'
 import { freePorts } from './real-etcd.ts'
-import { readable, RpcClient } from './rpc-client.ts'
+import { RpcClient } from './rpc-client.ts'
 import { ServerProcess } from './server-process.ts'
 
 /** A cluster of one kind of server, with a client per member. */
@@ -77,17 +78,10 @@ export class ServerCluster {
     )
   }
 
-  /** Without ids and ports, in the order of places and then of appearance. */
-  comparable(answer: unknown): unknown {
-    let text = JSON.stringify(readable(answer))
-    for (const [index, url] of this.peerUrls.entries()) text = text.replaceAll(url, `PEER${index}`)
-    const parsed = JSON.parse(
-      text.replace(/http:\/\/127\.0\.0\.1:\d{4,5}/g, 'CLIENT').replace(/"ID":"\d+"/g, '"ID":"ID"'),
-    ) as { response?: { members?: { peerURLs: string[] }[] } }
-    parsed.response?.members?.sort((left, right) =>
-      left.peerURLs.join() < right.peerURLs.join() ? -1 : 1,
-    )
-    return parsed
+  /** An answer without ids and ports, which are told by places. */
+  async comparable(answer: unknown): Promise<unknown> {
+    const { peerUrls, clientUrls } = this
+    return inPlaces(answer, { ids: await this.ids(), peerUrls, clientUrls })
   }
 
   async dispose(): Promise<void> {

@@ -1,6 +1,7 @@
 /** Leases: what may be granted, asked, renewed and revoked, and what becomes of keys. */
 import { LeaseKeepAliveRequest, LeaseKeepAliveResponse } from '../../../src/core/proto/gen/rpc.ts'
-import { bytes, call, described, steps, type Step, type Subject } from './step.ts'
+import { comparableSeconds, inAnyOrder, readable } from '../exclusions.ts'
+import { bytes, call, steps, type Step, type Subject } from './step.ts'
 
 const maxInt64 = 9_223_372_036_854_775_807n
 const keepAlivePath = '/etcdserverpb.Lease/LeaseKeepAlive'
@@ -15,7 +16,7 @@ async function renew({ client }: Subject, ids: readonly bigint[]): Promise<unkno
   return {
     code,
     text,
-    messages: messages.map((each) => described(LeaseKeepAliveResponse.decode(each))),
+    messages: messages.map((each) => readable(LeaseKeepAliveResponse.decode(each))),
   }
 }
 
@@ -24,13 +25,13 @@ function withoutRemaining(name: string, ID: bigint, keys: boolean): Step {
   return steps(name, '/etcdserverpb.Lease/LeaseTimeToLive', async ({ client }) => {
     const { code, text, response } = await client.call('leaseTimeToLive', { ID, keys })
     const { TTL = 0n, grantedTTL = 0n } = response ?? {}
-    return described({
+    return readable({
       code,
       text,
       response: {
         ...response,
-        TTL: TTL < 0n ? TTL : grantedTTL - TTL <= 5n,
-        keys: [...(response?.keys ?? [])].map((key) => Buffer.from(key).toString()).sort(),
+        TTL: comparableSeconds(TTL, grantedTTL),
+        keys: inAnyOrder((response?.keys ?? []).map((key) => Buffer.from(key).toString())),
       },
     })
   })
@@ -41,9 +42,8 @@ const listed = steps(
   '/etcdserverpb.Lease/LeaseLeases',
   async ({ client }) => {
     const { code, text, response } = await client.call('leaseLeases')
-    // Followers know no ends of leases, and list them in any order.
-    const leases = (response?.leases ?? []).map(({ ID }) => String(ID)).sort()
-    return described({ code, text, response: { ...response, leases } })
+    const leases = inAnyOrder((response?.leases ?? []).map(({ ID }) => String(ID)))
+    return readable({ code, text, response: { ...response, leases } })
   },
 )
 
@@ -141,7 +141,7 @@ export function leaseSteps(): readonly Step[] {
       const { code, text, response } = await client.call('leaseGrant', { TTL: longTtl })
       const isPositive = (response?.ID ?? 0n) > 0n
       await client.must('leaseRevoke', { ID: response?.ID ?? 0n })
-      return described({ code, text, response: { ...response, ID: isPositive } })
+      return readable({ code, text, response: { ...response, ID: isPositive } })
     }),
   ]
 }

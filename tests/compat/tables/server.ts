@@ -2,24 +2,11 @@
 import { HealthCheckRequest, HealthCheckResponse } from '../../../src/core/proto/gen/health.ts'
 import { framed } from '../../helpers/raw-grpc.ts'
 import { methods, type MethodName } from '../../helpers/rpc-client.ts'
-import { bytes, call, described, pure, steps, type Step, type Subject } from './step.ts'
+import { comparableStatus, readable, withoutDecoderWords } from '../exclusions.ts'
+import { bytes, call, pure, steps, type Step, type Subject } from './step.ts'
 
 const healthPath = '/grpc.health.v1.Health/Check'
 const maxUint64 = 18_446_744_073_709_551_615n
-
-/** An answer in which ids and addresses are told by the place of their member. */
-async function withPlaces({ cluster }: Subject, answer: unknown): Promise<unknown> {
-  const ids = await cluster.ids()
-  let text = JSON.stringify(described(answer))
-  for (const [index, id] of ids.entries()) text = text.replaceAll(String(id), `MEMBER${index}`)
-  for (const [index, url] of cluster.peerUrls.entries()) text = text.replaceAll(url, `PEER${index}`)
-  for (const [index, url] of cluster.clientUrls.entries()) {
-    text = text.replaceAll(url, `CLIENT${index}`)
-  }
-  const parsed = JSON.parse(text) as { response?: { members?: { name: string }[] } }
-  parsed.response?.members?.sort((left, right) => (left.name < right.name ? -1 : 1))
-  return parsed
-}
 
 function memberCall(
   name: string,
@@ -27,7 +14,7 @@ function memberCall(
   fieldsOf: (subject: Subject) => object | Promise<object> = () => ({}),
 ): Step {
   return steps(name, methods[method].path, async (subject) =>
-    withPlaces(subject, await subject.client.call(method, await fieldsOf(subject))),
+    subject.cluster.comparable(await subject.client.call(method, await fieldsOf(subject))),
   )
 }
 
@@ -74,25 +61,9 @@ function members(): Step[] {
   ]
 }
 
-/** Status without what only the one has: versions, sizes and indexes. */
-const status = steps('status', methods.status.path, async ({ client, cluster }) => {
-  const { code, text, response } = await client.call('status')
-  const ids = await cluster.ids()
-  return described({
-    code,
-    text,
-    header: response?.header,
-    isOneOfTheMembers: ids.includes(response?.leader ?? 0n),
-    leads: response?.leader === response?.header?.memberId,
-    isLearner: response?.isLearner,
-    errors: response?.errors.map((error) => error.replace(/\d{5,}/, 'ID').trimEnd()),
-    hasSizes: [response?.dbSize, response?.dbSizeInUse].every((size) => (size ?? 0n) > 0n),
-    hasIndexes: [response?.raftIndex, response?.raftAppliedIndex].every(
-      (index) => (index ?? 0n) > 0n,
-    ),
-    isTermAlike: response?.raftTerm === response?.header?.raftTerm,
-  })
-})
+const status = steps('status', methods.status.path, async ({ client, cluster }) =>
+  comparableStatus(await client.call('status'), await cluster.ids()),
+)
 
 /** Alarms of a member that nobody is, so that they are told alike. */
 function alarm(name: string, fields: { action?: 0 | 1 | 2; alarm?: 0 | 1 | 2 }): Step {
@@ -143,7 +114,7 @@ function alarms(): Step[] {
     steps('both alarms', methods.alarm.path, async ({ client }) => {
       const { code, text, response } = await client.call('alarm')
       const kinds = response?.alarms.map(({ alarm: each }) => each).sort()
-      return described({ code, text, kinds })
+      return readable({ code, text, kinds })
     }),
     // In 3.5 the latest alarm alone has its effect, and the end of either ends it, so nothing is asked between.
     alarm('no space lowered beside it', { action: 2, alarm: 1 }),
@@ -164,11 +135,11 @@ function maintenance(): Step[] {
     call('leadership to a stranger', 'moveLeader', { targetID: 12_345n }),
     steps('leadership to the asked one', methods.moveLeader.path, async ({ client }) => {
       const { header } = await client.must('status')
-      return described(await client.call('moveLeader', { targetID: header?.memberId ?? 0n }))
+      return readable(await client.call('moveLeader', { targetID: header?.memberId ?? 0n }))
     }),
     steps('hash of everything', methods.hash.path, async ({ client }) => {
       const { code, text, response } = await client.call('hash')
-      return described({ code, text, header: response?.header, hasHash: response?.hash !== 0 })
+      return readable({ code, text, header: response?.header, hasHash: response?.hash !== 0 })
     }),
     steps('snapshot', '/etcdserverpb.Maintenance/Snapshot', async ({ client }) => {
       const { code, text, messages } = await client.raw.call(
@@ -222,7 +193,7 @@ function broken(path: string): Step[] {
   return bodies.map(([name, body, headers]) =>
     steps(`${path}: ${name}`, path, async ({ client }) => {
       const { code, text, httpStatus } = await client.raw.call(path, body, headers ?? {})
-      return { code, httpStatus, text: text.replace(/(unmarshal\w* .*?): .*/, '$1: …') }
+      return { code, httpStatus, text: withoutDecoderWords(text) }
     }),
   )
 }

@@ -1,5 +1,4 @@
 /** One row of the tables of requests: what is asked, of which method, and what became different since the real etcd beside us. */
-import type { ResponseHeader } from '../../../src/core/proto/gen/rpc.ts'
 import {
   methods,
   type MethodName,
@@ -7,6 +6,7 @@ import {
   type RpcClient,
 } from '../../helpers/rpc-client.ts'
 import type { ServerCluster } from '../../helpers/server-cluster.ts'
+import { readable } from '../exclusions.ts'
 
 /** A cluster that is asked through one of its members. */
 export class Subject {
@@ -62,7 +62,7 @@ export function call<Name extends MethodName>(
     family: methods[method].path,
     ask: async (subject) => {
       const filled = typeof fields === 'function' ? await fields(subject) : fields
-      return described(await subject.client.call(method, filled as Partial<RequestOf<Name>>))
+      return readable(await subject.client.call(method, filled as Partial<RequestOf<Name>>))
     },
     ...(since37 === undefined ? {} : { since37 }),
   }
@@ -80,34 +80,6 @@ export function steps(
 /** Bytes of a text, one per character. */
 export function bytes(text: string): Uint8Array {
   return Buffer.from(text, 'latin1')
-}
-
-/**
- * An answer without what is each cluster's own: of ids and terms only whether they are there. Bytes and 64-bit numbers become
- * text.
- */
-export function described(value: unknown): unknown {
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('latin1')
-  if (typeof value === 'bigint') return String(value)
-  if (Array.isArray(value)) return value.map(described)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(
-    Object.entries(value).map(([name, field]) => [
-      name,
-      name === 'header' && field !== undefined
-        ? describedHeader(field as ResponseHeader)
-        : described(field),
-    ]),
-  )
-}
-
-function describedHeader(header: ResponseHeader): object {
-  return {
-    revision: String(header.revision),
-    hasCluster: header.clusterId !== 0n,
-    hasMember: header.memberId !== 0n,
-    hasTerm: header.raftTerm !== 0n,
-  }
 }
 
 /** Rows that change nothing. */

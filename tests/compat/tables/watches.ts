@@ -1,7 +1,8 @@
 /** Watches: ids, starts, filters, pairs before, progress, compaction, as transcripts of streams. */
 import type { WatchCreateRequest } from '../../../src/core/proto/gen/rpc.ts'
 import { WatchTalk } from '../../helpers/watch-conversation.ts'
-import { bytes, described, pure, steps, type Step, type Subject } from './step.ts'
+import { readable } from '../exclusions.ts'
+import { bytes, pure, steps, type Step, type Subject } from './step.ts'
 
 const path = '/etcdserverpb.Watch/Watch'
 const area = { key: bytes('v/'), rangeEnd: bytes('v0') }
@@ -15,7 +16,7 @@ function talk(
   return steps(name, path, async (subject) => {
     const watch = new WatchTalk(subject.client)
     try {
-      return described(await script(watch, subject))
+      return readable(await script(watch, subject))
     } finally {
       watch.end()
     }
