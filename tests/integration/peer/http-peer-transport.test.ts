@@ -1,4 +1,4 @@
-import { connect, createServer, type Socket } from 'node:net'
+import { connect, createServer, Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { nodeId } from '../../../src/core/base/ids.ts'
 import { silentLogger } from '../../../src/core/base/logger.ts'
@@ -41,6 +41,32 @@ const commitsOf = (messages: readonly Message[]): number[] =>
   )
 
 describe('messages', () => {
+  test('have left when the call that sends them returns: a sync may hold up the thread next', async () => {
+    const members = [await start(1), await start(2)]
+    introduce(members)
+    await untilConnected(members)
+    const [first, second] = members as [TestMember, TestMember]
+    const sockets = new Set<Socket>()
+    const original = Socket.prototype.cork
+    Socket.prototype.cork = function (this: Socket): void {
+      sockets.add(this)
+      original.call(this)
+    }
+    try {
+      first.transport.send([
+        appendOf(first, second, 0, entriesFrom(1, 5)),
+        heartbeatOf(first, second, 0),
+      ])
+      expect(sockets.size).toBe(2)
+      for (const { writableCorked, writableLength } of sockets) {
+        expect({ writableCorked, writableLength }).toEqual({ writableCorked: 0, writableLength: 0 })
+      }
+    } finally {
+      Socket.prototype.cork = original
+    }
+    await until(() => second.host.received.length === 2, 'both messages')
+  })
+
   test('arrive complete and in order, on either stream, between three members', async () => {
     const members = [await start(1), await start(2), await start(0xfedcba9876543210n)]
     introduce(members)
