@@ -10,6 +10,11 @@
 
 /** Average above which a sync is left to another thread. */
 const briefMsMax = 1
+/**
+ * What one sync counts at most: one that had to wait for other writes, as for the database's ten times a second, says little
+ * of the next, and must not send the brief ones after it to another thread.
+ */
+const countedMsMax = 2
 /** One sync this long shows a disk that stalls. */
 const stallMs = 20
 /** How long a disk that stalled is not trusted. */
@@ -56,7 +61,10 @@ export class SyncPace {
     if (sync.hasBlocked) this.blockedMs += sync.tookMs
     if (sync.tookMs >= stallMs) this.trustedFromMs = this.sources.monotonicMs() + distrustMs
     // A stall says nothing of the syncs after it, once it is over.
-    else this.averageMs += (sync.tookMs - this.averageMs) * averageWeight
+    else {
+      const countedMs = Math.min(sync.tookMs, countedMsMax)
+      this.averageMs += (countedMs - this.averageMs) * averageWeight
+    }
   }
 
   private lookAtLoad(nowMs: number): void {
