@@ -257,4 +257,36 @@ describe('failpoints', () => {
       await process.kill()
     }
   })
+
+  test('slow calls are told of, and a start looks whether defragmenting is worth while', async () => {
+    const { process, url } = await start(
+      [
+        '--warning-apply-duration=0s',
+        '--warning-unary-request-duration=0s',
+        '--max-learners=2',
+        '--bootstrap-defrag-threshold-megabytes=4096',
+      ],
+      {},
+    )
+    try {
+      await process.waitForLine(readyLine)
+      const body = JSON.stringify({ key: btoa('slow'), value: btoa('x') })
+      await fetch(`${url}/v3/kv/put`, { method: 'POST', body })
+      await process.waitForLine('apply request took too long')
+      await process.waitForLine('request stats')
+      expect(process.stderr).toContain('Skipping defragmentation')
+      expect(process.stderr).not.toContain('has no effect')
+      const add = async (port: number): Promise<number> => {
+        const learner = { peerURLs: [`http://127.0.0.1:${port}`], isLearner: true }
+        const answer = await fetch(`${url}/v3/cluster/member/add`, {
+          method: 'POST',
+          body: JSON.stringify(learner),
+        })
+        return answer.status
+      }
+      expect([await add(11), await add(12), await add(13)]).toEqual([200, 200, 400])
+    } finally {
+      await process.kill()
+    }
+  })
 })
