@@ -195,28 +195,19 @@ function connect(context: Connected): NodeParts {
   const snapshots = makeSnapshotPolicy(context, () => {
     loop.wake()
   })
-  const paces = {
-    applyPace: new ApplyPace(clock, logger, { warningMs: config.applyWarningMs }),
-    heartbeatPace: new HeartbeatPace(clock, logger, config.heartbeatMs),
-  }
+  const paces = makePaces(context)
   const { storage, wal } = boot
   const loop: RaftLoop = new RaftLoop(
     {
       clock,
       logger,
       raft,
-      storage,
-      wal,
-      transport,
-      machine,
+      ...{ storage, wal, transport, machine },
       proposals,
       reads,
       leases: doors.leaseExpiry,
       auth: doors.auth,
-      leadership,
-      peers,
-      snapshots,
-      sender,
+      ...{ leadership, peers, snapshots, sender },
       ...paces,
     },
     loopOptionsOf(context, () => {
@@ -234,6 +225,17 @@ function connect(context: Connected): NodeParts {
     ...{ leadership, proposals, reads, sender, snapshots, loop, wal, databaseSnapshots, quota },
     folder: boot.folder,
     firstElection: new FirstElection({ clock, raft, loop, peers, electionTicks }),
+  }
+}
+
+function makePaces({ environment, config }: Connected): {
+  readonly applyPace: ApplyPace
+  readonly heartbeatPace: HeartbeatPace
+} {
+  const { clock, logger } = environment
+  return {
+    applyPace: new ApplyPace(clock, logger, { warningMs: config.applyWarningMs }),
+    heartbeatPace: new HeartbeatPace(clock, logger, config.heartbeatMs),
   }
 }
 
