@@ -1,5 +1,5 @@
 import { connect, createServer, Socket } from 'node:net'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { nodeId } from '../../../src/core/base/ids.ts'
 import { silentLogger } from '../../../src/core/base/logger.ts'
 import { systemClock } from '../../../src/core/io/system-clock.ts'
@@ -46,23 +46,19 @@ describe('messages', () => {
     introduce(members)
     await untilConnected(members)
     const [first, second] = members as [TestMember, TestMember]
-    const sockets = new Set<Socket>()
-    const original = Socket.prototype.cork
-    Socket.prototype.cork = function (this: Socket): void {
-      sockets.add(this)
-      original.call(this)
-    }
+    const corking = vi.spyOn(Socket.prototype, 'cork')
     try {
       first.transport.send([
         appendOf(first, second, 0, entriesFrom(1, 5)),
         heartbeatOf(first, second, 0),
       ])
+      const sockets = new Set(corking.mock.contexts as Socket[])
       expect(sockets.size).toBe(2)
       for (const { writableCorked, writableLength } of sockets) {
         expect({ writableCorked, writableLength }).toEqual({ writableCorked: 0, writableLength: 0 })
       }
     } finally {
-      Socket.prototype.cork = original
+      corking.mockRestore()
     }
     await until(() => second.host.received.length === 2, 'both messages')
   })
