@@ -74,6 +74,24 @@ describe('requests', () => {
     client.close()
   })
 
+  test.each(['ended', 'left open'])('a message of 50 MB, %s, is refused at once', async (how) => {
+    const client = new RawGrpcClient(member.clientUrl)
+    const body = framed(Buffer.alloc(50_000_000))
+    const startMs = performance.now()
+    const call = client.open(putPath)
+    if (how === 'ended') call.end(body)
+    else call.write(body)
+    expect(await call.answer).toMatchObject({
+      code: 8,
+      text: 'grpc: received message larger than max (50000000 vs. 2097152)',
+    })
+    expect(performance.now() - startMs).toBeLessThan(5_000)
+    // The same connection goes on.
+    const next = await client.call(putPath, framed(putMessage('after', 'v')))
+    expect(next).toMatchObject({ code: 0 })
+    client.close()
+  })
+
   test('a hundred prefixes that promise a gigabyte cost nothing', async () => {
     const client = new RawGrpcClient(member.clientUrl)
     const answers = await Promise.all(

@@ -65,6 +65,12 @@ class FrameCollector {
   }
 }
 
+/**
+ * What a connection may keep, in MB. With Node's own limit of 10 a body above it makes the client refuse the server's
+ * answer, and the call never ends.
+ */
+const maxSessionMemory = 1_000
+
 /** One connection to a server. */
 export class RawGrpcClient {
   private readonly session: ClientHttp2Session
@@ -74,8 +80,11 @@ export class RawGrpcClient {
     const path = /^unix:\/\/(.*)$/.exec(url)?.[1]
     this.session =
       path === undefined
-        ? connect(url)
-        : connect('http://localhost', { createConnection: () => connectSocket({ path }) })
+        ? connect(url, { maxSessionMemory })
+        : connect('http://localhost', {
+            maxSessionMemory,
+            createConnection: () => connectSocket({ path }),
+          })
     // A connection that breaks fails the calls on it.
     this.session.on('error', () => undefined)
   }
