@@ -26,6 +26,7 @@ import {
 } from './ipc/host-handlers.ts'
 import { IpcRouter } from './ipc/ipc-router.ts'
 import { registerKvHandlers } from './ipc/kv-handlers.ts'
+import { registerScanHandlers } from './ipc/scan-handlers.ts'
 import { registerStreamHandlers } from './ipc/stream-handlers.ts'
 import { StreamHub } from './ipc/stream-hub.ts'
 import {
@@ -217,6 +218,7 @@ function registerHandlers(parts: Parts, info: () => Promise<AppInfo>): void {
   registerConnectionHandlers(router, connections)
   registerKvHandlers(router, { connections, operations })
   registerStreamHandlers(router, { clock: systemClock, connections })
+  registerScanHandlers(router, connections)
   registerNodeHandlers(router, host)
   registerSettingsHandlers(router, settings)
   registerOperationHandlers(router, operations)

@@ -102,6 +102,7 @@ const bridge: Bridge = {
   },
   history: { open: stream(streamChannels.historyOpen) },
   watch: { open: stream(streamChannels.watchOpen) },
+  scan: { open: stream(streamChannels.scanOpen) },
   cluster: {
     snapshot: call(callChannels.clusterSnapshot),
     observe: stream(streamChannels.clusterObserve),

@@ -16,12 +16,15 @@ import type {
   StreamListener,
   Subscription,
 } from '../../src/preload/contract/reply.ts'
+import { keyColumnsOf, keyRowAt } from '../../src/preload/contract/key-columns.ts'
+import type { KeyRow } from '../../src/preload/contract/key-columns.ts'
+import type { ScanItem } from '../../src/preload/contract/scan.ts'
 import { settingsSchema } from '../../src/preload/contract/settings.ts'
 import type { Settings } from '../../src/preload/contract/settings.ts'
 import type { WatchChange, WatchedValue, WatchItem } from '../../src/preload/contract/watch.ts'
 import { FakeCluster, connectionId } from './fake-cluster.ts'
 import { fillStore } from './fake-data.ts'
-import { FakeStore, isIn } from './fake-store.ts'
+import { FakeStore, isIn, nameOf } from './fake-store.ts'
 
 /** What a test may set. */
 export interface FakeBridgeOptions {
@@ -188,7 +191,7 @@ class ConnectionHub {
 function keyBridges(
   store: FakeStore,
   cluster: FakeCluster,
-): Pick<Bridge, 'kv' | 'history' | 'watch'> {
+): Pick<Bridge, 'kv' | 'history' | 'watch' | 'scan'> {
   const guarded = <T>(make: () => T): Promise<Reply<T>> =>
     cluster.hasQuorum ? done(make()) : refused('noLeader', 'etcdserver: no leader')
   return {
@@ -265,7 +268,57 @@ function keyBridges(
       },
     },
     watch: { open: (request, listener) => openWatch(store, request, listener) },
+    scan: { open: (request, listener) => openScan(store, request, listener) },
   }
+}
+
+/** Looks at two thousand keys at a time, so that a test can see it under way and end it. */
+function openScan(
+  store: FakeStore,
+  request: Parameters<Bridge['scan']['open']>[0],
+  listener: StreamListener<ScanItem>,
+): Subscription {
+  const isBySize = request.bySize !== undefined
+  const valueBytesMax = isBySize ? 1 : 0
+  const sign = request.bySize === 'descending' ? -1 : 1
+  let after: Uint8Array | undefined
+  let scannedCount = 0
+  let totalCount = 0
+  let foundCount = 0
+  let best: KeyRow[] = []
+  const step = (): void => {
+    const { connectionId: connection, range } = request
+    const page = store.range({
+      ...{ connectionId: connection, range, limit: 2_000, revision: 0, valueBytesMax },
+      ...(after === undefined ? {} : { after }),
+    })
+    totalCount ||= page.count
+    const rows = Array.from({ length: page.columns.rowCount }, (_, row) =>
+      keyRowAt(page.columns, row),
+    )
+    const found = rows.filter((row) => nameOf(row.key).includes(nameOf(request.contains)))
+    scannedCount += rows.length
+    foundCount += found.length
+    best = [...best, ...found]
+    if (isBySize) best.sort((left, right) => (left.valueSizeBytes - right.valueSizeBytes) * sign)
+    const shown = (isBySize ? best : found).slice(0, request.limit)
+    const columns = keyColumnsOf(shown.map((row) => ({ ...row, value: new Uint8Array(0) })))
+    const isCut = foundCount > request.limit
+    listener({
+      kind: 'batch',
+      items: [
+        { kind: 'rows', replaces: isBySize, columns },
+        { kind: 'progress', revision: page.revision, scannedCount, totalCount, foundCount, isCut },
+      ],
+    })
+    after = rows.at(-1)?.key
+    if (page.hasMore) timer = setTimeout(step, 4)
+    else listener({ kind: 'ended' })
+  }
+  let timer = setTimeout(step, 4)
+  return closing(() => {
+    clearTimeout(timer)
+  })
 }
 
 function openWatch(

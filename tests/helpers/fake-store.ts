@@ -11,7 +11,7 @@ type Version = KeyValue | { readonly key: Uint8Array; readonly deletedAt: number
 const encoder = new TextEncoder()
 
 /** Text of a key as a map's key: one character a byte, so that its order is byte order. */
-function nameOf(key: Uint8Array): string {
+export function nameOf(key: Uint8Array): string {
   let text = ''
   for (const byte of key) text += String.fromCharCode(byte)
   return text
@@ -24,6 +24,10 @@ export class FakeStore {
   private readonly pasts = new Map<string, Version[]>()
   private names: string[] = []
   private isSorted = true
+  /** Names whose newest version is a deletion. */
+  private deletedCount = 0
+  /** When a name was written that had not been there before, or came back. */
+  private newestNameRevision = 0
   private readonly listeners = new Set<(changes: readonly WatchChange[]) => void>()
 
   /** Writes many keys at once without telling the watches: the data that is there at the start. */
@@ -51,6 +55,7 @@ export class FakeStore {
     const there = keys.flatMap((key) => this.find(key) ?? [])
     if (there.length === 0) return []
     this.revision++
+    this.deletedCount += there.length
     const changes = there.map((previous): WatchChange => {
       this.pasts.get(nameOf(previous.key))?.push({ key: previous.key, deletedAt: this.revision })
       return {
@@ -78,6 +83,21 @@ export class FakeStore {
     const after = request.after === undefined ? start : `${nameOf(request.after)}\u0000`
     const rows: KeyValue[] = []
     let count = 0
+    const isAsLoaded =
+      this.deletedCount === 0 &&
+      (request.revision === 0 || request.revision >= this.newestNameRevision)
+    const first = lowerBound(names, after > start ? after : start)
+    const behind = end === undefined ? names.length : lowerBound(names, end)
+    if (isAsLoaded && request.sort === undefined) {
+      // Every name has a key then, so that places tell the count and nothing behind the page is looked at.
+      count = Math.max(0, behind - first)
+      for (let at = first; at < Math.min(behind, first + request.limit); at++) {
+        const past = this.pasts.get(names[at] ?? '')?.[0]
+        const pair = past === undefined ? undefined : this.find(past.key, request.revision)
+        if (pair !== undefined) rows.push(pair)
+      }
+      return this.pageOf(request, rows, count)
+    }
     for (let at = lowerBound(names, after > start ? after : start); at < names.length; at++) {
       const name = names[at] ?? ''
       if (end !== undefined && name >= end) break
@@ -85,21 +105,15 @@ export class FakeStore {
       const pair = past === undefined ? undefined : this.find(past.key, request.revision)
       if (pair === undefined) continue
       count++
-      if (rows.length < request.limit) rows.push(pair)
+      if (request.sort !== undefined || rows.length < request.limit) rows.push(pair)
     }
-    return {
-      revision: request.revision === 0 ? this.revision : request.revision,
-      headRevision: this.revision,
-      count,
-      hasMore: count > rows.length,
-      columns: keyColumnsOf(
-        rows.map((pair) => ({
-          ...pair,
-          value: pair.value.subarray(0, request.valueBytesMax),
-          valueSizeBytes: request.valueBytesMax === 0 ? -1 : pair.value.length,
-        })),
-      ),
+    const { sort } = request
+    if (sort !== undefined && sort.by !== 'key' && sort.by !== 'value') {
+      const { by } = sort
+      rows.sort((left, right) => (left[by] - right[by]) * (sort.isDescending ? -1 : 1))
+      rows.length = Math.min(rows.length, request.limit)
     }
+    return this.pageOf(request, rows, count)
   }
 
   /** Every readable revision of a key, newest first. */
@@ -165,10 +179,31 @@ export class FakeStore {
       this.pasts.set(name, [pair])
       this.isSorted = this.isSorted && (this.names.at(-1) ?? '') < name
       this.names.push(name)
+      this.newestNameRevision = this.revision
     } else {
+      if (alive === undefined) {
+        this.deletedCount--
+        this.newestNameRevision = this.revision
+      }
       past.push(pair)
     }
     return pair
+  }
+
+  private pageOf(request: RangeRequest, rows: readonly KeyValue[], count: number): RangeReply {
+    return {
+      revision: request.revision === 0 ? this.revision : request.revision,
+      headRevision: this.revision,
+      count,
+      hasMore: count > rows.length,
+      columns: keyColumnsOf(
+        rows.map((pair) => ({
+          ...pair,
+          value: pair.value.subarray(0, request.valueBytesMax),
+          valueSizeBytes: request.valueBytesMax === 0 ? -1 : pair.value.length,
+        })),
+      ),
+    }
   }
 
   private tell(changes: readonly WatchChange[]): void {

@@ -76,7 +76,7 @@ export function registerStreamHandlers(
 }
 
 /** A stream ends with its connection, saying why. */
-function endingWith<Item>(
+export function endingWith<Item>(
   connections: ConnectionManager,
   connectionId: string,
   sink: StreamSink<Item>,

@@ -34,6 +34,7 @@ import type { NodeItem, NodeRequest, PlaygroundInfo, StartPlaygroundRequest } fr
 import type { Operation } from './operation.ts'
 import type { ConnectionRequest } from './primitives.ts'
 import type { Reply, StreamListener, Subscription } from './reply.ts'
+import type { ScanItem, ScanRequest } from './scan.ts'
 import type { PageState, PageStateRequest, Settings, SettingsPatch } from './settings.ts'
 import type { WatchItem, WatchRequest } from './watch.ts'
 
@@ -78,6 +79,11 @@ export interface WatchBridge {
   open(request: WatchRequest, listener: StreamListener<WatchItem>): Subscription
 }
 
+export interface ScanBridge {
+  /** Every key of a range, looked at in the main process; ends by itself. */
+  open(request: ScanRequest, listener: StreamListener<ScanItem>): Subscription
+}
+
 export interface ClusterBridge {
   snapshot(request: ConnectionRequest): Promise<Reply<ClusterSnapshot>>
   observe(request: ObserveClusterRequest, listener: StreamListener<ClusterItem>): Subscription
@@ -117,6 +123,7 @@ export interface Bridge {
   readonly kv: KvBridge
   readonly history: HistoryBridge
   readonly watch: WatchBridge
+  readonly scan: ScanBridge
   readonly cluster: ClusterBridge
   readonly nodes: NodesBridge
   readonly settings: SettingsBridge

@@ -38,6 +38,7 @@ export const streamChannels = {
   connectionsObserve: 'connections.observe',
   historyOpen: 'history.open',
   watchOpen: 'watch.open',
+  scanOpen: 'scan.open',
   clusterObserve: 'cluster.observe',
   nodesObserve: 'nodes.observe',
   settingsObserve: 'settings.observe',

@@ -3,12 +3,22 @@
 import { z } from 'zod'
 import { shortTextUnitsMax } from './limits.ts'
 
+/** Columns of key lists that may be hidden; the key itself always stands. */
+export const keyColumnNames = ['size', 'version', 'create', 'mod', 'lease', 'preview'] as const
+export type KeyColumnName = (typeof keyColumnNames)[number]
+
 /** All settings with their defaults. */
 export const settingsSchema = z.strictObject({
   theme: z.enum(['system', 'light', 'dark', 'contrast']).default('system'),
   density: z.enum(['comfortable', 'compact']).default('comfortable'),
   /** What splits keys into folders; empty for a flat list. */
   keySeparator: z.string().max(8).default('/'),
+  /** Folders beside the list of keys, or the list alone. */
+  keyView: z.enum(['tree', 'flat']).default('tree'),
+  keyColumns: z
+    .array(z.enum(keyColumnNames))
+    .max(keyColumnNames.length)
+    .default([...keyColumnNames]),
   /** Rows asked for at once. */
   pageRows: z.number().int().min(100).max(10_000).default(1_000),
   /** Bytes of each value shown in lists. */
@@ -26,6 +36,8 @@ export const settingsPatchSchema = z
     theme: settingsSchema.shape.theme.unwrap().optional(),
     density: settingsSchema.shape.density.unwrap().optional(),
     keySeparator: settingsSchema.shape.keySeparator.unwrap().optional(),
+    keyView: settingsSchema.shape.keyView.unwrap().optional(),
+    keyColumns: settingsSchema.shape.keyColumns.unwrap().optional(),
     pageRows: settingsSchema.shape.pageRows.unwrap().optional(),
     previewBytes: settingsSchema.shape.previewBytes.unwrap().optional(),
     watchRows: settingsSchema.shape.watchRows.unwrap().optional(),

@@ -4,6 +4,7 @@ import type { ConnectionEvent } from '../../preload/contract/connection.ts'
 import type { HistoryItem, HistoryRequest } from '../../preload/contract/history.ts'
 import type { NodeItem } from '../../preload/contract/node.ts'
 import type { Subscription } from '../../preload/contract/reply.ts'
+import type { ScanItem, ScanRequest } from '../../preload/contract/scan.ts'
 import type { Settings } from '../../preload/contract/settings.ts'
 import type { WatchItem, WatchRequest } from '../../preload/contract/watch.ts'
 import { getBridge, subscribe } from './bridge.ts'
@@ -14,6 +15,9 @@ export const streamApi = {
   /** Live changes of a range of keys. */
   watch: (request: WatchRequest, handlers: StreamHandlers<WatchItem>): Subscription =>
     subscribe((listener) => getBridge().watch.open(request, listener), handlers),
+  /** Every key of a range, looked at in the main process. */
+  scan: (request: ScanRequest, handlers: StreamHandlers<ScanItem>): Subscription =>
+    subscribe((listener) => getBridge().scan.open(request, listener), handlers),
   /** The past of one key, newest first. */
   history: (request: HistoryRequest, handlers: StreamHandlers<HistoryItem>): Subscription =>
     subscribe((listener) => getBridge().history.open(request, listener), handlers),

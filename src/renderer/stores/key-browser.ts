@@ -1,69 +1,128 @@
 /**
- * One list of keys under a prefix, as it is read page by page and kept current by a watch.
+ * What a key tab lists: the keys of a range page by page as they come into sight, or the answer to a sort or a search.
  *
- * The first answer's revision pins all later pages, so the list is one state of the store. From that revision on a watch
- * delivers what changes. A change behind the last loaded key waits until its page is there. Pages carry keys and figures
- * only: values are fetched for the rows in sight (`previews.ts`), so a list of large values opens as fast as one of small.
+ * Values are fetched for the rows in sight only (`previews.ts`), so a list of large values opens as fast as one of small.
  */
 
-import { shallowRef, triggerRef } from 'vue'
+import { shallowRef } from 'vue'
 import type { KeyRow } from '../../preload/contract/key-columns.ts'
+import { keyRowAt } from '../../preload/contract/key-columns.ts'
 import type { KeyRange } from '../../preload/contract/kv.ts'
+import type { ScanItem, ScanRequest } from '../../preload/contract/scan.ts'
 import type { Subscription } from '../../preload/contract/reply.ts'
-import type { WatchChange, WatchItem } from '../../preload/contract/watch.ts'
+import type { WatchChange } from '../../preload/contract/watch.ts'
 import { kvApi } from '../api/kv-api.ts'
 import { streamApi } from '../api/stream-api.ts'
 import { keyText } from '../format/bytes-text.ts'
-import { isCompacted } from './failure-text.ts'
-import { KeyTable, compareKeys } from './key-table.ts'
+import { includesBytes } from './key-order.ts'
+import { KeyPages } from './key-pages.ts'
+import { KeyRows } from './key-rows.ts'
 import { PreviewCache } from './previews.ts'
 
-/** The first page is small, so that rows are there at once; the others are as large as one answer may be. */
-const firstPageRows = 1_000
-const pageRows = 10_000
-/** Rows that load by themselves; behind them the user asks. A million rows of short keys take about 100 MB. */
-const rowsLoadedAutomaticallyMax = 300_000
 const previewBytesMax = 512
-const restAfterMs = 50
+/** Rows of a list that is not in the order of its keys: the server sorts everything to answer with these. */
+export const sortedRowsMax = 1_000
+/** Found rows that are kept. */
+export const foundRowsMax = 10_000
+const countEveryMs = 3_000
+const flashMs = 900
+/** A deleted row stays this long, fading. */
+const fadeMs = 600
+/** More go at once, without a show. */
+const fadingMax = 200
 
-/** The range of keys under a prefix; an empty prefix is the whole key space. */
-export function rangeUnder(prefix: Uint8Array): KeyRange {
-  return prefix.length === 0 ? { kind: 'all' } : { kind: 'prefix', prefix }
+/** What a list is sorted by. */
+export interface ListOrder {
+  readonly by: 'key' | 'createRevision' | 'modRevision' | 'version' | 'size'
+  readonly isDescending: boolean
 }
 
-/** Keys under one prefix of one connection. */
+/** A scan of the range: for a search, or for the order by size. */
+export interface ScanState {
+  readonly kind: 'search' | 'size'
+  readonly text: string
+  readonly scannedCount: number
+  readonly totalCount: number
+  readonly foundCount: number
+  readonly revision: number
+  readonly isRunning: boolean
+  /** More rows exist than the list keeps. */
+  readonly isCut: boolean
+  /** Ended by the user before its end. */
+  readonly isCancelled: boolean
+}
+
+export interface KeyBrowserOptions {
+  readonly connectionId: string
+  readonly range: KeyRange
+  readonly pageRows: number
+}
+
+/** Keys of one range of one connection. */
 export class KeyBrowser {
   readonly connectionId: string
+  readonly range: KeyRange
+  /** What the keys begin with; empty for a range that is no prefix. */
   readonly prefix: Uint8Array
   readonly status = shallowRef<'idle' | 'loading' | 'ready' | 'failed'>('idle')
   readonly error = shallowRef<unknown>()
-  /** Not reactive in itself: triggered when rows changed. */
-  readonly table = shallowRef(new KeyTable())
-  /** Keys under the prefix, whether loaded or not. */
+  /** Rises when rows changed. */
+  readonly changes = shallowRef(0)
+  /** Keys in the range, whether loaded or not. */
   readonly total = shallowRef(0)
   /** The newest revision that the list shows. */
   readonly revision = shallowRef(0)
-  readonly isComplete = shallowRef(false)
-  readonly isLoadingPage = shallowRef(false)
   readonly isLive = shallowRef(true)
   /** Wall time of the last answer, for a list that has gone stale. */
   readonly answeredAtMs = shallowRef(0)
   /** Keys that changed a moment ago, by their text. */
   readonly flashed = shallowRef<ReadonlySet<string>>(new Set())
+  /** Keys that were deleted a moment ago and are about to go. */
+  readonly leaving = shallowRef<ReadonlySet<string>>(new Set())
+  readonly order = shallowRef<ListOrder>({ by: 'key', isDescending: false })
+  readonly scan = shallowRef<ScanState>()
   readonly previews: PreviewCache
-  /** Where the list was scrolled to and which key was chosen, for when its tab is shown again. */
+  /** Where the list was scrolled to, for when its tab is shown again. */
   scrollTop = 0
-  private pinnedRevision = 0
-  private lastLoadedKey: Uint8Array | undefined
-  /** Changes behind the last loaded key, by key text. */
-  private later = new Map<string, WatchChange>()
-  private watch: Subscription | undefined
+  private readonly pages: KeyPages
+  /** Rows of a sort or a search, instead of the pages. */
+  private results: KeyRows | undefined
+  private scanStream: Subscription | undefined
   private generation = 0
+  /** Until when each key flashes. */
+  private readonly flashes = new Map<string, number>()
   private flashTimer: ReturnType<typeof setTimeout> | undefined
+  private readonly departures = new Map<
+    string,
+    { readonly change: WatchChange; readonly timer: ReturnType<typeof setTimeout> }
+  >()
+  private countedRevision = 0
+  private countTimer: ReturnType<typeof setTimeout> | undefined
 
-  constructor(connectionId: string, prefix: Uint8Array) {
+  constructor({ connectionId, range, pageRows }: KeyBrowserOptions) {
     this.connectionId = connectionId
-    this.prefix = prefix
+    this.range = range
+    this.prefix = range.kind === 'prefix' ? range.prefix : new Uint8Array(0)
+    this.pages = new KeyPages({
+      connectionId,
+      range,
+      pageRows,
+      valueBytesMax: previewBytesMax,
+      onChange: () => {
+        if (this.flashes.size !== this.flashed.value.size)
+          this.flashed.value = new Set(this.flashes.keys())
+        if (this.departures.size > 0 || this.leaving.value.size > 0)
+          this.leaving.value = new Set(this.departures.keys())
+        this.rowsChanged()
+      },
+      onFresh: (change) => {
+        this.takeFresh(change)
+      },
+      onError: (failure) => {
+        this.error.value = failure
+        if (failure === undefined) this.answeredAtMs.value = Date.now()
+      },
+    })
     this.previews = new PreviewCache({
       connectionId,
       previewBytesMax,
@@ -73,55 +132,89 @@ export class KeyBrowser {
     })
   }
 
-  /** Reads the list anew. Rows stay on the screen until the first page of the new list is there. */
+  /** Rows of the list, whether loaded or not. */
+  get length(): number {
+    return this.results?.length ?? this.pages.window?.length ?? 0
+  }
+
+  get loadedCount(): number {
+    return this.results?.length ?? this.pages.window?.loadedCount ?? 0
+  }
+
+  /** The row at a position, or undefined while it is not loaded. */
+  rowAt(position: number): KeyRow | undefined {
+    if (this.results !== undefined) return this.results.rowAt(position)
+    return this.pages.window?.rowAt(this.mirrored(position))
+  }
+
+  /** Where a loaded key stands. */
+  find(key: Uint8Array): number | undefined {
+    if (this.results !== undefined) return this.results.find(key)
+    const position = this.pages.window?.find(key)
+    return position === undefined ? undefined : this.mirrored(position)
+  }
+
+  /** Rows that this window has read, in the order of their keys, until `visit` answers false. */
+  eachLoaded(visit: (row: KeyRow) => boolean): void {
+    this.pages.window?.eachLoaded(visit)
+  }
+
+  /** Calls `visit` for every row that is loaded of what is shown. */
+  eachRow(visit: (row: KeyRow) => void): void {
+    if (this.results !== undefined) this.results.each(visit)
+    else
+      this.eachLoaded((row) => {
+        visit(row)
+        return true
+      })
+  }
+
+  /** Reads the list anew. Rows stay on the screen until those of the new list are there. */
   async load(): Promise<void> {
-    this.generation++
-    const { generation } = this
-    this.endWatch()
-    this.pinnedRevision = 0
-    this.status.value = this.table.value.length === 0 ? 'loading' : this.status.value
+    const generation = ++this.generation
+    if (this.length === 0) this.status.value = 'loading'
     try {
-      const page = await this.readPage(firstPageRows, undefined)
+      await this.pages.open()
       if (generation !== this.generation) return
-      const table = new KeyTable()
-      table.append(page.columns)
-      this.later = new Map()
       this.previews.clear()
-      this.lastLoadedKey = table.length === 0 ? undefined : table.keyAt(table.length - 1)
-      this.table.value = table
-      this.total.value = page.count
-      this.isComplete.value = !page.hasMore
+      this.countedRevision = this.pages.headRevision
+      this.total.value = this.pages.window?.length ?? 0
       this.status.value = 'ready'
       this.error.value = undefined
-      this.beginWatch()
-      if (page.hasMore) void this.loadRest(generation)
+      this.answeredAtMs.value = Date.now()
+      if (this.order.value.by !== 'key') await this.sort(this.order.value)
     } catch (failure) {
       if (generation !== this.generation) return
       this.error.value = failure
-      this.status.value = 'failed'
+      this.status.value = this.length === 0 ? 'failed' : 'ready'
     }
   }
 
-  /** Reads the next page behind the last loaded key. */
-  async loadMore(): Promise<void> {
-    if (this.isComplete.value || this.isLoadingPage.value) return
-    const { generation } = this
-    this.isLoadingPage.value = true
-    try {
-      await this.appendPage(generation)
-      this.error.value = undefined
-    } catch (failure) {
-      if (generation === this.generation) this.error.value = failure
-    } finally {
-      this.isLoadingPage.value = false
+  /** Says which rows are in sight: they are read, watched, and their values fetched. */
+  see(first: number, last: number): void {
+    if (this.results === undefined && last >= first) {
+      const ends = [this.mirrored(first), this.mirrored(last)]
+      this.pages.see(Math.min(...ends), Math.max(...ends))
     }
+    const rows: KeyRow[] = []
+    for (let at = first; at <= Math.min(last, this.length - 1); at++) {
+      const row = this.rowAt(at)
+      if (row !== undefined) rows.push(row)
+    }
+    this.previews.want(rows, { areNeighbours: this.results === undefined })
+  }
+
+  /** Reads again what failed. */
+  retry(): void {
+    if (this.status.value === 'failed') void this.load()
+    else this.pages.retry()
   }
 
   /** Keeps the rows current by a watch, or stops that. */
   setLive(isLive: boolean): void {
     this.isLive.value = isLive
+    this.pages.setLive(isLive)
     if (isLive) void this.load()
-    else this.endWatch()
   }
 
   /** Remembers where the list was scrolled to. */
@@ -129,166 +222,233 @@ export class KeyBrowser {
     this.scrollTop = top
   }
 
+  /** The cluster has a newer revision: the number of keys may be another one. */
+  noteHead(revision: number): void {
+    const isExact = this.pages.isWatchedWhole
+    if (!this.isLive.value || isExact || revision <= this.countedRevision) return
+    if (this.status.value !== 'ready') return
+    this.countTimer ??= setTimeout(() => void this.countAgain(), countEveryMs)
+  }
+
+  /** Sorts the list. By key it is read page by page; otherwise the server sorts, and by size everything is looked at. */
+  async sort(order: ListOrder): Promise<void> {
+    this.order.value = order
+    this.endScan()
+    this.scrollTop = 0
+    if (order.by === 'key') {
+      this.results = undefined
+      this.rowsChanged()
+    } else if (order.by === 'size') {
+      this.startScan({ kind: 'size', text: '' }, order.isDescending)
+    } else {
+      await this.sortByServer(order.by, order.isDescending)
+    }
+  }
+
+  /** Searches the whole range for keys that hold some bytes. An empty text ends the search. */
+  search(text: string, needle: Uint8Array): void {
+    this.endScan()
+    if (needle.length === 0) void this.sort(this.order.value)
+    else this.startScan({ kind: 'search', text, needle }, undefined)
+  }
+
+  /** Shows those of the loaded rows that hold some bytes. */
+  searchLoaded(text: string, needle: Uint8Array): void {
+    this.endScan()
+    const rows: KeyRow[] = []
+    this.eachLoaded((row) => {
+      if (includesBytes(row.key, needle)) rows.push(row)
+      return rows.length < foundRowsMax
+    })
+    const loaded = this.pages.window?.loadedCount ?? 0
+    this.results = new KeyRows(rows)
+    this.scan.value = {
+      ...{ kind: 'search', text, scannedCount: loaded, totalCount: this.total.value },
+      ...{ foundCount: rows.length, revision: this.revision.value, isRunning: false },
+      ...{ isCut: rows.length >= foundRowsMax, isCancelled: false },
+    }
+    this.rowsChanged()
+  }
+
+  /** Stops a running scan; what it found stays. */
+  cancelScan(): void {
+    this.scanStream?.close()
+    this.scanStream = undefined
+    const { value } = this.scan
+    if (value?.isRunning === true)
+      this.scan.value = { ...value, isRunning: false, isCancelled: true }
+  }
+
   /** Ends everything that goes on for this list. */
   dispose(): void {
     this.generation++
-    this.endWatch()
+    this.endScan()
+    this.pages.dispose()
     this.previews.dispose()
+    clearTimeout(this.countTimer)
     clearTimeout(this.flashTimer)
+    for (const { timer } of this.departures.values()) clearTimeout(timer)
   }
 
-  private async loadRest(generation: number): Promise<void> {
-    // The first rows are drawn before the large pages arrive and take their time.
-    await new Promise((done) => setTimeout(done, restAfterMs))
-    while (
-      generation === this.generation &&
-      !this.isComplete.value &&
-      this.error.value === undefined &&
-      this.table.value.length < rowsLoadedAutomaticallyMax
-    ) {
-      await this.loadMore()
-    }
+  private mirrored(position: number): number {
+    return this.order.value.isDescending && this.order.value.by === 'key'
+      ? this.length - 1 - position
+      : position
   }
 
-  private async appendPage(generation: number): Promise<void> {
-    const page = await this.readPage(pageRows, this.lastLoadedKey)
-    if (generation !== this.generation) return
-    const { columns } = page
-    const table = this.table.value
-    table.append(columns)
-    if (columns.rowCount > 0) {
-      this.lastLoadedKey = columns.keyBytes.subarray(columns.keyOffsets[columns.rowCount - 1])
-    }
-    this.isComplete.value = !page.hasMore
-    this.takeLater()
-    triggerRef(this.table)
+  private rowsChanged(): void {
+    this.revision.value = Math.max(this.revision.value, this.pages.headRevision)
+    const isExact = this.pages.isWatchedWhole || this.status.value !== 'ready'
+    if (isExact && this.pages.window !== undefined) this.total.value = this.pages.window.length
+    this.changes.value++
   }
 
-  private async readPage(
-    limit: number,
-    after: Uint8Array | undefined,
-  ): Promise<Awaited<ReturnType<typeof kvApi.range>>> {
-    const request = {
-      connectionId: this.connectionId,
-      range: rangeUnder(this.prefix),
-      limit,
-      valueBytesMax: 0,
-      ...(after === undefined ? {} : { after }),
-    }
-    let page
+  private async countAgain(): Promise<void> {
+    this.countTimer = undefined
+    const { connectionId, range } = this
     try {
-      page = await kvApi.range({ ...request, revision: this.pinnedRevision })
+      const reply = await kvApi.count({ connectionId, range, revision: 0 })
+      this.countedRevision = reply.headRevision
+      this.total.value = reply.count
     } catch (failure) {
-      // The pinned revision was compacted while pages were read: the rest is read from the head, and the watch has
-      // kept the rows that are already there current up to it.
-      if (!isCompacted(failure)) throw failure
-      page = await kvApi.range({ ...request, revision: 0 })
+      this.error.value = failure
     }
-    this.pinnedRevision = page.revision
-    this.revision.value = Math.max(this.revision.value, page.headRevision)
-    this.answeredAtMs.value = Date.now()
-    return page
   }
 
-  private beginWatch(): void {
-    if (!this.isLive.value) return
-    this.watch = streamApi.watch(
-      {
+  private async sortByServer(
+    by: 'createRevision' | 'modRevision' | 'version',
+    isDescending: boolean,
+  ): Promise<void> {
+    const { generation } = this
+    try {
+      const page = await kvApi.range({
         connectionId: this.connectionId,
-        range: rangeUnder(this.prefix),
-        startRevision: this.pinnedRevision + 1,
-        hasPrevious: false,
-        isWithoutPuts: false,
-        isWithoutDeletes: false,
-        valueBytesMax: previewBytesMax,
+        range: this.range,
+        limit: sortedRowsMax,
+        revision: 0,
+        valueBytesMax: 0,
+        sort: { by, isDescending },
+      })
+      if (generation !== this.generation || this.order.value.by !== by) return
+      this.results = KeyRows.of(page.columns)
+      this.total.value = page.count
+      this.error.value = undefined
+      this.rowsChanged()
+    } catch (failure) {
+      if (generation === this.generation) this.error.value = failure
+    }
+  }
+
+  private startScan(
+    what: { readonly kind: ScanState['kind']; readonly text: string; readonly needle?: Uint8Array },
+    isDescending: boolean | undefined,
+  ): void {
+    const results = new KeyRows([])
+    this.results = results
+    this.scan.value = {
+      ...{ kind: what.kind, text: what.text, scannedCount: 0, totalCount: this.total.value },
+      ...{ foundCount: 0, revision: 0, isRunning: true, isCut: false, isCancelled: false },
+    }
+    this.rowsChanged()
+    const request: ScanRequest = {
+      connectionId: this.connectionId,
+      range: this.range,
+      contains: what.needle ?? new Uint8Array(0),
+      limit: isDescending === undefined ? foundRowsMax : sortedRowsMax,
+      ...(isDescending === undefined
+        ? {}
+        : { bySize: isDescending ? ('descending' as const) : ('ascending' as const) }),
+    }
+    this.scanStream = streamApi.scan(request, {
+      onBatch: (items) => {
+        if (this.results === results) this.takeScan(items, results)
       },
-      {
-        onBatch: (items) => {
-          this.takeItems(items)
-        },
-        onEnd: () => {
-          this.watch = undefined
-        },
+      onEnd: (failure) => {
+        if (this.results !== results) return
+        this.scanStream = undefined
+        if (failure !== undefined) this.error.value = failure
+        if (this.scan.value !== undefined)
+          this.scan.value = { ...this.scan.value, isRunning: false }
       },
-    )
+    })
+  }
+
+  private takeScan(items: readonly ScanItem[], results: KeyRows): void {
+    let state = this.scan.value
+    if (state === undefined) return
+    for (const item of items) {
+      if (item.kind === 'rows') {
+        if (item.replaces) results.clear()
+        for (let row = 0; row < item.columns.rowCount; row++)
+          results.add(keyRowAt(item.columns, row))
+      } else {
+        state = { ...state, ...item, kind: state.kind }
+      }
+    }
+    this.scan.value = state
+    this.rowsChanged()
+  }
+
+  private endScan(): void {
+    this.scanStream?.close()
+    this.scanStream = undefined
+    this.scan.value = undefined
+    this.results = undefined
   }
 
   /** Adds values to rows that are there; a row that the watch has made newer meanwhile, or has taken away, stays so. */
   private takeValues(rows: readonly KeyRow[]): void {
-    const table = this.table.value
     for (const row of rows) {
-      const { position, isFound } = table.find(row.key)
-      if (isFound && table.rowAt(position).modRevision <= row.modRevision) table.put(row)
+      this.pages.window?.putValue(row)
+      this.results?.putValue(row)
     }
-    triggerRef(this.table)
+    this.rowsChanged()
   }
 
-  private endWatch(): void {
-    this.watch?.close()
-    this.watch = undefined
-  }
-
-  private takeItems(items: readonly WatchItem[]): void {
-    const touched = new Set<string>()
-    for (const item of items) {
-      if (item.kind === 'gap' || item.kind === 'dropped') {
-        // Changes are missing, so the list is read anew.
-        void this.load()
-        return
-      }
-      if (item.kind === 'change') {
-        this.takeChange(item.change)
-        touched.add(keyText(item.change.key))
-      }
+  /** A change that happens while the list is looked at is made visible: it flashes, and what goes, fades. */
+  private takeFresh(change: WatchChange): void {
+    const name = keyText(change.key)
+    const departure = this.departures.get(name)
+    if (departure !== undefined) {
+      clearTimeout(departure.timer)
+      this.depart(name, departure.change)
     }
-    if (touched.size === 0) return
-    this.answeredAtMs.value = Date.now()
-    this.flash(touched)
-    triggerRef(this.table)
-  }
-
-  private takeChange(change: WatchChange): void {
-    this.revision.value = Math.max(this.revision.value, change.revision)
-    if (change.kind === 'put' && change.current?.version === 1) this.total.value++
-    if (change.kind === 'delete') this.total.value = Math.max(0, this.total.value - 1)
-    const isBehind =
-      this.lastLoadedKey === undefined || compareKeys(change.key, this.lastLoadedKey) > 0
-    if (isBehind && !this.isComplete.value) this.later.set(keyText(change.key), change)
-    else this.apply(change)
-  }
-
-  private apply(change: WatchChange): void {
-    if (change.current === undefined) this.table.value.delete(change.key)
-    else this.table.value.put(rowOf(change.key, change.current))
-  }
-
-  private takeLater(): void {
-    for (const [text, change] of this.later) {
-      const last = this.lastLoadedKey
-      if (!this.isComplete.value && last !== undefined && compareKeys(change.key, last) > 0)
-        continue
-      this.apply(change)
-      this.later.delete(text)
+    if (change.kind === 'put') {
+      this.pages.apply(change)
+      this.flash(name)
+    } else if (this.departures.size >= fadingMax) {
+      this.pages.apply(change)
+    } else {
+      const timer = setTimeout(() => {
+        this.depart(name, change)
+      }, fadeMs)
+      this.departures.set(name, { change, timer })
     }
   }
 
-  private flash(keys: ReadonlySet<string>): void {
-    this.flashed.value = keys
-    clearTimeout(this.flashTimer)
-    this.flashTimer = setTimeout(() => {
-      this.flashed.value = new Set()
-    }, 900)
+  private depart(name: string, change: WatchChange): void {
+    this.departures.delete(name)
+    this.pages.apply(change)
+    this.pages.options.onChange()
   }
-}
 
-function rowOf(key: Uint8Array, value: NonNullable<WatchChange['current']>): KeyRow {
-  return {
-    key,
-    value: value.bytes,
-    valueSizeBytes: value.sizeBytes,
-    createRevision: value.createRevision,
-    modRevision: value.modRevision,
-    version: value.version,
-    lease: value.lease,
+  private flash(name: string): void {
+    this.flashes.set(name, performance.now() + flashMs)
+    this.flashTimer ??= setTimeout(() => {
+      this.endFlashes()
+    }, flashMs)
+  }
+
+  /** One timer for all of them: thousands of changes a second must not make thousands of timers. */
+  private endFlashes(): void {
+    const nowMs = performance.now()
+    for (const [name, untilMs] of this.flashes) if (untilMs <= nowMs) this.flashes.delete(name)
+    this.flashed.value = new Set(this.flashes.keys())
+    this.flashTimer =
+      this.flashes.size === 0
+        ? undefined
+        : setTimeout(() => {
+            this.endFlashes()
+          }, flashMs / 3)
   }
 }

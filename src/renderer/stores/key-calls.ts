@@ -1,6 +1,6 @@
 /** Calls about keys that leave nothing behind in a store. */
 
-import type { PutReply } from '../../preload/contract/kv.ts'
+import type { DeleteKeysReply, PutReply } from '../../preload/contract/kv.ts'
 import { kvApi } from '../api/kv-api.ts'
 
 /** Writes a key that must not exist: a new one, or a deleted one as it was. Throws `CallError`. */
@@ -15,4 +15,21 @@ export function putNewKey(
 export async function countKeys(connectionId: string): Promise<number> {
   const range = { kind: 'all' } as const
   return (await kvApi.count({ connectionId, range, revision: 0 })).count
+}
+
+/** Keys of one call: each batch is a step of the progress that is shown. */
+const keysPerCall = 500
+
+/** Deletes keys in batches, each only if it is still as it was seen; yields what became of each batch. Throws `CallError`. */
+export async function* deleteSome(
+  connectionId: string,
+  rows: readonly { readonly key: Uint8Array; readonly modRevision: number }[],
+): AsyncGenerator<DeleteKeysReply> {
+  for (let first = 0; first < rows.length; first += keysPerCall) {
+    const keys = rows.slice(first, first + keysPerCall).map(({ key, modRevision }) => ({
+      key: Uint8Array.from(key),
+      expectedModRevision: modRevision,
+    }))
+    yield await kvApi.deleteKeys({ connectionId, keys })
+  }
 }

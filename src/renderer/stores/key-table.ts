@@ -11,19 +11,10 @@
 import { keyRowAt } from '../../preload/contract/key-columns.ts'
 import type { KeyRow } from '../../preload/contract/key-columns.ts'
 import type { KeyColumns } from '../../preload/contract/kv.ts'
+import { compareKeys } from './key-order.ts'
 
 /** A page holds at most 10,000 rows, so the row fits below this factor. */
 const rowsPerChunkMax = 16_384
-
-/** Byte order of two keys: negative, zero or positive. */
-export function compareKeys(left: Uint8Array, right: Uint8Array): number {
-  const shared = Math.min(left.length, right.length)
-  for (let index = 0; index < shared; index++) {
-    const difference = (left[index] ?? 0) - (right[index] ?? 0)
-    if (difference !== 0) return difference
-  }
-  return left.length - right.length
-}
 
 /** Sorted keys with their metadata. Not reactive: its owner tells the screen when it changed. */
 export class KeyTable {
@@ -33,6 +24,8 @@ export class KeyTable {
   private readonly singles: KeyRow[] = []
   /** Slots of `singles` that no row of the list uses any more. */
   private readonly freeSlots: number[] = []
+  /** Rows of the chunks that were asked for: a row that is the same object need not be drawn again. */
+  private readonly made = new Map<number, KeyRow>()
 
   get length(): number {
     return this.order.length
@@ -96,15 +89,6 @@ export class KeyTable {
     return { position: low, isFound: false }
   }
 
-  /** Positions of the keys that contain the bytes of `needle`, at most `countMax`. */
-  search(needle: Uint8Array, countMax: number): number[] {
-    const found: number[] = []
-    for (let position = 0; position < this.length && found.length < countMax; position++) {
-      if (includesBytes(this.keyAt(position), needle)) found.push(position)
-    }
-    return found
-  }
-
   private place(handle: number): boolean {
     const { position, isFound } = this.find(this.keyOf(handle))
     this.order.splice(position, isFound ? 1 : 0, handle)
@@ -113,7 +97,11 @@ export class KeyTable {
 
   private rowOf(handle: number): KeyRow {
     if (handle < 0) return this.singleOf(handle)
-    return keyRowAt(this.chunkOf(handle), handle % rowsPerChunkMax)
+    const known = this.made.get(handle)
+    if (known !== undefined) return known
+    const row = keyRowAt(this.chunkOf(handle), handle % rowsPerChunkMax)
+    this.made.set(handle, row)
+    return row
   }
 
   private keyOf(handle: number): Uint8Array {
@@ -145,17 +133,4 @@ export class KeyTable {
   private release(handle: number | undefined): void {
     if (handle !== undefined && handle < 0) this.freeSlots.push(-handle - 1)
   }
-}
-
-function includesBytes(haystack: Uint8Array, needle: Uint8Array): boolean {
-  const first = needle[0]
-  if (first === undefined) return true
-  let start = haystack.indexOf(first)
-  while (start !== -1 && start + needle.length <= haystack.length) {
-    let length = 1
-    while (length < needle.length && haystack[start + length] === needle[length]) length++
-    if (length === needle.length) return true
-    start = haystack.indexOf(first, start + 1)
-  }
-  return false
 }

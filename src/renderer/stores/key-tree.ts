@@ -1,25 +1,34 @@
 /**
- * Folders of keys. A folder is a common prefix, not a stored thing, so one level is found without reading its inside:
- * read a page of keys, take the folders that end inside of it (their counts are then known), ask for the count of the
- * last one, and go on behind its prefix.
+ * Folders of keys. A folder is a common prefix, not a stored thing, so one level is found without reading its inside: take
+ * the first keys behind a place, the folder that the first of them lies in, and go on behind that folder's prefix.
  *
- * Example with pages of four keys: `/a/1 /a/2 /b/1 /c/1 | /c/2 … /c/9000 /d` needs two pages and one count, not 9,000 keys.
+ * A question never goes to the end of the parent: servers count all keys that a range holds, and that would be nearly all of
+ * them for every folder. It goes to where the keys cease that begin like the place, and further only when nothing is there.
+ *
+ * Example: behind `/a/f0001/` the place is `/a/f00010`. `[/a/f00010, /a/f00011)` is empty, `[/a/f00011, /a/f001)` begins with
+ * a key of `/a/f0002/`, which is the next folder; its other keys are not read.
  */
 
 import { shallowRef, triggerRef } from 'vue'
 import { keyRowAt } from '../../preload/contract/key-columns.ts'
-import type { KeyColumns, KeyRange } from '../../preload/contract/kv.ts'
+import type { KeyRow } from '../../preload/contract/key-columns.ts'
 import { kvApi } from '../api/kv-api.ts'
 import { keyText, textBytes } from '../format/bytes-text.ts'
-import { compareKeys } from './key-table.ts'
-import { rangeUnder } from './key-browser.ts'
+import { compareKeys, findPrefixEnd, rangeBetween, rangeUnder, successor } from './key-order.ts'
 
-const pageRows = 500
-/** More children than this are not listed in the tree; the list beside it shows them all. */
-const childrenMax = 2_000
+/** Children read at once; more follow when the end of them comes into sight. */
+const batchChildren = 200
+const pageRowsFirst = 50
+const pageRowsMax = 500
+/** Children that were read of a level are shown while the rest is on its way. */
+const showEvery = 25
+const countsAtOnceMax = 4
+/** A tree with more rows than this is not read anew by itself. */
+const refreshRowsMax = 2_000
 
 /** One folder or key of the tree. */
 export interface TreeNode {
+  readonly kind: 'folder' | 'key'
   /** Whole key, or whole prefix with its separator. */
   readonly path: Uint8Array
   /** The part behind its parent. */
@@ -27,17 +36,38 @@ export interface TreeNode {
   readonly isFolder: boolean
   /** A key of this very name exists beside the folder. */
   readonly isAlsoKey: boolean
-  /** Keys inside, 1 for a key. */
-  readonly count: number
+  /** Keys inside, 1 for a key; undefined until it was counted. */
+  readonly count: number | undefined
   readonly depth: number
+  /** The key's figures; absent for a folder. */
+  readonly row?: KeyRow
 }
 
-/** A folder's children, when they were read. */
+/** A place behind the children that were read: more exist. */
+export interface MoreNode {
+  readonly kind: 'more'
+  readonly path: Uint8Array
+  readonly depth: number
+  readonly isFailed: boolean
+}
+
+export type TreeRow = TreeNode | MoreNode
+
+/** A folder's children, as far as they were read. */
 export interface TreeLevel {
   readonly status: 'loading' | 'ready' | 'failed'
   readonly nodes: readonly TreeNode[]
-  /** More children exist than the tree lists. */
-  readonly isCut: boolean
+  /** Where unread children begin; undefined: all were read. */
+  readonly rest: Uint8Array | undefined
+  readonly revision: number
+}
+
+interface Reading {
+  readonly prefix: Uint8Array
+  readonly depth: number
+  readonly nodes: TreeNode[]
+  from: Uint8Array | undefined
+  revision: number
 }
 
 /** The tree of one connection. Levels are read when their folder opens. */
@@ -48,14 +78,21 @@ export class KeyTree {
   readonly levels = shallowRef(new Map<string, TreeLevel>())
   readonly expanded = shallowRef(new Set<string>())
   readonly error = shallowRef<unknown>()
+  /** Keys of the connection; undefined until counted. */
+  readonly total = shallowRef<number>()
+  private readonly separatorBytes: Uint8Array
+  private readonly countQueue = new Map<string, TreeNode>()
+  private readonly uncountable = new Set<string>()
+  private countingCount = 0
 
   constructor(connectionId: string, separator: string) {
     this.connectionId = connectionId
     this.separator = separator
+    this.separatorBytes = textBytes(separator)
   }
 
-  loadRoot(): Promise<void> {
-    return this.loadLevel(new Uint8Array(0), 0)
+  async loadRoot(): Promise<void> {
+    await Promise.all([this.loadLevel(new Uint8Array(0), 0, batchChildren), this.countAll()])
   }
 
   /** Opens or closes a folder. */
@@ -64,47 +101,183 @@ export class KeyTree {
     const expanded = this.expanded.value
     if (!expanded.delete(path)) {
       expanded.add(path)
-      if (!this.levels.value.has(path)) void this.loadLevel(node.path, node.depth + 1)
+      if (!this.levels.value.has(path))
+        void this.loadLevel(node.path, node.depth + 1, batchChildren)
     }
     triggerRef(this.expanded)
   }
 
-  /** Reads every open level anew. */
+  /** Reads the next children of a level. */
+  async loadMore(more: MoreNode): Promise<void> {
+    const level = this.levels.value.get(keyText(more.path))
+    if (level?.rest === undefined || level.status === 'loading') return
+    await this.read(
+      {
+        prefix: more.path,
+        depth: more.depth,
+        nodes: [...level.nodes],
+        from: level.rest,
+        revision: level.revision,
+      },
+      level.nodes.length + batchChildren,
+    )
+  }
+
+  /** Reads every open level anew, as far as it was read before. */
   async refresh(): Promise<void> {
+    this.uncountable.clear()
+    const levels = [...this.levels.value]
     await this.loadRoot()
-    for (const level of [...this.levels.value.values()]) {
-      for (const node of level.nodes) {
-        if (node.isFolder && this.expanded.value.has(keyText(node.path)))
-          await this.loadLevel(node.path, node.depth + 1)
-      }
+    for (const [path, level] of levels) {
+      const [first] = level.nodes
+      if (path === '' || !this.expanded.value.has(path) || first === undefined) continue
+      const parent = parentOf(first, this.separatorBytes)
+      await this.loadLevel(parent, first.depth, Math.max(batchChildren, level.nodes.length))
     }
   }
 
-  /** Visible nodes from top to bottom. */
-  rows(): readonly TreeNode[] {
-    const rows: TreeNode[] = []
-    const visit = (path: string): void => {
-      for (const node of this.levels.value.get(path)?.nodes ?? []) {
+  /** Reads the open levels anew unless that is much; then only counts are taken again. */
+  async refreshQuietly(): Promise<void> {
+    if (this.rows().length <= refreshRowsMax) await this.refresh()
+    else await this.countAll()
+  }
+
+  /** Visible rows from top to bottom. */
+  rows(): readonly TreeRow[] {
+    const rows: TreeRow[] = []
+    const visit = (path: string, bytes: Uint8Array, depth: number): void => {
+      const level = this.levels.value.get(path)
+      for (const node of level?.nodes ?? []) {
         rows.push(node)
+        if (!node.isFolder) continue
         const text = keyText(node.path)
-        if (node.isFolder && this.expanded.value.has(text)) visit(text)
+        if (this.expanded.value.has(text)) visit(text, node.path, depth + 1)
       }
+      if (level !== undefined && (level.rest !== undefined || level.status === 'failed'))
+        rows.push({ kind: 'more', path: bytes, depth, isFailed: level.status === 'failed' })
     }
-    visit('')
+    visit('', new Uint8Array(0), 0)
     return rows
   }
 
-  private async loadLevel(prefix: Uint8Array, depth: number): Promise<void> {
-    const path = keyText(prefix)
-    const known = this.levels.value.get(path)
-    this.setLevel(path, { status: 'loading', nodes: known?.nodes ?? [], isCut: false })
+  /** Counts the folders among some rows that have no count yet. */
+  want(rows: readonly TreeRow[]): void {
+    this.countQueue.clear()
+    for (const row of rows) {
+      if (row.kind !== 'folder' || row.count !== undefined) continue
+      const text = keyText(row.path)
+      if (!this.uncountable.has(text)) this.countQueue.set(text, row)
+    }
+    while (this.countingCount < countsAtOnceMax && this.countQueue.size > 0) void this.countNext()
+  }
+
+  private async countNext(): Promise<void> {
+    const next = this.countQueue.entries().next()
+    if (next.done === true) return
+    const [text, node] = next.value
+    this.countQueue.delete(text)
+    this.countingCount++
     try {
-      const { nodes, isCut } = await this.readChildren(prefix, depth)
-      this.setLevel(path, { status: 'ready', nodes, isCut })
+      const range = rangeUnder(node.path)
+      const reply = await kvApi.count({ connectionId: this.connectionId, range, revision: 0 })
+      this.setCount(node, reply.count)
+    } catch {
+      // A count is an extra: without it the folder still opens, and opening it tells the reason.
+      this.uncountable.add(text)
+    } finally {
+      this.countingCount--
+    }
+    if (this.countQueue.size > 0) await this.countNext()
+  }
+
+  private setCount(node: TreeNode, count: number): void {
+    const path = keyText(parentOf(node, this.separatorBytes))
+    const level = this.levels.value.get(path)
+    if (level === undefined) return
+    const nodes = level.nodes.map((one) =>
+      one.isFolder && compareKeys(one.path, node.path) === 0 ? { ...one, count } : one,
+    )
+    this.setLevel(path, { ...level, nodes })
+  }
+
+  private async countAll(): Promise<void> {
+    try {
+      const { connectionId } = this
+      const reply = await kvApi.count({ connectionId, range: { kind: 'all' }, revision: 0 })
+      this.total.value = reply.count
+    } catch (failure) {
+      this.total.value = undefined
+      this.error.value = failure
+    }
+  }
+
+  private async loadLevel(prefix: Uint8Array, depth: number, wanted: number): Promise<void> {
+    await this.read({ prefix, depth, nodes: [], from: prefix, revision: 0 }, wanted)
+  }
+
+  private async read(reading: Reading, wanted: number): Promise<void> {
+    const path = keyText(reading.prefix)
+    const known = this.levels.value.get(path)
+    let shown = known?.nodes.length ?? 0
+    const show = (status: TreeLevel['status']): void => {
+      const nodes = foldersWithKeys(reading.nodes)
+      shown = nodes.length
+      this.setLevel(path, { status, nodes, rest: reading.from, revision: reading.revision })
+    }
+    if (known === undefined) show('loading')
+    else this.setLevel(path, { ...known, status: 'loading' })
+    try {
+      let limit = pageRowsFirst
+      while (reading.from !== undefined && reading.nodes.length < wanted) {
+        limit = await this.readSome(reading, limit)
+        if (reading.nodes.length >= shown + showEvery) show('loading')
+      }
+      show('ready')
       this.error.value = undefined
     } catch (failure) {
       this.error.value = failure
-      this.setLevel(path, { status: 'failed', nodes: known?.nodes ?? [], isCut: false })
+      if (known !== undefined && known.nodes.length > reading.nodes.length)
+        this.setLevel(path, { ...known, status: 'failed' })
+      else show('failed')
+    }
+  }
+
+  /** The children behind a place, from one page; answers how many rows the next page is to have. */
+  private async readSome(reading: Reading, limit: number): Promise<number> {
+    const { from } = reading
+    if (from === undefined) return limit
+    const end = findPrefixEnd(reading.prefix)
+    let width = 1
+    for (;;) {
+      const to = boundBehind(from, width, reading.prefix) ?? end
+      const page = await kvApi.range({
+        connectionId: this.connectionId,
+        range: rangeBetween(from, to),
+        limit,
+        revision: reading.revision,
+        valueBytesMax: 0,
+      })
+      reading.revision = page.revision
+      const rows = Array.from({ length: page.columns.rowCount }, (_, at) =>
+        keyRowAt(page.columns, at),
+      )
+      const children = this.childrenOf(rows, reading)
+      const last = children.at(-1)
+      if (last === undefined) {
+        if (isSame(to, end)) {
+          reading.from = undefined
+          return limit
+        }
+        width *= 2
+        continue
+      }
+      const isLastWhole = !page.hasMore || !last.isFolder
+      reading.nodes.push(...children.slice(0, -1))
+      reading.nodes.push(isLastWhole ? last : { ...last, count: undefined })
+      reading.from = isLastWhole && !page.hasMore ? to : behind(last)
+      if (isLastWhole && !page.hasMore && isSame(to, end)) reading.from = undefined
+      const isOneFolder = children.length === 1 && last.isFolder
+      return isOneFolder ? Math.max(2, limit >> 2) : Math.min(pageRowsMax, limit * 2)
     }
   }
 
@@ -113,74 +286,53 @@ export class KeyTree {
     triggerRef(this.levels)
   }
 
-  private async readChildren(
-    prefix: Uint8Array,
-    depth: number,
-  ): Promise<{ nodes: readonly TreeNode[]; isCut: boolean }> {
-    const nodes: TreeNode[] = []
-    let range: KeyRange = rangeUnder(prefix)
-    let revision = 0
-    while (nodes.length < childrenMax) {
-      const page = await kvApi.range({
-        connectionId: this.connectionId,
-        range,
-        limit: pageRows,
-        revision,
-        valueBytesMax: 0,
-      })
-      revision = page.revision
-      const children = this.childrenOf(page.columns, prefix, depth)
-      const last = children.at(-1)
-      if (last === undefined || !page.hasMore)
-        return { nodes: foldersWithKeys([...nodes, ...children]), isCut: false }
-      const counted = last.isFolder ? await this.withCount(last, revision) : last
-      nodes.push(...children.slice(0, -1), counted)
-      const rest = restBehind(last, prefix)
-      if (rest === undefined) return { nodes: foldersWithKeys(nodes), isCut: false }
-      range = rest
-    }
-    return { nodes: foldersWithKeys(nodes), isCut: true }
-  }
-
-  /** The last folder of a page may go on behind it, so its keys are counted by the server. */
-  private async withCount(node: TreeNode, revision: number): Promise<TreeNode> {
-    const { connectionId } = this
-    const reply = await kvApi.count({ connectionId, range: rangeUnder(node.path), revision })
-    return { ...node, count: reply.count }
-  }
-
-  private childrenOf(columns: KeyColumns, prefix: Uint8Array, depth: number): TreeNode[] {
-    const separator = textBytes(this.separator)
+  private childrenOf(rows: readonly KeyRow[], { prefix, depth }: Reading): TreeNode[] {
+    const separator = this.separatorBytes
     const children: TreeNode[] = []
-    for (let row = 0; row < columns.rowCount; row++) {
-      const { key } = keyRowAt(columns, row)
+    for (const row of rows) {
+      const { key } = row
       const end = folderEnd(key, prefix.length, separator)
       const last = children.at(-1)
       if (end === undefined) {
-        children.push({
-          path: key,
-          name: keyText(key.subarray(prefix.length)),
-          isFolder: false,
-          isAlsoKey: false,
-          count: 1,
-          depth,
-        })
+        const name = keyText(key.subarray(prefix.length))
+        const kinds = { kind: 'key', isFolder: false, isAlsoKey: false } as const
+        children.push({ ...kinds, path: key, name: name === '' ? '∅' : name, count: 1, depth, row })
       } else if (last?.isFolder === true && compareKeys(last.path, key.subarray(0, end)) === 0) {
-        children[children.length - 1] = { ...last, count: last.count + 1 }
+        children[children.length - 1] = { ...last, count: (last.count ?? 0) + 1 }
       } else {
         const name = keyText(key.subarray(prefix.length, end - separator.length))
-        children.push({
-          path: key.slice(0, end),
-          name: name === '' ? '∅' : name,
-          isFolder: true,
-          isAlsoKey: false,
-          count: 1,
-          depth,
-        })
+        const kinds = { kind: 'folder', isFolder: true, isAlsoKey: false } as const
+        const path = key.slice(0, end)
+        children.push({ ...kinds, path, name: name === '' ? '∅' : name, count: 1, depth })
       }
     }
     return children
   }
+}
+
+/** The first place behind a child. */
+function behind(node: TreeNode): Uint8Array | undefined {
+  return node.isFolder ? findPrefixEnd(node.path) : successor(node.path)
+}
+
+/** Where the keys end that begin like a place but for its last `width` bytes; undefined: not before the parent's end. */
+function boundBehind(from: Uint8Array, width: number, parent: Uint8Array): Uint8Array | undefined {
+  const length = from.length - width
+  return length <= parent.length ? undefined : findPrefixEnd(from.subarray(0, length))
+}
+
+function isSame(left: Uint8Array | undefined, right: Uint8Array | undefined): boolean {
+  if (left === undefined || right === undefined) return left === right
+  return compareKeys(left, right) === 0
+}
+
+/** The prefix of the level that a node stands in. */
+function parentOf(node: TreeNode, separator: Uint8Array): Uint8Array {
+  const length = node.isFolder ? node.path.length - separator.length : node.path.length
+  for (let at = length - separator.length; at > 0; at--) {
+    if (startsWith(node.path, separator, at)) return node.path.slice(0, at + separator.length)
+  }
+  return new Uint8Array(0)
 }
 
 /** Where the folder of a key ends, behind its separator. A separator at the very start belongs to the first name. */
@@ -197,30 +349,11 @@ function startsWith(bytes: Uint8Array, part: Uint8Array, at: number): boolean {
   return part.every((byte, index) => bytes[at + index] === byte)
 }
 
-/** What is left of a parent's range behind one of its children; undefined when nothing can be there. */
-function restBehind(node: TreeNode, parent: Uint8Array): KeyRange | undefined {
-  const start = node.isFolder ? findPrefixEnd(node.path) : Uint8Array.of(...node.path, 0)
-  if (start === undefined) return undefined
-  const end = findPrefixEnd(parent)
-  return end === undefined ? { kind: 'from', start } : { kind: 'interval', start, end }
-}
-
-/** The first key behind every key with this prefix; undefined when the prefix is empty or all 0xff. */
-function findPrefixEnd(prefix: Uint8Array): Uint8Array | undefined {
-  for (let at = prefix.length - 1; at >= 0; at--) {
-    const byte = prefix[at] ?? 0
-    if (byte < 0xff) return Uint8Array.of(...prefix.subarray(0, at), byte + 1)
-  }
-  return undefined
-}
-
 /** A name that is both key and folder stands once, marked as both. */
 function foldersWithKeys(nodes: readonly TreeNode[]): readonly TreeNode[] {
   const keys = new Map(nodes.filter((node) => !node.isFolder).map((node) => [node.name, node]))
   const folders = new Set(nodes.filter((node) => node.isFolder).map((node) => node.name))
   return nodes
     .filter((node) => node.isFolder || !folders.has(node.name))
-    .map((node) =>
-      node.isFolder && keys.has(node.name) ? { ...node, isAlsoKey: true, count: node.count } : node,
-    )
+    .map((node) => (node.isFolder && keys.has(node.name) ? { ...node, isAlsoKey: true } : node))
 }

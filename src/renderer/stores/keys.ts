@@ -2,14 +2,19 @@
 
 import { defineStore } from 'pinia'
 import { computed, shallowReactive, shallowRef, watch } from 'vue'
-import { keyText, parseKeyText } from '../format/bytes-text.ts'
+import { keyText } from '../format/bytes-text.ts'
+import type { KeyRange } from '../../preload/contract/kv.ts'
+import type { KeyRow } from '../../preload/contract/key-columns.ts'
 import { KeyBrowser } from './key-browser.ts'
 import { KeyDetail } from './key-detail.ts'
-import type { KeyTable } from './key-table.ts'
+import { includesBytes } from './key-order.ts'
+import { rangeOfSubject, subjectOf } from './key-subject.ts'
+import { useSettingsStore } from './settings.ts'
 import { useTabStore } from './tabs.ts'
 
 export const useKeyStore = defineStore('keys', () => {
   const tabs = useTabStore()
+  const settings = useSettingsStore()
   const browsers = shallowReactive(new Map<string, KeyBrowser>())
   const details = shallowReactive(new Map<string, KeyDetail>())
   /** A key that would take the place of one with unsaved text. */
@@ -23,15 +28,16 @@ export const useKeyStore = defineStore('keys', () => {
     const known = browsers.get(tabId)
     if (known?.connectionId === connectionId) return known
     const subject = tabs.tabs.find((tab) => tab.id === tabId)?.subject ?? ''
-    return openPrefix(tabId, connectionId, parseKeyText(subject))
+    return openRange(tabId, connectionId, rangeOfSubject(subject))
   }
 
-  /** Shows another prefix in a tab. */
-  function openPrefix(tabId: string, connectionId: string, prefix: Uint8Array): KeyBrowser {
+  /** Shows another range in a tab. */
+  function openRange(tabId: string, connectionId: string, range: KeyRange): KeyBrowser {
     browsers.get(tabId)?.dispose()
-    const browser = new KeyBrowser(connectionId, prefix)
+    const { pageRows } = settings.settings
+    const browser = new KeyBrowser({ connectionId, range, pageRows })
     browsers.set(tabId, browser)
-    tabs.describe(tabId, { subject: keyText(prefix) })
+    tabs.describe(tabId, { subject: subjectOf(range) })
     void browser.load()
     return browser
   }
@@ -66,12 +72,10 @@ export const useKeyStore = defineStore('keys', () => {
     openKey(tab.id, connectionId, key)
   }
 
-  /** Keys that this window has loaded of a connection: the longest list. */
-  function findSeen(connectionId: string): KeyTable | undefined {
-    const tables = [...browsers.values()]
-      .filter((browser) => browser.connectionId === connectionId)
-      .map((browser) => browser.table.value)
-    return tables.sort((left, right) => right.length - left.length)[0]
+  /** Rows that this window has loaded of a connection and whose keys hold some bytes. */
+  function searchSeen(connectionId: string, needle: Uint8Array, countMax: number): KeyRow[] {
+    const own = [...browsers.values()].filter((one) => one.connectionId === connectionId)
+    return searchLoaded(own, needle, countMax)
   }
 
   /** Ends what a closed tab held. */
@@ -92,6 +96,21 @@ export const useKeyStore = defineStore('keys', () => {
 
   return {
     ...{ browsers, details, waiting, activeDetail },
-    ...{ browserOf, openPrefix, openKey, replaceKey, closeKey, goToKey, findSeen },
+    ...{ browserOf, openRange, openKey, replaceKey, closeKey, goToKey, searchSeen },
   }
 })
+
+function searchLoaded(
+  browsers: readonly KeyBrowser[],
+  needle: Uint8Array,
+  countMax: number,
+): KeyRow[] {
+  const found = new Map<string, KeyRow>()
+  for (const browser of browsers) {
+    browser.eachLoaded((row) => {
+      if (includesBytes(row.key, needle)) found.set(keyText(row.key), row)
+      return found.size < countMax
+    })
+  }
+  return [...found.values()]
+}

@@ -4,6 +4,7 @@ import { keyRowAt } from '../../preload/contract/key-columns.ts'
 import type { KeyRow } from '../../preload/contract/key-columns.ts'
 import { kvApi } from '../api/kv-api.ts'
 import { keyText } from '../format/bytes-text.ts'
+import { compareKeys, successor } from './key-order.ts'
 
 /** Scrolling fast passes windows that are never looked at; the fetch waits this long for the list to rest. */
 const restMs = 40
@@ -25,6 +26,8 @@ export class PreviewCache {
   /** Rows that were asked for, by key and revision: one that cannot be read, or is gone, is not asked for again. */
   private asked = new Set<string>()
   private isFetching = false
+  /** Whether the rows follow one another in the order of keys, so that one range has them all. */
+  private areNeighbours = true
   private generation = 0
 
   constructor(options: PreviewOptions) {
@@ -32,8 +35,11 @@ export class PreviewCache {
   }
 
   /** Asks for the values of the rows in sight that have none; replaces what was asked before. */
-  want(rows: readonly KeyRow[]): void {
-    this.wanted = rows.filter((row) => row.valueSizeBytes < 0 && !this.asked.has(nameOf(row)))
+  want(rows: readonly KeyRow[], { areNeighbours }: { readonly areNeighbours: boolean }): void {
+    this.areNeighbours = areNeighbours
+    this.wanted = rows.filter(
+      (row) => row.value.length === 0 && row.valueSizeBytes !== 0 && !this.asked.has(nameOf(row)),
+    )
     clearTimeout(this.timer)
     if (this.wanted.length === 0) return
     this.timer = setTimeout(() => void this.fetch(), restMs)
@@ -72,10 +78,15 @@ export class PreviewCache {
     const first = rows[0]
     const last = rows.at(-1)
     if (first === undefined || last === undefined) return []
+    if (!this.areNeighbours && rows.length > 1) {
+      const halves = [rows.slice(0, rows.length >> 1), rows.slice(rows.length >> 1)]
+      return (await Promise.all(halves.map((half) => this.read(half)))).flat()
+    }
+    const [low, high] = compareKeys(first.key, last.key) <= 0 ? [first, last] : [last, first]
     try {
       const page = await kvApi.range({
         connectionId: this.options.connectionId,
-        range: { kind: 'interval', start: first.key, end: successor(last.key) },
+        range: { kind: 'interval', start: low.key, end: successor(high.key) },
         limit: rows.length,
         revision: 0,
         valueBytesMax: this.options.previewBytesMax,
@@ -92,11 +103,4 @@ export class PreviewCache {
 
 function nameOf(row: KeyRow): string {
   return `${keyText(row.key)}@${String(row.modRevision)}`
-}
-
-/** The smallest key behind `key`. */
-function successor(key: Uint8Array): Uint8Array {
-  const next = new Uint8Array(key.length + 1)
-  next.set(key)
-  return next
 }

@@ -7,8 +7,12 @@ import type { FakeWorld } from '../../helpers/fake-bridge.ts'
 import { openPageWindow } from './open-page.ts'
 import type { PageWindow } from './open-page.ts'
 
-/** What functions that run in the page see of it. */
+/** What functions that run in the page see of it: the tests are compiled without the browser's types. */
 declare const fakeWorld: FakeWorld
+declare const document: {
+  readonly activeElement: unknown
+  querySelector(selector: string): { scrollTop: number; readonly scrollHeight: number } | null
+}
 
 /** Chooses another prefix and measures from the arrival of its first page to its first row on the screen. */
 const arrivalProbe = `(async () => {
@@ -32,7 +36,7 @@ const arrivalProbe = `(async () => {
   return performance.now() - arrivedMs
 })()`
 
-/** Scrolls by pages and by leaps and counts the places in sight where no row stands two frames later. */
+/** Scrolls by pages and by leaps and counts the places in sight where no row stands: at once, or a moment after a leap. */
 const blankRowsProbe = `(async () => {
   const list = document.querySelector('[role=grid]')
   const frame = () => new Promise((done) => requestAnimationFrame(done))
@@ -41,6 +45,7 @@ const blankRowsProbe = `(async () => {
     list.scrollTop = step % 4 === 3 ? ((step * 7919) % 101) / 101 * list.scrollHeight : list.scrollTop + 900
     await frame()
     await frame()
+    for (let wait = 0; step % 4 === 3 && wait < 60 && list.querySelector('[aria-busy]'); wait++) await frame()
     const { left, top, height } = list.getBoundingClientRect()
     for (const part of [0.1, 0.5, 0.9]) {
       const row = document.elementFromPoint(left + 40, top + height * part)?.closest('[role=row]')
@@ -87,14 +92,14 @@ async function editorText(page: Page): Promise<string> {
 describe('keys', () => {
   test('a hundred thousand keys are on the screen within a second of their arrival', async () => {
     const page = await window.open('quiet&keys=100000')
-    await page.getByText('All 100,449 rows loaded').waitFor({ timeout: 60_000 })
+    await page.getByText('of 100,449 rows loaded').waitFor({ timeout: 60_000 })
     const untilShownMs = await page.evaluate<number>(arrivalProbe)
     expect(untilShownMs).toBeLessThan(1_000)
   })
 
   test('the list of a hundred thousand keys scrolls without blank rows', async () => {
     const page = await window.open('quiet&keys=100000')
-    await page.getByText('All 100,449 rows loaded').waitFor({ timeout: 60_000 })
+    await page.getByText('of 100,449 rows loaded').waitFor({ timeout: 60_000 })
     expect(await page.evaluate<number>(blankRowsProbe)).toBe(0)
   })
 
@@ -203,6 +208,85 @@ describe('keys', () => {
     })
     await page.getByRole('row', { name: /aa-outside.*hello/u }).waitFor()
     expect(await page.getByTestId('key-count').innerText()).toBe('11 keys')
+  })
+
+  test('a row far down a long list is a jump away, and nothing else is read', async () => {
+    const page = await window.open('quiet&keys=100000')
+    await page.getByText('of 100,449 rows loaded').waitFor({ timeout: 60_000 })
+    await page.getByRole('grid').focus()
+    await page.keyboard.press('End')
+    await page.locator('[aria-rowindex="100449"]').getByText('sec-').waitFor()
+    await page.keyboard.press('Home')
+    await page.locator('[aria-rowindex="1"]').getByText('binary-blob').waitFor()
+    await page.evaluate(() => {
+      const list = document.querySelector('[role=grid]')
+      if (list !== null) list.scrollTop = list.scrollHeight / 2
+    })
+    await page
+      .getByRole('row', { name: /leases\/.*lea-/u })
+      .first()
+      .waitFor()
+    const loaded = await page.getByTestId('list-footer').innerText()
+    expect(Number(loaded.split(' ')[0]?.replaceAll(',', ''))).toBeLessThan(10_000)
+  })
+
+  test('keys are found on the server, and the search can be ended', async () => {
+    const page = await window.open('quiet&keys=50000')
+    await page.getByText('rows loaded').waitFor()
+    await page.keyboard.press('Control+f')
+    await page.getByTestId('search-text').fill('flags/')
+    await page.keyboard.press('Enter')
+    await page.getByText('10 keys found').waitFor()
+    await page.getByTestId('scan').getByText('50,449 of 50,449 keys looked at').waitFor()
+    expect(await page.getByRole('grid').getByRole('row').count()).toBe(10)
+    await page.keyboard.press('Escape')
+    await page.getByText('of 50,449 rows loaded').waitFor()
+  })
+
+  test('the list sorts by a figure on the server and says that only part is shown', async () => {
+    const page = await window.open('quiet&keys=5000')
+    await page.getByText('rows loaded').waitFor()
+    await page.locator('[data-sort=version]').click()
+    await page.getByText('First 1,000 of 5,449 rows, sorted by version').waitFor()
+    await page.locator('[aria-rowindex="1"]').getByText('orders').waitFor()
+    await page.locator('[data-sort=size]').click()
+    await page.getByText('sorted by size').waitFor()
+    await page.locator('[aria-rowindex="1"]').getByText('large.json').waitFor()
+    await page.locator('[data-sort=key]').click()
+    await page.locator('[data-sort=key]').click()
+    await page.locator('[aria-rowindex="1"]').getByText('sec-').first().waitFor()
+  })
+
+  test('several keys are chosen by keyboard, deleted after a question and put back', async () => {
+    const page = await openFlags()
+    await page.getByRole('row', { name: 'apple-pay' }).click()
+    await page.keyboard.press('Shift+ArrowDown')
+    await page.keyboard.press('Shift+ArrowDown')
+    await page.getByTestId('selected').getByText('3 selected of 10').waitFor()
+    await page.keyboard.press('Delete')
+    const dialog = page.getByRole('alertdialog')
+    await dialog.getByText('gift-cards').waitFor()
+    expect(
+      await dialog
+        .getByRole('button', { name: 'Cancel' })
+        .evaluate((button) => button === document.activeElement),
+    ).toBe(true)
+    await dialog.getByRole('button', { name: 'Delete 3 keys' }).click()
+    await page.getByText('All 7 rows loaded').waitFor()
+    await page.getByRole('button', { name: 'Undo' }).click()
+    await page.getByText('All 10 rows loaded').waitFor()
+  })
+
+  test('columns are chosen, and the tree can give way to the list', async () => {
+    const page = await openFlags()
+    await page.getByRole('button', { name: 'Columns' }).click()
+    await page.getByRole('checkbox', { name: 'Lease' }).uncheck()
+    await page.keyboard.press('Escape')
+    expect(await page.locator('.thead').getByText('Lease').count()).toBe(0)
+    await page.getByRole('radio', { name: 'Flat' }).click()
+    expect(await page.getByRole('tree').count()).toBe(0)
+    await page.getByRole('radio', { name: 'Tree' }).click()
+    await page.getByRole('treeitem', { name: '/locks' }).waitFor()
   })
 
   test('a binary value is shown as bytes and cannot be edited as text', async () => {

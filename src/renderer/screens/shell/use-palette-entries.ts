@@ -55,10 +55,8 @@ export function usePaletteEntries(): {
   }
 
   function ofKeys(text: string, connectionId: string): PaletteEntry[] {
-    const table = keys.findSeen(connectionId)
-    if (table === undefined || text === '') return []
-    return table.search(textBytes(text), keysMax).map((position) => {
-      const row = table.rowAt(position)
+    if (text === '') return []
+    return keys.searchSeen(connectionId, textBytes(text), keysMax).map((row) => {
       return {
         id: `key:${keyText(row.key)}`,
         kind: 'keys',

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { keyColumnsOf } from '../../../../src/preload/contract/key-columns.ts'
 import type { KeyRow } from '../../../../src/preload/contract/key-columns.ts'
 import { keyText, textBytes } from '../../../../src/renderer/format/bytes-text.ts'
-import { KeyTable, compareKeys } from '../../../../src/renderer/stores/key-table.ts'
+import { compareKeys } from '../../../../src/renderer/stores/key-order.ts'
+import { KeyTable } from '../../../../src/renderer/stores/key-table.ts'
 
 const row = (key: string, modRevision = 1): KeyRow => ({
   key: textBytes(key),
@@ -74,14 +75,6 @@ describe('KeyTable', () => {
     for (let at = 0; at < 20_000; at++) table.put(row('hot', at))
     expect(table.length).toBe(1)
     expect(table.rowAt(0).modRevision).toBe(19_999)
-  })
-
-  test('finds parts of names, as many as are wanted', () => {
-    const table = new KeyTable()
-    table.append(keyColumnsOf([row('/app/one'), row('/app/two'), row('/lock')]))
-    expect(table.search(textBytes('/app/'), 10)).toEqual([0, 1])
-    expect(table.search(textBytes('o'), 2)).toEqual([0, 1])
-    expect(table.search(textBytes('none'), 10)).toEqual([])
   })
 
   test('a hundred thousand rows are found in their place', () => {

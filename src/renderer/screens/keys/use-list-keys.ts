@@ -1,0 +1,71 @@
+/** What keys do in a key list beside moving: choose, copy, delete. */
+
+import type { Ref } from 'vue'
+import type { KeyRow } from '../../../preload/contract/key-columns.ts'
+import { useClipboard } from '../../composables/use-clipboard.ts'
+import type { KeyBrowser } from '../../stores/key-browser.ts'
+import { rowsText } from './rows-text.ts'
+import type { KeySelection } from './use-key-selection.ts'
+
+/** What the keys of a list act on. */
+export interface ListKeysParts {
+  readonly browser: () => KeyBrowser
+  readonly selection: KeySelection
+  readonly active: Ref<number>
+  readonly isReadOnly: () => boolean
+  readonly remove: (rows: readonly KeyRow[]) => void
+}
+
+/** The keys of a list, and the same acts for its buttons. */
+export interface ListKeys {
+  readonly press: (event: KeyboardEvent) => void
+  readonly copyRows: () => void
+  readonly remove: () => void
+}
+
+export function useListKeys(parts: ListKeysParts): ListKeys {
+  const { selection, active } = parts
+  const { copy } = useClipboard()
+
+  /** The chosen rows as they are now, or the active one. */
+  function chosenRows(): readonly KeyRow[] {
+    const browser = parts.browser()
+    const chosen = [...selection.rows.value.values()].map((row) => {
+      const position = browser.find(row.key)
+      return (position === undefined ? undefined : browser.rowAt(position)) ?? row
+    })
+    if (chosen.length > 0) return chosen
+    const row = browser.rowAt(active.value)
+    return row === undefined ? [] : [row]
+  }
+
+  function copyRows(): void {
+    const rows = chosenRows()
+    if (rows.length > 0) void copy(rowsText(rows))
+  }
+
+  function remove(): void {
+    const rows = chosenRows()
+    if (rows.length > 0 && !parts.isReadOnly()) parts.remove(rows)
+  }
+
+  function press(event: KeyboardEvent): void {
+    if (event.isComposing) return
+    const hasMod = event.ctrlKey || event.metaKey
+    const acts: Readonly<Record<string, () => void>> = hasMod
+      ? { a: selection.selectLoaded, c: copyRows, Backspace: remove }
+      : {
+          ' ': () => {
+            selection.toggle(active.value)
+          },
+          Delete: remove,
+          Escape: selection.clear,
+        }
+    const act = acts[event.key]
+    if (act === undefined || (event.key === 'Escape' && selection.count.value === 0)) return
+    event.preventDefault()
+    act()
+  }
+
+  return { press, copyRows, remove }
+}
