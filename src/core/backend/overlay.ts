@@ -41,9 +41,12 @@ const appendedBucket = 'key'
 const entryOverheadBytes = 100
 
 /** Undeclared in Node's types: decodes without making a Buffer first, which this store does for every key it meets. */
-const decoder = Buffer.prototype as unknown as {
-  latin1Slice(this: Uint8Array, start: number, end: number): string
+const { Buffer: decoderClass } = globalThis as unknown as {
+  readonly Buffer: {
+    readonly prototype: { latin1Slice(this: Uint8Array, start: number, end: number): string }
+  }
 }
+const decoder = decoderClass.prototype
 
 /** The key as a string of one unit per byte. */
 export function nameOfKey(key: Uint8Array): string {

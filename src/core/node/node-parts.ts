@@ -173,9 +173,7 @@ function connect(context: Connected): NodeParts {
     describeVersions: () => describeVersions(machine, config.reportedVersion),
     answerPeer: (path, body): Promise<PeerAnswer> => answerPeer(doors, path, body),
   })
-  const peers = new PeerDirectory(transport, memberId)
-  peers.introduce(boot.knownMembers)
-  peers.introduce(machine.state.membership.list())
+  const peers = introducedPeers(context, transport)
   const leadership = new Leadership(clock)
   const { proposals, reads } = makeQueues(context, {
     leadership,
@@ -199,12 +197,7 @@ function connect(context: Connected): NodeParts {
   const { storage, wal } = boot
   const loop: RaftLoop = new RaftLoop(
     {
-      clock,
-      logger,
-      raft,
-      ...{ storage, wal, transport, machine },
-      proposals,
-      reads,
+      ...{ clock, logger, raft, storage, wal, transport, machine, proposals, reads },
       leases: doors.leaseExpiry,
       auth: doors.auth,
       ...{ leadership, peers, snapshots, sender },
@@ -217,15 +210,24 @@ function connect(context: Connected): NodeParts {
   leadership.onNewLeader(() => {
     reads.noteNewLeader()
   })
-  const electionTicks = electionTicksOf(config)
   return {
     ...{ clock, logger, memberId, clusterId, raft, machine, transport, peers },
     ...doors,
     ...paces,
     ...{ leadership, proposals, reads, sender, snapshots, loop, wal, databaseSnapshots, quota },
     folder: boot.folder,
-    firstElection: new FirstElection({ clock, raft, loop, peers, electionTicks }),
+    firstElection: new FirstElection({
+      ...{ clock, raft, loop, peers },
+      electionTicks: electionTicksOf(config),
+    }),
   }
+}
+
+function introducedPeers({ boot, machine }: Connected, transport: PeerTransport): PeerDirectory {
+  const peers = new PeerDirectory(transport, boot.memberId)
+  peers.introduce(boot.knownMembers)
+  peers.introduce(machine.state.membership.list())
+  return peers
 }
 
 function makePaces({ environment, config }: Connected): {

@@ -4,7 +4,7 @@
  * They are of this runtime, not of Go's: `/debug/pprof/profile` answers with a `.cpuprofile` and `/debug/pprof/heap` with a
  * `.heapprofile`, both of which Chrome's developer tools open. What only Go has (goroutines, mutexes, traces) is not there.
  */
-import { Session } from 'node:inspector/promises'
+import { Session } from 'node:inspector'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import { notFoundAnswer, readBody, sendAnswer, type HttpExchange } from './http-exchange.ts'
@@ -33,21 +33,35 @@ const profiles: ReadonlyMap<string, Take> = new Map<string, Take>([
   [
     'profile',
     async (session, wait) => {
-      await session.post('Profiler.enable')
-      await session.post('Profiler.start')
+      await ask(session, 'Profiler.enable')
+      await ask(session, 'Profiler.start')
       await wait()
-      return (await session.post('Profiler.stop')).profile
+      return (await ask(session, 'Profiler.stop')).profile
     },
   ],
   [
     'heap',
     async (session, wait) => {
-      await session.post('HeapProfiler.startSampling', { samplingInterval: heapSampleBytes })
+      await ask(session, 'HeapProfiler.startSampling', { samplingInterval: heapSampleBytes })
       await wait()
-      return (await session.post('HeapProfiler.stopSampling')).profile
+      return (await ask(session, 'HeapProfiler.stopSampling')).profile
     },
   ],
 ])
+
+/** The runtime's own promises for this (`node:inspector/promises`) begin with Node 19; Electron's Node may be older. */
+function ask(
+  session: Session,
+  method: string,
+  parameters: object = {},
+): Promise<{ readonly profile?: unknown }> {
+  return new Promise((resolve, reject) => {
+    session.post(method, parameters, (error, answer) => {
+      if (error === null) resolve(answer ?? {})
+      else reject(error)
+    })
+  })
+}
 
 /** The routes. One profile is taken at a time. */
 export function profileRoutes(clock: Clock, logger: Logger): readonly HttpRoute[] {

@@ -14,6 +14,7 @@ import { encodedSizeBytesMax, RecordEncoder } from './record-encoder.ts'
 import { listOrEmpty, listSegments, type Segment, segmentOf } from './segment.ts'
 import { SegmentFile } from './segment-file.ts'
 import { SegmentPipeline } from './segment-pipeline.ts'
+import { openTail, publishSegment } from './tail-segment.ts'
 
 export type { WalMetadata, WalPosition, WalSnapshotMarker } from './log-contents.ts'
 
@@ -199,7 +200,11 @@ export class WriteAheadLog {
       const recovered = await recoverLog({ fileSystem, directory, logger, snapshot })
       if (recovered === undefined) return undefined
       const encoder = new RecordEncoder(recovered.end.checksum)
-      const tail = await openTail({ fileSystem, directory }, recovered, options)
+      const tail = await openTail(
+        { fileSystem, directory },
+        recovered,
+        options.segmentSizeBytes ?? defaultSegmentSizeBytes,
+      )
       const { metadata, hardState, entries, snapshotMarkers, lastIndex } = recovered
       const { isTailRepaired } = recovered
       const state = { metadata, segments: all, tail, encoder, hardState, lastIndex }
@@ -480,38 +485,6 @@ export class WriteAheadLog {
     const second = this.segments[1]
     return second !== undefined && second.firstIndex <= this.releasedIndex
   }
-}
-
-/** Writes the opening records into a prepared file and gives it its name, durably. */
-async function publishSegment(
-  place: { readonly fileSystem: FileSystem; readonly directory: string },
-  file: SegmentFile,
-  options: { readonly segment: Segment; readonly header: Uint8Array },
-): Promise<SegmentFile> {
-  const path = join(place.directory, options.segment.name)
-  await file.append(options.header)
-  await file.handle.sync()
-  await place.fileSystem.rename(file.path, path)
-  await place.fileSystem.syncDirectory(place.directory)
-  return file.renamedTo(path)
-}
-
-async function openTail(
-  place: { readonly fileSystem: FileSystem; readonly directory: string },
-  recovered: RecoveredLog,
-  options: WalOptions,
-): Promise<SegmentFile> {
-  const { end } = recovered
-  const path = join(place.directory, end.segment.name)
-  const sizeBytesMax = options.segmentSizeBytes ?? defaultSegmentSizeBytes
-  const handle = await place.fileSystem.open(path, { create: false })
-  const allocatedBytes = end.state === 'clean' ? end.sizeBytes : end.offsetBytes
-  return new SegmentFile(handle, {
-    path,
-    offsetBytes: end.offsetBytes,
-    allocatedBytes,
-    sizeBytesMax,
-  })
 }
 
 /** Files prepared for a segment that never came to be. */
