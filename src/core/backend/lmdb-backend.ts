@@ -34,7 +34,8 @@ import { beginFreeList, copyEnvironment, CopyBacklog } from './lmdb-copy.ts'
 import { openEnvironment, type BucketChange, type LmdbEnvironment } from './lmdb-environment.ts'
 import type { NativeDatabase } from './lmdb-native.ts'
 import type { LmdbSnapshot } from './lmdb-snapshot.ts'
-import { nameOfKey, removed, scanMerged, visitRecords, type OverlayLayer } from './overlay.ts'
+import { nameOfKey } from './key-name.ts'
+import { removed, scanMerged, visitRecords, type OverlayLayer } from './overlay.ts'
 import { OverlayBatch } from './overlay-batch.ts'
 
 /**

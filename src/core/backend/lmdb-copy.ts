@@ -9,7 +9,8 @@ import { mkdir, open as openFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { bucketNames } from './buckets.ts'
 import { lmdbDataFileName, type BucketChange, type LmdbEnvironment } from './lmdb-environment.ts'
-import { nameOfKey, type OverlayLayer } from './overlay.ts'
+import { nameOfKey } from './key-name.ts'
+import type { OverlayLayer } from './overlay.ts'
 
 /** Changes that go to the copy in one transaction; queueing them takes about 2 ms of the calling thread. */
 const transactionChangeCountMax = 2_000

@@ -20,7 +20,8 @@ import type {
   DefragmentTarget,
   ScanOptions,
 } from './backend.ts'
-import { nameOfKey, valuesWithin, visitRecords, type OverlayLayer } from './overlay.ts'
+import { nameOfKey } from './key-name.ts'
+import { valuesWithin, visitRecords, type OverlayLayer } from './overlay.ts'
 import { OverlayBatch } from './overlay-batch.ts'
 import { sortedTree, type SortedTree } from './sorted-tree.ts'
 

@@ -9,7 +9,8 @@ import type {
   ScanOptions,
 } from './backend.ts'
 import { bucketKeySizeBytesMax } from './buckets.ts'
-import { nameOfKey, OverlayLayer, removed, scanMerged, visitRecords } from './overlay.ts'
+import { nameOfKey } from './key-name.ts'
+import { OverlayLayer, removed, scanMerged, visitRecords } from './overlay.ts'
 
 /** A reader that takes the name of a key from whoever has made it already. */
 export interface NamedReader extends BackendReader {

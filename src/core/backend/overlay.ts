@@ -11,6 +11,7 @@
  */
 
 import { bytesOfLatin1, compareBytes } from '../base/bytes.ts'
+import { nameOfKey } from './key-name.ts'
 import type { BackendRecord, BucketName, RecordVisitor, ScanOptions } from './backend.ts'
 import { sortedTree, type SortedTree } from './sorted-tree.ts'
 
@@ -39,19 +40,6 @@ const appendedBucket = 'key'
 
 /** What a removed or added record costs in memory beside its bytes; an estimate for limits. */
 const entryOverheadBytes = 100
-
-/** Undeclared in Node's types: decodes without making a Buffer first, which this store does for every key it meets. */
-const { Buffer: decoderClass } = globalThis as unknown as {
-  readonly Buffer: {
-    readonly prototype: { latin1Slice(this: Uint8Array, start: number, end: number): string }
-  }
-}
-const decoder = decoderClass.prototype
-
-/** The key as a string of one unit per byte. */
-export function nameOfKey(key: Uint8Array): string {
-  return decoder.latin1Slice.call(key, 0, key.length)
-}
 
 /** The changes of one layer to one bucket. */
 interface OverlayTable {

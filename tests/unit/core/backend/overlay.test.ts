@@ -1,12 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { BucketName, ScanOptions } from '../../../../src/core/backend/backend.ts'
-import {
-  nameOfKey,
-  OverlayLayer,
-  removed,
-  scanMerged,
-} from '../../../../src/core/backend/overlay.ts'
+import { nameOfKey } from '../../../../src/core/backend/key-name.ts'
+import { OverlayLayer, removed, scanMerged } from '../../../../src/core/backend/overlay.ts'
 
 const buckets = ['key', 'head'] as const satisfies readonly BucketName[]
 const keyOf = (number: number): Uint8Array => Uint8Array.of(number >> 4, number & 15)
