@@ -24,8 +24,14 @@ const printedExclusions: readonly Exclusion[] = [
     replacement: '$1ID',
   },
   {
-    reason: 'the same ids in the notation of people',
-    pattern: /\b[0-9a-f]{15,16}\b/g,
+    reason:
+      'the same ids in the notation of people, filled up with spaces where they begin with zeros',
+    pattern: /(?<=\S) +[0-9a-f]{12,16}\b/g,
+    replacement: ' ID',
+  },
+  {
+    reason: 'the same ids where nothing stands before them',
+    pattern: /\b[0-9a-f]{12,16}\b/g,
     replacement: 'ID',
   },
   {
@@ -89,7 +95,12 @@ export function comparable(text: string, server: PairedServer): string {
     (result, { pattern, replacement }) => result.replace(pattern, replacement),
     withoutPorts(text, server).replaceAll(server.endpoint, 'CLIENT'),
   )
-  return membersInOrder(masked)
+  return membersInOrder(tablesNarrowed(masked))
+}
+
+/** Tables are as wide as the ids in them, which are shorter where they begin with zeros. */
+function tablesNarrowed(text: string): string {
+  return text.replace(/^[|+].*$/gm, (line) => line.replace(/-{2,}/g, '-').replace(/ {2,}/g, ' '))
 }
 
 /** Members come in the order of their ids, so a line per member, or a list of them, comes in the order of its text. */
