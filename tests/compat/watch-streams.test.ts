@@ -5,14 +5,13 @@ import {
   DeleteRangeRequest,
   PutRequest,
   TxnRequest,
-  WatchCreateRequest,
-  WatchRequest,
   WatchResponse,
 } from '../../src/core/proto/gen/rpc.ts'
 import { expectAlike } from '../helpers/comparisons.ts'
 import { QuoratedCluster } from '../helpers/quorated.ts'
-import { framed, RawGrpcClient, type RawCall } from '../helpers/raw-grpc.ts'
+import { framed, RawGrpcClient } from '../helpers/raw-grpc.ts'
 import { ServerPair } from '../helpers/server-pair.ts'
+import { WatchTalk } from '../helpers/watch-conversation.ts'
 import { readable } from './exclusions.ts'
 
 const watchPath = '/etcdserverpb.Watch/Watch'
@@ -35,31 +34,13 @@ afterAll(async () => {
 })
 
 /** One client with one watch stream. */
-class Conversation {
-  readonly call: RawCall
+class Conversation extends WatchTalk {
   private readonly client: RawGrpcClient
   private readonly received: unknown[] = []
 
   constructor(client: RawGrpcClient, headers: Record<string, string> = {}) {
+    super(client, headers)
     this.client = client
-    this.call = client.open(watchPath, headers)
-  }
-
-  create(fields: Partial<WatchCreateRequest>): void {
-    const value = WatchCreateRequest.create(fields)
-    this.send({ requestUnion: { $case: 'createRequest', value } })
-  }
-
-  cancel(watchId: bigint): void {
-    this.send({ requestUnion: { $case: 'cancelRequest', value: { watchId } } })
-  }
-
-  askProgress(): void {
-    this.send({ requestUnion: { $case: 'progressRequest', value: {} } })
-  }
-
-  send(request: WatchRequest): void {
-    this.call.send(WatchRequest.encode(request).finish())
   }
 
   async put(key: string, value: string): Promise<void> {
@@ -97,36 +78,26 @@ class Conversation {
   }
 
   /** The next answers, also kept in readable form. */
-  async take(count: number): Promise<WatchResponse[]> {
-    const answers = await this.receive(count)
+  override async take(count: number): Promise<WatchResponse[]> {
+    const answers = await super.take(count)
     this.received.push(...answers.map(transcribed))
     return answers
   }
 
   /** As {@link take}, for answers to different watchers, between which no order is promised. */
   async takeUnordered(count: number): Promise<void> {
-    this.note(await this.receive(count))
+    this.note(await super.take(count))
   }
 
   /** The next answers, kept nowhere. */
   receiveAll(count: number): Promise<WatchResponse[]> {
-    return this.receive(count)
+    return super.take(count)
   }
 
   /** Keeps answers, sorted by their watchers. */
   note(answers: readonly WatchResponse[]): void {
     const sorted = [...answers].sort((left, right) => Number(left.watchId - right.watchId))
     this.received.push(...sorted.map(transcribed))
-  }
-
-  private async receive(count: number): Promise<WatchResponse[]> {
-    const answers: WatchResponse[] = []
-    while (answers.length < count) {
-      const message = await this.call.next()
-      if (message === undefined) throw new Error('the stream ended')
-      answers.push(WatchResponse.decode(message))
-    }
-    return answers
   }
 
   /** The next answer, or `undefined` after 300 ms of silence. */
@@ -142,10 +113,6 @@ class Conversation {
   /** Everything taken so far. */
   get transcript(): readonly unknown[] {
     return this.received
-  }
-
-  end(): void {
-    this.call.cancel()
   }
 }
 

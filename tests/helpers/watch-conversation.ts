@@ -1,13 +1,13 @@
 /** One watch stream as a conversation, whose answers become comparable text. */
 import { WatchCreateRequest, WatchRequest, WatchResponse } from '../../src/core/proto/gen/rpc.ts'
-import type { RpcClient } from './rpc-client.ts'
+import type { RawCall, RawGrpcClient } from './raw-grpc.ts'
 
 /** A watch stream. */
 export class WatchTalk {
-  private readonly call
+  readonly call: RawCall
 
-  constructor(client: RpcClient, headers: Readonly<Record<string, string>> = {}) {
-    this.call = client.raw.open('/etcdserverpb.Watch/Watch', { ...client.headers, ...headers })
+  constructor(client: RawGrpcClient, headers: Readonly<Record<string, string>> = {}) {
+    this.call = client.open('/etcdserverpb.Watch/Watch', { ...headers })
   }
 
   create(fields: Partial<WatchCreateRequest>): void {

@@ -14,7 +14,7 @@ function talk(
   script: (watch: WatchTalk, subject: Subject) => Promise<unknown>,
 ): Step {
   return steps(name, path, async (subject) => {
-    const watch = new WatchTalk(subject.client)
+    const watch = new WatchTalk(subject.client.raw, subject.client.headers)
     try {
       return readable(await script(watch, subject))
     } finally {
