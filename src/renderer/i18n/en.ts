@@ -1,4 +1,5 @@
 import { enCluster } from './en-cluster.ts'
+import { enHistory } from './en-history.ts'
 import { enKeys } from './en-keys.ts'
 
 /** Every text of the window in English. Named arguments only; a sentence is never glued from parts. */
@@ -214,5 +215,6 @@ export const en = {
     },
   },
   ...enKeys,
+  ...enHistory,
   ...enCluster,
 } as const
