@@ -26,6 +26,7 @@ import {
 } from './ipc/host-handlers.ts'
 import { IpcRouter } from './ipc/ipc-router.ts'
 import { registerKvHandlers } from './ipc/kv-handlers.ts'
+import { registerPlanHandlers } from './ipc/plan-handlers.ts'
 import { registerScanHandlers } from './ipc/scan-handlers.ts'
 import { registerStreamHandlers } from './ipc/stream-handlers.ts'
 import { StreamHub } from './ipc/stream-hub.ts'
@@ -219,6 +220,7 @@ function registerHandlers(parts: Parts, info: () => Promise<AppInfo>): void {
   registerKvHandlers(router, { connections, operations })
   registerStreamHandlers(router, { clock: systemClock, connections })
   registerScanHandlers(router, connections)
+  registerPlanHandlers(router)
   registerNodeHandlers(router, host)
   registerSettingsHandlers(router, settings)
   registerOperationHandlers(router, operations)

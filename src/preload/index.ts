@@ -103,6 +103,13 @@ const bridge: Bridge = {
   history: { open: stream(streamChannels.historyOpen) },
   watch: { open: stream(streamChannels.watchOpen) },
   scan: { open: stream(streamChannels.scanOpen) },
+  plans: {
+    open: stream(streamChannels.plansOpen),
+    run: stream(streamChannels.plansRun),
+    cancel: call(callChannels.plansCancel),
+    list: call(callChannels.plansList),
+  },
+  bin: { open: stream(streamChannels.binOpen), changes: call(callChannels.binChanges) },
   cluster: {
     snapshot: call(callChannels.clusterSnapshot),
     observe: stream(streamChannels.clusterObserve),

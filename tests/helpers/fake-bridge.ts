@@ -73,6 +73,16 @@ export function createFakeWorld(options: FakeBridgeOptions): FakeWorld {
     },
     connections: hub.bridge,
     ...keyBridges(store, cluster),
+    plans: {
+      open: (_request, listener) => endingSoon(listener),
+      run: (_request, listener) => endingSoon(listener),
+      cancel: () => done(null),
+      list: () => done({ reports: [] }),
+    },
+    bin: {
+      open: (_request, listener) => endingSoon(listener),
+      changes: () => refused('invalidRequest', 'no changes are kept'),
+    },
     cluster: {
       snapshot: () => done(cluster.snapshot()),
       observe: (request, listener) => {
@@ -451,6 +461,15 @@ function withPair(
   pair: KeyValue | undefined,
 ): { headRevision: number; pair?: KeyValue } {
   return pair === undefined ? { headRevision } : { headRevision, pair }
+}
+
+function endingSoon(listener: StreamListener<never>): Subscription {
+  const timer = setTimeout(() => {
+    listener({ kind: 'ended' })
+  }, 2)
+  return closing(() => {
+    clearTimeout(timer)
+  })
 }
 
 const nothing: Subscription = { close: () => undefined }

@@ -6,6 +6,7 @@
  */
 
 import type { AppCommand, AppInfo, ClipboardRequest } from './app.ts'
+import type { BinItem, BinRequest, RevisionChangesReply, RevisionChangesRequest } from './bin.ts'
 import type { ClusterItem, ClusterSnapshot, ObserveClusterRequest } from './cluster.ts'
 import type {
   ConnectionEvent,
@@ -32,6 +33,14 @@ import type {
 } from './kv.ts'
 import type { NodeItem, NodeRequest, PlaygroundInfo, StartPlaygroundRequest } from './node.ts'
 import type { Operation } from './operation.ts'
+import type {
+  PlanCancelRequest,
+  PlanItem,
+  PlanList,
+  PlanRequest,
+  PlanRunItem,
+  PlanRunRequest,
+} from './plan.ts'
 import type { ConnectionRequest } from './primitives.ts'
 import type { Reply, StreamListener, Subscription } from './reply.ts'
 import type { ScanItem, ScanRequest } from './scan.ts'
@@ -84,6 +93,23 @@ export interface ScanBridge {
   open(request: ScanRequest, listener: StreamListener<ScanItem>): Subscription
 }
 
+export interface PlansBridge {
+  /** Computes a plan; it exists until the stream is closed. */
+  open(request: PlanRequest, listener: StreamListener<PlanItem>): Subscription
+  /** Runs a plan that is ready; ends by itself with a report. */
+  run(request: PlanRunRequest, listener: StreamListener<PlanRunItem>): Subscription
+  cancel(request: PlanCancelRequest): Promise<Reply<null>>
+  /** What ran on a connection since the app was started, newest first. */
+  list(request: ConnectionRequest): Promise<Reply<PlanList>>
+}
+
+export interface BinBridge {
+  /** The deleted keys of a range, and what becomes of them, until it is closed. */
+  open(request: BinRequest, listener: StreamListener<BinItem>): Subscription
+  /** Everything that one revision changed. */
+  changes(request: RevisionChangesRequest): Promise<Reply<RevisionChangesReply>>
+}
+
 export interface ClusterBridge {
   snapshot(request: ConnectionRequest): Promise<Reply<ClusterSnapshot>>
   observe(request: ObserveClusterRequest, listener: StreamListener<ClusterItem>): Subscription
@@ -124,6 +150,8 @@ export interface Bridge {
   readonly history: HistoryBridge
   readonly watch: WatchBridge
   readonly scan: ScanBridge
+  readonly plans: PlansBridge
+  readonly bin: BinBridge
   readonly cluster: ClusterBridge
   readonly nodes: NodesBridge
   readonly settings: SettingsBridge

@@ -52,7 +52,8 @@ export function keyRowAt(columns: KeyColumns, rowIndex: number): KeyRow {
   }
 }
 
-function joinedWithOffsets(parts: readonly Uint8Array[]): {
+/** All parts one after the other, and where each begins; the last offset is the end. */
+export function joinedWithOffsets(parts: readonly Uint8Array[]): {
   bytes: Uint8Array
   offsets: Uint32Array
 } {

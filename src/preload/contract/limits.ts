@@ -19,6 +19,15 @@ export const txnOperationsMax = 2_048
 /** Most keys in one guarded delete; larger selections are sent in several. */
 export const deleteKeysMax = 1_000
 
+/** Most keys in one plan of writes; a plan keeps about a hundred bytes for each in the main process. */
+export const planKeysMax = 1_000_000
+
+/** Most bytes of keys, and of values, that the page may give to one plan. */
+export const planValuesSizeBytesMax = 134_217_728
+
+/** Most finished plans that are kept for an undo. */
+export const undoPlansMax = 50
+
 /** Most endpoints of one connection. */
 export const endpointsMax = 64
 

@@ -15,6 +15,7 @@ import {
 } from '../../../../src/main/ipc/host-handlers.ts'
 import { IpcRouter, type IpcEvent } from '../../../../src/main/ipc/ipc-router.ts'
 import { registerKvHandlers } from '../../../../src/main/ipc/kv-handlers.ts'
+import { registerPlanHandlers } from '../../../../src/main/ipc/plan-handlers.ts'
 import { registerScanHandlers } from '../../../../src/main/ipc/scan-handlers.ts'
 import { registerStreamHandlers } from '../../../../src/main/ipc/stream-handlers.ts'
 import { StreamHub } from '../../../../src/main/ipc/stream-hub.ts'
@@ -111,6 +112,7 @@ function wholeApp(ipc: FakeIpc, logger: Logger): void {
   registerKvHandlers(whole, { connections, operations })
   registerStreamHandlers(whole, { clock, connections })
   registerScanHandlers(whole, connections)
+  registerPlanHandlers(whole)
   registerNodeHandlers(
     whole,
     new StoreHost({
