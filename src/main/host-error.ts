@@ -8,6 +8,9 @@ export type HostErrorCode =
   | 'nodeState'
   | 'readOnly'
   | 'streamOverflow'
+  | 'fileFailed'
+  | 'fileTooLarge'
+  | 'unknownFile'
 
 /** Refused by the host; the message is one sentence for the user. */
 export class HostError extends Error {

@@ -24,6 +24,9 @@ import {
   registerOperationHandlers,
   registerSettingsHandlers,
 } from './ipc/host-handlers.ts'
+import { ChosenFiles } from './files/chosen-files.ts'
+import { systemDialogs } from './files/system-dialogs.ts'
+import { registerFileHandlers } from './ipc/file-handlers.ts'
 import { IpcRouter } from './ipc/ipc-router.ts'
 import { registerKvHandlers } from './ipc/kv-handlers.ts'
 import { registerPlanHandlers } from './ipc/plan-handlers.ts'
@@ -220,6 +223,7 @@ function registerHandlers(parts: Parts, info: () => Promise<AppInfo>): void {
   registerKvHandlers(router, { connections, operations })
   registerStreamHandlers(router, { clock: systemClock, connections })
   registerScanHandlers(router, connections)
+  registerFileHandlers(router, new ChosenFiles(systemDialogs))
   registerPlanHandlers(router)
   registerNodeHandlers(router, host)
   registerSettingsHandlers(router, settings)

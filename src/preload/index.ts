@@ -100,6 +100,13 @@ const bridge: Bridge = {
     deleteRange: call(callChannels.kvDeleteRange),
     txn: call(callChannels.kvTxn),
   },
+  files: {
+    beginSave: call(callChannels.filesBeginSave),
+    append: call(callChannels.filesAppend),
+    finishSave: call(callChannels.filesFinishSave),
+    abandonSave: call(callChannels.filesAbandonSave),
+    open: call(callChannels.filesOpen),
+  },
   history: { open: stream(streamChannels.historyOpen) },
   watch: { open: stream(streamChannels.watchOpen) },
   scan: { open: stream(streamChannels.scanOpen) },

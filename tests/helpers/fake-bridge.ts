@@ -24,6 +24,7 @@ import type { Settings } from '../../src/preload/contract/settings.ts'
 import type { WatchChange, WatchedValue, WatchItem } from '../../src/preload/contract/watch.ts'
 import { FakeCluster, connectionId } from './fake-cluster.ts'
 import { fillStore } from './fake-data.ts'
+import { FakeFiles } from './fake-files.ts'
 import { FakeStore, isIn, nameOf } from './fake-store.ts'
 
 /** What a test may set. */
@@ -42,6 +43,7 @@ export interface FakeWorld {
   readonly bridge: Bridge
   readonly store: FakeStore
   readonly cluster: FakeCluster
+  readonly files: FakeFiles
 }
 
 const encoder = new TextEncoder()
@@ -53,6 +55,7 @@ export function createFakeWorld(options: FakeBridgeOptions): FakeWorld {
   const cluster = new FakeCluster(store, Date.now())
   if (!options.isQuiet) writeNowAndThen(store)
   const hub = new ConnectionHub(store, cluster, options)
+  const files = new FakeFiles()
   const bridge: Bridge = {
     app: {
       info: () =>
@@ -73,6 +76,7 @@ export function createFakeWorld(options: FakeBridgeOptions): FakeWorld {
     },
     connections: hub.bridge,
     ...keyBridges(store, cluster),
+    files: files.bridge,
     plans: {
       open: (_request, listener) => endingSoon(listener),
       run: (_request, listener) => endingSoon(listener),
@@ -100,7 +104,7 @@ export function createFakeWorld(options: FakeBridgeOptions): FakeWorld {
     settings: settingsBridge(options.settings),
     operations: { observe: () => nothing },
   }
-  return { bridge, store, cluster }
+  return { bridge, store, cluster, files }
 }
 
 /** The list of connections: the playground, and what the page opens. */

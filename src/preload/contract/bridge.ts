@@ -14,6 +14,15 @@ import type {
   OpenConnectionRequest,
   ReadOnlyRequest,
 } from './connection.ts'
+import type {
+  AppendFileRequest,
+  BeginSaveReply,
+  BeginSaveRequest,
+  FileTokenRequest,
+  OpenFileReply,
+  OpenFileRequest,
+  SavedFile,
+} from './file.ts'
 import type { HistoryItem, HistoryRequest } from './history.ts'
 import type {
   CountReply,
@@ -77,6 +86,17 @@ export interface KvBridge {
   deleteKeys(request: DeleteKeysRequest): Promise<Reply<DeleteKeysReply>>
   deleteRange(request: DeleteRangeRequest): Promise<Reply<DeleteRangeReply>>
   txn(request: TxnRequest): Promise<Reply<TxnReply>>
+}
+
+/** Files that the user chooses in a dialog of the system. */
+export interface FilesBridge {
+  beginSave(request: BeginSaveRequest): Promise<Reply<BeginSaveReply>>
+  /** Answers when the part is written; the next one is sent then. */
+  append(request: AppendFileRequest): Promise<Reply<null>>
+  /** Only now the file stands under its name. */
+  finishSave(request: FileTokenRequest): Promise<Reply<SavedFile>>
+  abandonSave(request: FileTokenRequest): Promise<Reply<null>>
+  open(request: OpenFileRequest): Promise<Reply<OpenFileReply>>
 }
 
 export interface HistoryBridge {
@@ -147,6 +167,7 @@ export interface Bridge {
   readonly app: AppBridge
   readonly connections: ConnectionsBridge
   readonly kv: KvBridge
+  readonly files: FilesBridge
   readonly history: HistoryBridge
   readonly watch: WatchBridge
   readonly scan: ScanBridge

@@ -37,5 +37,11 @@ export const shortTextUnitsMax = 2_048
 /** Longest text that may be put on the clipboard in UTF-16 units. */
 export const clipboardTextUnitsMax = 33_554_432
 
+/** Largest part of a file that is written at once, in bytes. */
+export const fileChunkBytesMax = 4_194_304
+
+/** Largest file that is read for the page, in bytes. */
+export const fileReadBytesMax = 268_435_456
+
 /** Largest local cluster. */
 export const playgroundSizeMax = 7

@@ -3,17 +3,18 @@
 import { z } from 'zod'
 import { keySizeBytesMax, shortTextUnitsMax, valueSizeBytesMax } from './limits.ts'
 
-const bytesUpTo = (sizeBytesMax: number, what: string): z.ZodType<Uint8Array> =>
+/** Bytes of bounded length. */
+export const bytesSchema = (sizeBytesMax: number, what: string): z.ZodType<Uint8Array> =>
   z.custom<Uint8Array>(
     (value) => value instanceof Uint8Array && value.byteLength <= sizeBytesMax,
     `${what} must be a byte array of at most ${String(sizeBytesMax)} bytes`,
   )
 
 /** A key, or one end of a range of keys. May be empty. */
-export const keyBytesSchema = bytesUpTo(keySizeBytesMax, 'a key')
+export const keyBytesSchema = bytesSchema(keySizeBytesMax, 'a key')
 
 /** A value. May be empty. */
-export const valueBytesSchema = bytesUpTo(valueSizeBytesMax, 'a value')
+export const valueBytesSchema = bytesSchema(valueSizeBytesMax, 'a value')
 
 /** Revision, version, term or index: a safe integer from 0. As a request, revision 0 means the newest one. */
 export const revisionSchema = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER)

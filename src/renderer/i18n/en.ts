@@ -208,6 +208,14 @@ export const en = {
         why: 'The change would endanger the quorum',
         do: 'Bring the other members back first.',
       },
+      fileFailed: {
+        why: 'The system did not let the file be read or written',
+        do: 'Choose another place, or look at the rights of the folder.',
+      },
+      fileTooLarge: {
+        why: 'The file is larger than what can be taken from it',
+        do: 'Choose a smaller file.',
+      },
       nodeState: {
         why: 'The node cannot do that in its present state',
         do: 'Wait until it has settled.',

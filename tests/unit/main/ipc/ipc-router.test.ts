@@ -13,6 +13,8 @@ import {
   registerOperationHandlers,
   registerSettingsHandlers,
 } from '../../../../src/main/ipc/host-handlers.ts'
+import { ChosenFiles } from '../../../../src/main/files/chosen-files.ts'
+import { registerFileHandlers } from '../../../../src/main/ipc/file-handlers.ts'
 import { IpcRouter, type IpcEvent } from '../../../../src/main/ipc/ipc-router.ts'
 import { registerKvHandlers } from '../../../../src/main/ipc/kv-handlers.ts'
 import { registerPlanHandlers } from '../../../../src/main/ipc/plan-handlers.ts'
@@ -113,6 +115,13 @@ function wholeApp(ipc: FakeIpc, logger: Logger): void {
   registerStreamHandlers(whole, { clock, connections })
   registerScanHandlers(whole, connections)
   registerPlanHandlers(whole)
+  registerFileHandlers(
+    whole,
+    new ChosenFiles({
+      chooseSave: () => Promise.resolve(undefined),
+      chooseOpen: () => Promise.resolve(undefined),
+    }),
+  )
   registerNodeHandlers(
     whole,
     new StoreHost({
