@@ -18,6 +18,7 @@ import {
   type HistoryOptions,
 } from './key-history.ts'
 import { KvClient } from './kv-client.ts'
+import { LeaseClient } from './lease-client.ts'
 import { MaintenanceClient } from './maintenance-client.ts'
 import type { CallEnvironment } from './retry-policy.ts'
 import { WatchClient } from './watch-client.ts'
@@ -35,6 +36,7 @@ export class Client implements Disposable {
   readonly pool: EndpointPool
   readonly kv: KvClient
   readonly watch: WatchClient
+  readonly lease: LeaseClient
   readonly cluster: ClusterClient
   readonly maintenance: MaintenanceClient
   private readonly environment: CallEnvironment
@@ -49,6 +51,7 @@ export class Client implements Disposable {
     this.environment = { clock: options.clock, random: options.random, pool: this.pool }
     this.kv = new KvClient(this.environment)
     this.watch = new WatchClient(this.environment)
+    this.lease = new LeaseClient(this.environment)
     this.cluster = new ClusterClient(this.environment)
     this.maintenance = new MaintenanceClient(this.environment)
   }

@@ -89,7 +89,14 @@ export type TxnOperation =
       readonly needsPrevious?: boolean
     }
   | { readonly kind: 'delete'; readonly interval: KeyInterval; readonly needsPrevious?: boolean }
-  | { readonly kind: 'range'; readonly interval: KeyInterval; readonly limit?: number }
+  | {
+      readonly kind: 'range'
+      readonly interval: KeyInterval
+      readonly limit?: number
+      /** As of this revision; 0 or absent: the newest. */
+      readonly revision?: number
+      readonly isKeysOnly?: boolean
+    }
 
 export interface Txn {
   readonly compares: readonly Compare[]
@@ -213,7 +220,7 @@ export class KvClient {
   }
 
   /** Runs one branch in one revision, as the compares say. */
-  async txn(txn: Txn): Promise<TxnResult> {
+  async txn(txn: Txn, options: { readonly signal?: AbortSignal } = {}): Promise<TxnResult> {
     const isReadOnly = [...txn.thenOperations, ...txn.elseOperations].every(
       (operation) => operation.kind === 'range',
     )
@@ -225,7 +232,7 @@ export class KvClient {
         success: txn.thenOperations.map(wireOperation),
         failure: txn.elseOperations.map(wireOperation),
       },
-      { kind: isReadOnly ? 'read' : 'write' },
+      { kind: isReadOnly ? 'read' : 'write', signal: options.signal },
     )
     return {
       header: headerOf(response.header),
@@ -331,6 +338,8 @@ function wireOperation(operation: TxnOperation): RequestOp {
           value: KVDefinition.methods.range.requestType.fromPartial({
             ...wireInterval(operation.interval),
             limit: BigInt(operation.limit ?? 0),
+            revision: BigInt(operation.revision ?? 0),
+            keysOnly: operation.isKeysOnly ?? false,
           }),
         },
       }
