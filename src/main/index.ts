@@ -30,6 +30,7 @@ import { registerFileHandlers } from './ipc/file-handlers.ts'
 import { IpcRouter } from './ipc/ipc-router.ts'
 import { registerKvHandlers } from './ipc/kv-handlers.ts'
 import { registerPlanHandlers } from './ipc/plan-handlers.ts'
+import { registerQueryHandlers } from './ipc/query-handlers.ts'
 import { registerScanHandlers } from './ipc/scan-handlers.ts'
 import { registerStreamHandlers } from './ipc/stream-handlers.ts'
 import { StreamHub } from './ipc/stream-hub.ts'
@@ -221,6 +222,7 @@ function registerHandlers(parts: Parts, info: () => Promise<AppInfo>): void {
   })
   registerConnectionHandlers(router, connections)
   registerKvHandlers(router, { connections, operations })
+  registerQueryHandlers(router, { clock: systemClock, connections })
   registerStreamHandlers(router, { clock: systemClock, connections })
   registerScanHandlers(router, connections)
   registerFileHandlers(router, new ChosenFiles(systemDialogs))

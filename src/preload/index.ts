@@ -107,6 +107,7 @@ const bridge: Bridge = {
     abandonSave: call(callChannels.filesAbandonSave),
     open: call(callChannels.filesOpen),
   },
+  query: { range: call(callChannels.queryRange) },
   history: { open: stream(streamChannels.historyOpen) },
   watch: { open: stream(streamChannels.watchOpen) },
   scan: { open: stream(streamChannels.scanOpen) },

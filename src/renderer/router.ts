@@ -6,7 +6,7 @@ import type { RouteMeta, RouteRecordRaw } from 'vue-router'
 
 /** Names of the views, which are also the names of their routes. */
 export type ViewName =
-  'welcome' | 'connections' | 'keys' | 'watch' | 'members' | 'nodes' | 'settings'
+  'welcome' | 'connections' | 'keys' | 'watch' | 'query' | 'members' | 'nodes' | 'settings'
 
 /** The window's router. Each tab is one address. */
 export const router = createRouter({
@@ -20,6 +20,7 @@ export const router = createRouter({
       hasInspector: true,
     }),
     route('watch', () => import('./screens/watch/WatchScreen.vue'), { hasSide: true }),
+    route('query', () => import('./screens/query/QueryScreen.vue'), { hasSide: true }),
     route('members', () => import('./screens/members/MembersScreen.vue'), { hasSide: true }),
     route('nodes', () => import('./screens/nodes/NodesScreen.vue'), { hasSide: true }),
     route('settings', () => import('./screens/settings/SettingsScreen.vue'), {}),

@@ -25,6 +25,7 @@ import type { WatchChange, WatchedValue, WatchItem } from '../../src/preload/con
 import { FakeCluster, connectionId } from './fake-cluster.ts'
 import { fillStore } from './fake-data.ts'
 import { FakeFiles } from './fake-files.ts'
+import { fakeQueryRange, runFakeTxn } from './fake-query.ts'
 import { FakeStore, isIn, nameOf } from './fake-store.ts'
 
 /** What a test may set. */
@@ -205,7 +206,7 @@ class ConnectionHub {
 function keyBridges(
   store: FakeStore,
   cluster: FakeCluster,
-): Pick<Bridge, 'kv' | 'history' | 'watch' | 'scan'> {
+): Pick<Bridge, 'kv' | 'query' | 'history' | 'watch' | 'scan'> {
   const guarded = <T>(make: () => T): Promise<Reply<T>> =>
     cluster.hasQuorum ? done(make()) : refused('noLeader', 'etcdserver: no leader')
   return {
@@ -256,8 +257,9 @@ function keyBridges(
           return { headRevision: store.revision, deleted, skipped }
         }),
       deleteRange: () => refused('invalidRequest', 'the page does not delete ranges'),
-      txn: () => refused('invalidRequest', 'the page sends no transactions'),
+      txn: (request) => runFakeTxn(store, cluster, request),
     },
+    query: { range: (request) => fakeQueryRange(store, cluster, request) },
     history: {
       open: (request, listener) => {
         const all = store.history(request.key, request.valueBytesMax)

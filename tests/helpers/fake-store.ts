@@ -29,6 +29,8 @@ export class FakeStore {
   /** When a name was written that had not been there before, or came back. */
   private newestNameRevision = 0
   private readonly listeners = new Set<(changes: readonly WatchChange[]) => void>()
+  /** Writes of one transaction share a revision; whether the first of them has made it. */
+  private shared: { hasBegun: boolean } | undefined
 
   /** Writes many keys at once without telling the watches: the data that is there at the start. */
   load(pairs: Iterable<readonly [string, string]>): void {
@@ -54,7 +56,7 @@ export class FakeStore {
   delete(keys: readonly Uint8Array[]): readonly KeyValue[] {
     const there = keys.flatMap((key) => this.find(key) ?? [])
     if (there.length === 0) return []
-    this.revision++
+    this.advance()
     this.deletedCount += there.length
     const changes = there.map((previous): WatchChange => {
       this.pasts.get(nameOf(previous.key))?.push({ key: previous.key, deletedAt: this.revision })
@@ -161,8 +163,23 @@ export class FakeStore {
     }
   }
 
+  /** Gives all writes that `run` makes the same revision. */
+  inOneRevision<T>(run: () => T): T {
+    this.shared = { hasBegun: false }
+    try {
+      return run()
+    } finally {
+      this.shared = undefined
+    }
+  }
+
+  private advance(): void {
+    if (this.shared?.hasBegun !== true) this.revision++
+    if (this.shared !== undefined) this.shared.hasBegun = true
+  }
+
   private write(key: Uint8Array, value: Uint8Array, lease: bigint): KeyValue {
-    this.revision++
+    this.advance()
     const name = nameOf(key)
     const past = this.pasts.get(name)
     const last = past?.at(-1)

@@ -9,9 +9,12 @@ import {
   type Compare as WireCompare,
   type DeleteRangeResponse,
   type PutResponse,
+  type RangeRequest as WireRangeRequest,
   type RangeResponse,
   type RequestOp,
   type ResponseOp,
+  type TxnRequest as WireTxnRequest,
+  type TxnResponse,
 } from '../proto/gen/rpc.ts'
 import {
   headerOf,
@@ -22,7 +25,8 @@ import {
   type KeyValue,
   type ResponseHeader,
 } from './key-value.ts'
-import { callWithRetry, type CallEnvironment } from './retry-policy.ts'
+import type { Endpoint } from './endpoint.ts'
+import { attemptCall, callWithRetry, type CallEnvironment } from './retry-policy.ts'
 import { bindMethod } from './rpc-method.ts'
 import { StoreError } from '../errors/store-error.ts'
 
@@ -33,12 +37,17 @@ export interface RangeOptions {
   /** Most pairs; 0 or absent: all. */
   readonly limit?: number
   /** As of this revision; 0 or absent: the newest. */
-  readonly revision?: number
-  readonly isKeysOnly?: boolean
-  readonly isCountOnly?: boolean
+  readonly revision?: number | undefined
+  readonly isKeysOnly?: boolean | undefined
+  readonly isCountOnly?: boolean | undefined
   /** Answered from what one member has, perhaps late. */
-  readonly isSerializable?: boolean
-  readonly sort?: { readonly by: SortTarget; readonly isDescending: boolean }
+  readonly isSerializable?: boolean | undefined
+  readonly sort?: { readonly by: SortTarget; readonly isDescending: boolean } | undefined
+  /** Pairs outside of these revisions are left out; 0 or absent: no bound. */
+  readonly minModRevision?: number | undefined
+  readonly maxModRevision?: number | undefined
+  readonly minCreateRevision?: number | undefined
+  readonly maxCreateRevision?: number | undefined
   readonly signal?: AbortSignal
 }
 
@@ -66,9 +75,10 @@ export interface DeleteResult {
   readonly previous: readonly KeyValue[]
 }
 
-/** A condition on one key; all of a transaction must hold. */
+/** A condition on one key, or on every key of `[key, end)`; all of a transaction must hold. */
 export interface Compare {
   readonly key: Uint8Array
+  readonly end?: KeyInterval['end']
   readonly relation: 'equal' | 'notEqual' | 'greater' | 'less'
   readonly operand:
     | { readonly kind: 'version'; readonly version: number }
@@ -89,14 +99,11 @@ export type TxnOperation =
       readonly needsPrevious?: boolean
     }
   | { readonly kind: 'delete'; readonly interval: KeyInterval; readonly needsPrevious?: boolean }
-  | {
-      readonly kind: 'range'
-      readonly interval: KeyInterval
-      readonly limit?: number
-      /** As of this revision; 0 or absent: the newest. */
-      readonly revision?: number
-      readonly isKeysOnly?: boolean
-    }
+  | ({ readonly kind: 'range'; readonly interval: KeyInterval } & Omit<
+      RangeOptions,
+      'signal' | 'isSerializable'
+    >)
+  | ({ readonly kind: 'txn' } & Txn)
 
 export interface Txn {
   readonly compares: readonly Compare[]
@@ -111,7 +118,8 @@ export type TxnOperationResult =
       readonly deletedCount: number
       readonly previous: readonly KeyValue[]
     }
-  | { readonly kind: 'range'; readonly count: number; readonly pairs: readonly KeyValue[] }
+  | ({ readonly kind: 'range' } & Omit<RangeResult, 'header'>)
+  | ({ readonly kind: 'txn' } & Omit<TxnResult, 'header'>)
 
 export interface TxnResult {
   readonly header: ResponseHeader
@@ -155,18 +163,29 @@ export class KvClient {
     const response = await callWithRetry(
       this.environment,
       methods.range,
-      KVDefinition.methods.range.requestType.fromPartial({
-        ...wireInterval(interval),
-        limit: BigInt(options.limit ?? 0),
-        revision: BigInt(options.revision ?? 0),
-        serializable: options.isSerializable ?? false,
-        keysOnly: options.isKeysOnly ?? false,
-        countOnly: options.isCountOnly ?? false,
-        ...wireSort(options.sort),
-      }),
+      wireRange(interval, options),
       { kind: 'read', signal: options.signal },
     )
     return { header: headerOf(response.header), ...rangeResultOf(response) }
+  }
+
+  /**
+   * Reads from one member alone, in one attempt.
+   *
+   * @throws StoreError  like `range`
+   */
+  async rangeAt(
+    endpoint: Endpoint,
+    interval: KeyInterval,
+    options: RangeOptions & { readonly timeoutMs: number },
+  ): Promise<RangeResult> {
+    const result = await attemptCall(endpoint, methods.range, wireRange(interval, options), {
+      timeoutMs: options.timeoutMs,
+      needsLeader: false,
+      signal: options.signal,
+    })
+    if (!result.ok) throw result.failure.error
+    return { header: headerOf(result.response.header), ...rangeResultOf(result.response) }
   }
 
   /** The pair as of a revision (0: the newest), or undefined when the key did not exist then. */
@@ -221,24 +240,50 @@ export class KvClient {
 
   /** Runs one branch in one revision, as the compares say. */
   async txn(txn: Txn, options: { readonly signal?: AbortSignal } = {}): Promise<TxnResult> {
-    const isReadOnly = [...txn.thenOperations, ...txn.elseOperations].every(
-      (operation) => operation.kind === 'range',
-    )
-    const response = await callWithRetry(
-      this.environment,
-      methods.txn,
-      {
-        compare: txn.compares.map(wireCompare),
-        success: txn.thenOperations.map(wireOperation),
-        failure: txn.elseOperations.map(wireOperation),
-      },
-      { kind: isReadOnly ? 'read' : 'write', signal: options.signal },
-    )
-    return {
-      header: headerOf(response.header),
-      hasSucceeded: response.succeeded,
-      results: response.responses.map(operationResultOf),
-    }
+    const response = await callWithRetry(this.environment, methods.txn, wireTxn(txn), {
+      kind: isReadOnlyTxn(txn) ? 'read' : 'write',
+      signal: options.signal,
+    })
+    return { header: headerOf(response.header), ...txnResultOf(response) }
+  }
+}
+
+/** Whether no branch of a transaction writes, at any depth. */
+export function isReadOnlyTxn(txn: Txn): boolean {
+  return [...txn.thenOperations, ...txn.elseOperations].every(
+    (operation) =>
+      operation.kind === 'range' || (operation.kind === 'txn' && isReadOnlyTxn(operation)),
+  )
+}
+
+function wireRange(interval: KeyInterval, options: RangeOptions): WireRangeRequest {
+  return KVDefinition.methods.range.requestType.fromPartial({
+    ...wireInterval(interval),
+    limit: BigInt(options.limit ?? 0),
+    revision: BigInt(options.revision ?? 0),
+    serializable: options.isSerializable ?? false,
+    keysOnly: options.isKeysOnly ?? false,
+    countOnly: options.isCountOnly ?? false,
+    minModRevision: BigInt(options.minModRevision ?? 0),
+    maxModRevision: BigInt(options.maxModRevision ?? 0),
+    minCreateRevision: BigInt(options.minCreateRevision ?? 0),
+    maxCreateRevision: BigInt(options.maxCreateRevision ?? 0),
+    ...wireSort(options.sort),
+  })
+}
+
+function wireTxn(txn: Txn): WireTxnRequest {
+  return {
+    compare: txn.compares.map(wireCompare),
+    success: txn.thenOperations.map(wireOperation),
+    failure: txn.elseOperations.map(wireOperation),
+  }
+}
+
+function txnResultOf(response: TxnResponse): Omit<TxnResult, 'header'> {
+  return {
+    hasSucceeded: response.succeeded,
+    results: response.responses.map(operationResultOf),
   }
 }
 
@@ -269,8 +314,9 @@ function wireSort(sort: RangeOptions['sort']): {
 
 function wireCompare(compare: Compare): WireCompare {
   const fields = {
-    key: compare.key,
-    rangeEnd: new Uint8Array(0),
+    ...wireInterval(
+      compare.end === undefined ? { start: compare.key } : { start: compare.key, end: compare.end },
+    ),
     result: compareResults[compare.relation],
   }
   const { operand } = compare
@@ -333,16 +379,10 @@ function wireOperation(operation: TxnOperation): RequestOp {
       }
     case 'range':
       return {
-        request: {
-          $case: 'requestRange',
-          value: KVDefinition.methods.range.requestType.fromPartial({
-            ...wireInterval(operation.interval),
-            limit: BigInt(operation.limit ?? 0),
-            revision: BigInt(operation.revision ?? 0),
-            keysOnly: operation.isKeysOnly ?? false,
-          }),
-        },
+        request: { $case: 'requestRange', value: wireRange(operation.interval, operation) },
       }
+    case 'txn':
+      return { request: { $case: 'requestTxn', value: wireTxn(operation) } }
   }
 }
 
@@ -353,12 +393,11 @@ function operationResultOf(operation: ResponseOp): TxnOperationResult {
       return { kind: 'put', ...previousOf(response.value) }
     case 'responseDeleteRange':
       return { kind: 'delete', ...deleteResultOf(response.value) }
-    case 'responseRange': {
-      const { count, pairs } = rangeResultOf(response.value)
-      return { kind: 'range', count, pairs }
-    }
+    case 'responseRange':
+      return { kind: 'range', ...rangeResultOf(response.value) }
+    case 'responseTxn':
+      return { kind: 'txn', ...txnResultOf(response.value) }
     default:
-      // We never send a nested transaction, so a server that answers with one is not one we understand.
       throw new StoreError('unrecognized', {
         serverText: 'an unknown answer inside of a transaction',
       })

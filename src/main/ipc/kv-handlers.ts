@@ -1,10 +1,6 @@
 /** Reads and writes of keys for the page. */
 
-import type {
-  Txn,
-  TxnOperation as ClientOperation,
-  TxnResult,
-} from '../../core/client/kv-client.ts'
+import type { Txn, TxnResult } from '../../core/client/kv-client.ts'
 import { callChannels } from '../../preload/contract/channels.ts'
 import {
   countRequestSchema,
@@ -12,7 +8,6 @@ import {
   getRequestSchema,
   putRequestSchema,
   rangeRequestSchema,
-  txnRequestSchema,
   type CountReply,
   type CountRequest,
   type DeleteRangeReply,
@@ -23,10 +18,6 @@ import {
   type PutRequest,
   type RangeReply,
   type RangeRequest,
-  type TxnOperation,
-  type TxnOperationReply,
-  type TxnReply,
-  type TxnRequest,
 } from '../../preload/contract/kv.ts'
 import { commandLineOf } from '../connections/command-line.ts'
 import type { ConnectionManager } from '../connections/connection-manager.ts'
@@ -35,6 +26,7 @@ import { HostError } from '../host-error.ts'
 import { registerDeleteKeys } from './delete-keys-handler.ts'
 import type { IpcRouter } from './ipc-router.ts'
 import { columnsOf, contractPairOf, intervalAfter, intervalOf } from './key-conversion.ts'
+import { registerTxn } from './txn-handler.ts'
 
 /** What the handlers work on. */
 export interface KvHandlerParts {
@@ -50,7 +42,7 @@ export function registerKvHandlers(router: IpcRouter, parts: KvHandlerParts): vo
   router.call(callChannels.kvDeleteRange, deleteRangeRequestSchema, (request) =>
     deleteRange(parts, request),
   )
-  router.call(callChannels.kvTxn, txnRequestSchema, (request) => txn(parts, request))
+  registerTxn(router, parts)
   registerDeleteKeys(router, parts)
 }
 
@@ -186,60 +178,4 @@ async function deleteRange(
   })
   connection.noteRevision(reply.revision)
   return reply
-}
-
-async function txn(parts: KvHandlerParts, request: TxnRequest): Promise<TxnReply> {
-  const connection = parts.connections.get(request.connectionId)
-  const operations = [...request.thenOperations, ...request.elseOperations]
-  const writes = operations.filter((operation) => operation.kind !== 'range')
-  const clientTxn: Txn = {
-    compares: request.compares,
-    thenOperations: request.thenOperations.map(clientOperationOf),
-    elseOperations: request.elseOperations.map(clientOperationOf),
-  }
-  if (writes.length === 0) return txnReplyOf(await connection.client.kv.txn(clientTxn))
-  connection.assertWritable()
-  const start = { call: 'KV.Txn', keyCount: writes.length, commandLine: 'etcdctl txn' }
-  return parts.operations.record(connection, start, async () =>
-    txnReplyOf(await connection.client.kv.txn(clientTxn)),
-  )
-}
-
-function clientOperationOf(operation: TxnOperation): ClientOperation {
-  switch (operation.kind) {
-    case 'put': {
-      const { key, value } = operation
-      return { kind: 'put', key, value, lease: operation.lease ?? 0n, needsPrevious: true }
-    }
-    case 'delete':
-      return { kind: 'delete', interval: intervalOf(operation.range), needsPrevious: true }
-    case 'range':
-      return { kind: 'range', interval: intervalOf(operation.range), limit: operation.limit }
-  }
-}
-
-function txnReplyOf(result: TxnResult): TxnReply {
-  return {
-    hasSucceeded: result.hasSucceeded,
-    revision: result.header.revision,
-    replies: result.results.map((operation): TxnOperationReply => {
-      switch (operation.kind) {
-        case 'put': {
-          const { previous } = operation
-          return {
-            kind: 'put',
-            ...(previous === undefined ? {} : { previous: contractPairOf(previous) }),
-          }
-        }
-        case 'delete': {
-          const { deletedCount, previous } = operation
-          return { kind: 'delete', deletedCount, deleted: previous.map(contractPairOf) }
-        }
-        case 'range': {
-          const { count: keyCount, pairs } = operation
-          return { kind: 'range', count: keyCount, pairs: pairs.map(contractPairOf) }
-        }
-      }
-    }),
-  }
 }

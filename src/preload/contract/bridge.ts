@@ -51,6 +51,7 @@ import type {
   PlanRunRequest,
 } from './plan.ts'
 import type { ConnectionRequest } from './primitives.ts'
+import type { QueryRangeReply, QueryRangeRequest } from './query.ts'
 import type { Reply, StreamListener, Subscription } from './reply.ts'
 import type { ScanItem, ScanRequest } from './scan.ts'
 import type { PageState, PageStateRequest, Settings, SettingsPatch } from './settings.ts'
@@ -97,6 +98,11 @@ export interface FilesBridge {
   finishSave(request: FileTokenRequest): Promise<Reply<SavedFile>>
   abandonSave(request: FileTokenRequest): Promise<Reply<null>>
   open(request: OpenFileRequest): Promise<Reply<OpenFileReply>>
+}
+
+export interface QueryBridge {
+  /** One range with every option, perhaps from one member alone, and who answered it. */
+  range(request: QueryRangeRequest): Promise<Reply<QueryRangeReply>>
 }
 
 export interface HistoryBridge {
@@ -168,6 +174,7 @@ export interface Bridge {
   readonly connections: ConnectionsBridge
   readonly kv: KvBridge
   readonly files: FilesBridge
+  readonly query: QueryBridge
   readonly history: HistoryBridge
   readonly watch: WatchBridge
   readonly scan: ScanBridge

@@ -27,6 +27,7 @@ export const callChannels = {
   plansList: 'plans.list',
   plansCancel: 'plans.cancel',
   binChanges: 'bin.changes',
+  queryRange: 'query.range',
   clusterSnapshot: 'cluster.snapshot',
   nodesList: 'nodes.list',
   nodesStartPlayground: 'nodes.startPlayground',

@@ -7,7 +7,13 @@
  */
 
 import { z } from 'zod'
-import { deleteKeysMax, pageRowsMax, txnOperationsMax, valueSizeBytesMax } from './limits.ts'
+import {
+  deleteKeysMax,
+  pageRowsMax,
+  txnDepthMax,
+  txnOperationsMax,
+  valueSizeBytesMax,
+} from './limits.ts'
 import {
   connectionIdSchema,
   keyBytesSchema,
@@ -35,6 +41,14 @@ export const sortSchema = z
     isDescending: z.boolean(),
   })
   .readonly()
+
+/** Pairs outside of these revisions are left out; 0 or absent: no bound. */
+export const revisionBoundsShape = {
+  minModRevision: revisionSchema.optional(),
+  maxModRevision: revisionSchema.optional(),
+  minCreateRevision: revisionSchema.optional(),
+  maxCreateRevision: revisionSchema.optional(),
+} as const
 
 /** One page of keys. */
 export const rangeRequestSchema = z
@@ -177,10 +191,11 @@ export interface DeleteRangeReply {
   readonly deletedCount: number
 }
 
-/** A condition of a transaction on one key. */
+/** A condition of a transaction on one key, or on every key of `[key, end)`. */
 export const compareSchema = z
   .strictObject({
     key: keyBytesSchema,
+    end: z.union([keyBytesSchema, z.literal('toLastKey')]).optional(),
     relation: z.enum(['equal', 'notEqual', 'greater', 'less']),
     operand: z.discriminatedUnion('kind', [
       z.strictObject({ kind: z.literal('version'), version: revisionSchema }),
@@ -192,33 +207,82 @@ export const compareSchema = z
   })
   .readonly()
 
+export type Compare = z.infer<typeof compareSchema>
+
+const putOperationSchema = z
+  .strictObject({
+    kind: z.literal('put'),
+    key: keyBytesSchema,
+    value: valueBytesSchema,
+    /** Lease to attach; absent: none. */
+    lease: leaseSchema.optional(),
+    /** The key keeps the lease that it has, which is refused for a key that does not exist. */
+    keepsLease: z.boolean().optional(),
+  })
+  .readonly()
+
+const deleteOperationSchema = z
+  .strictObject({
+    kind: z.literal('delete'),
+    range: keyRangeSchema,
+    /** Absent: true. */
+    needsPrevious: z.boolean().optional(),
+  })
+  .readonly()
+
+const rangeOperationSchema = z
+  .strictObject({
+    kind: z.literal('range'),
+    range: keyRangeSchema,
+    limit: z.number().int().min(1).max(pageRowsMax),
+    /** As of this revision; 0 or absent: the one that the transaction sees. */
+    revision: revisionSchema.optional(),
+    sort: sortSchema.optional(),
+    isKeysOnly: z.boolean().optional(),
+    isCountOnly: z.boolean().optional(),
+    ...revisionBoundsShape,
+  })
+  .readonly()
+
 /** One operation of a transaction. */
-export const txnOperationSchema = z.discriminatedUnion('kind', [
-  z
+export type TxnOperation =
+  | z.infer<typeof putOperationSchema>
+  | z.infer<typeof deleteOperationSchema>
+  | z.infer<typeof rangeOperationSchema>
+  | {
+      readonly kind: 'txn'
+      readonly compares: readonly Compare[]
+      readonly thenOperations: readonly TxnOperation[]
+      readonly elseOperations: readonly TxnOperation[]
+    }
+
+const comparesSchema = listSchema(compareSchema, { lengthMin: 0, lengthMax: txnOperationsMax })
+
+/** Lists of operations with transactions inside of them, so many levels down. */
+function operationsSchema(depth: number): z.ZodType<readonly TxnOperation[]> {
+  const bounds = { lengthMin: 0, lengthMax: txnOperationsMax }
+  const plain = [putOperationSchema, deleteOperationSchema, rangeOperationSchema] as const
+  if (depth === 0) return listSchema(z.discriminatedUnion('kind', [...plain]), bounds)
+  const inner = operationsSchema(depth - 1)
+  const nested = z
     .strictObject({
-      kind: z.literal('put'),
-      key: keyBytesSchema,
-      value: valueBytesSchema,
-      lease: leaseSchema.optional(),
+      kind: z.literal('txn'),
+      compares: comparesSchema,
+      thenOperations: inner,
+      elseOperations: inner,
     })
-    .readonly(),
-  z.strictObject({ kind: z.literal('delete'), range: keyRangeSchema }).readonly(),
-  z
-    .strictObject({
-      kind: z.literal('range'),
-      range: keyRangeSchema,
-      limit: z.number().int().min(1).max(pageRowsMax),
-    })
-    .readonly(),
-])
-export type TxnOperation = z.infer<typeof txnOperationSchema>
+    .readonly()
+  return listSchema(z.discriminatedUnion('kind', [...plain, nested]), bounds)
+}
+
+const branchSchema = operationsSchema(txnDepthMax)
 
 export const txnRequestSchema = z
   .strictObject({
     connectionId: connectionIdSchema,
-    compares: listSchema(compareSchema, { lengthMin: 0, lengthMax: txnOperationsMax }),
-    thenOperations: listSchema(txnOperationSchema, { lengthMin: 0, lengthMax: txnOperationsMax }),
-    elseOperations: listSchema(txnOperationSchema, { lengthMin: 0, lengthMax: txnOperationsMax }),
+    compares: comparesSchema,
+    thenOperations: branchSchema,
+    elseOperations: branchSchema,
   })
   .readonly()
 export type TxnRequest = z.infer<typeof txnRequestSchema>
@@ -230,11 +294,25 @@ export type TxnOperationReply =
       readonly deletedCount: number
       readonly deleted: readonly KeyValue[]
     }
-  | { readonly kind: 'range'; readonly count: number; readonly pairs: readonly KeyValue[] }
+  | {
+      readonly kind: 'range'
+      readonly count: number
+      /** More pairs lie in the range than the limit let through. */
+      readonly hasMore: boolean
+      readonly pairs: readonly KeyValue[]
+    }
+  | {
+      readonly kind: 'txn'
+      readonly hasSucceeded: boolean
+      readonly replies: readonly TxnOperationReply[]
+    }
 
 export interface TxnReply {
   /** All compares held, so `thenOperations` ran. */
   readonly hasSucceeded: boolean
   readonly revision: number
+  /** Who answered, and in which term. */
+  readonly memberId: bigint
+  readonly term: number
   readonly replies: readonly TxnOperationReply[]
 }

@@ -16,6 +16,9 @@ export const pageRowsMax = 10_000
 /** Most operations in one transaction; etcd's default limit is 128, servers may be set up to take more. */
 export const txnOperationsMax = 2_048
 
+/** Transactions inside of transactions: so many levels below the outermost one. */
+export const txnDepthMax = 6
+
 /** Most keys in one guarded delete; larger selections are sent in several. */
 export const deleteKeysMax = 1_000
 

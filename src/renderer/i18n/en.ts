@@ -1,6 +1,7 @@
 import { enCluster } from './en-cluster.ts'
 import { enHistory } from './en-history.ts'
 import { enKeys } from './en-keys.ts'
+import { enQuery, queryCommands } from './en-query.ts'
 
 /** Every text of the window in English. Named arguments only; a sentence is never glued from parts. */
 export const en = {
@@ -9,6 +10,7 @@ export const en = {
     connections: 'Connections',
     keys: 'Keys',
     watch: 'Watch',
+    query: 'Transactions and queries',
     members: 'Members',
     nodes: 'Playground',
     settings: 'Settings',
@@ -80,6 +82,7 @@ export const en = {
   commands: {
     'view.keys': 'Keys: Show the key browser',
     'view.watch': 'Watch: Show live changes',
+    ...queryCommands,
     'view.members': 'Members: Show the cluster',
     'view.nodes': 'Playground: Show the local nodes',
     'view.connections': 'Connections: Connect to a cluster…',
@@ -225,4 +228,5 @@ export const en = {
   ...enKeys,
   ...enHistory,
   ...enCluster,
+  ...enQuery,
 } as const

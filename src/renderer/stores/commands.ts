@@ -149,6 +149,7 @@ function viewCommands(): readonly Command[] {
   return [
     ofCluster('keys', 'key'),
     ofCluster('watch', 'watch'),
+    ofCluster('query', 'query'),
     ofCluster('members', 'members'),
     {
       id: 'view.nodes',

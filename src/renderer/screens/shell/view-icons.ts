@@ -6,6 +6,7 @@ export const viewIcons: Readonly<Record<ViewName, string>> = {
   connections: 'connections',
   keys: 'key',
   watch: 'watch',
+  query: 'query',
   members: 'members',
   nodes: 'playground',
   settings: 'settings',
