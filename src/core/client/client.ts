@@ -9,7 +9,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Disposable } from '../base/disposable.ts'
 import type { Random } from '../base/random.ts'
 import { ClusterClient } from './cluster-client.ts'
-import { Endpoint, type ClientTlsOptions } from './endpoint.ts'
+import { Endpoint, type ClientTlsOptions, type EndpointSecurity } from './endpoint.ts'
 import { EndpointPool } from './endpoint-pool.ts'
 import {
   readKeyHistory,
@@ -19,6 +19,7 @@ import {
 } from './key-history.ts'
 import { KvClient } from './kv-client.ts'
 import { LeaseClient } from './lease-client.ts'
+import { LoginSession, type Credentials } from './login.ts'
 import { MaintenanceClient } from './maintenance-client.ts'
 import type { CallEnvironment } from './retry-policy.ts'
 import { WatchClient } from './watch-client.ts'
@@ -30,6 +31,8 @@ export interface ClientOptions {
   readonly endpoints: readonly string[]
   /** For endpoints with `https`; with it, `host:port` means them too. */
   readonly tls?: ClientTlsOptions
+  /** The user to log in as, for clusters that check users. */
+  readonly credentials?: Credentials
 }
 
 export class Client implements Disposable {
@@ -40,14 +43,18 @@ export class Client implements Disposable {
   readonly cluster: ClusterClient
   readonly maintenance: MaintenanceClient
   private readonly environment: CallEnvironment
-  private readonly tls: ClientTlsOptions | undefined
+  /** Absent for a client that does not log in. */
+  readonly login: LoginSession | undefined
+  private readonly security: EndpointSecurity
   /** Channels to members that are asked about themselves and are no endpoint of this connection. */
   private readonly memberEndpoints = new Map<string, Endpoint>()
 
   /** @throws StoreError `unreachable` when an endpoint is no address, or TLS cannot be had as asked for */
   constructor(options: ClientOptions) {
-    this.tls = options.tls
-    this.pool = new EndpointPool(options.clock, options.endpoints, options.tls)
+    const { credentials } = options
+    this.login = credentials === undefined ? undefined : new LoginSession(credentials)
+    this.security = { tls: options.tls, login: this.login }
+    this.pool = new EndpointPool(options.clock, options.endpoints, this.security)
     this.environment = { clock: options.clock, random: options.random, pool: this.pool }
     this.kv = new KvClient(this.environment)
     this.watch = new WatchClient(this.environment)
@@ -81,7 +88,7 @@ export class Client implements Disposable {
     const known = this.memberEndpoints.get(url)
     if (known !== undefined) return known
     if (!/^https?:\/\/[^/]+:[0-9]+\/?$/.test(url)) return undefined
-    const endpoint = new Endpoint(url, this.tls)
+    const endpoint = new Endpoint(url, this.security)
     this.memberEndpoints.set(url, endpoint)
     return endpoint
   }

@@ -9,7 +9,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Disposable } from '../base/disposable.ts'
 import { assert } from '../base/assert.ts'
-import { Endpoint, type ClientTlsOptions } from './endpoint.ts'
+import { Endpoint, type EndpointSecurity } from './endpoint.ts'
 
 /** How an endpoint was at its last call or probe. */
 export interface EndpointHealth {
@@ -38,11 +38,11 @@ export class EndpointPool implements Disposable {
   private activePosition = 0
 
   /** @throws StoreError `unreachable` when an endpoint is no address, or TLS cannot be had as asked for */
-  constructor(clock: Clock, urls: readonly string[], tls?: ClientTlsOptions) {
+  constructor(clock: Clock, urls: readonly string[], security: EndpointSecurity = {}) {
     assert(urls.length > 0, 'a connection has at least one endpoint')
     this.clock = clock
     this.entries = urls.map((url) => ({
-      endpoint: new Endpoint(url, tls),
+      endpoint: new Endpoint(url, security),
       kind: 'unknown',
       reason: undefined,
       latencyMs: undefined,

@@ -10,6 +10,7 @@ import {
 } from '@grpc/grpc-js'
 import type { Disposable } from '../base/disposable.ts'
 import { StoreError } from '../errors/store-error.ts'
+import type { LoginSession, TokenResult } from './login.ts'
 import type { BoundMethod } from './rpc-method.ts'
 import { callFailureOf, type CallFailure } from './status-to-error.ts'
 
@@ -39,6 +40,14 @@ export interface ClientTlsOptions {
   readonly identity?: { readonly certificates: Uint8Array; readonly privateKey: Uint8Array }
   /** Name expected in the server's certificate; the endpoint's host when absent. */
   readonly serverName?: string
+  /** Anybody may answer: the server's certificate is not looked at. */
+  readonly isVerifySkipped?: boolean
+}
+
+/** How an endpoint is dialled, and as whom. */
+export interface EndpointSecurity {
+  readonly tls?: ClientTlsOptions | undefined
+  readonly login?: LoginSession | undefined
 }
 
 /** What became of one attempt. */
@@ -83,16 +92,21 @@ export function parseEndpoint(
 
 export class Endpoint implements Disposable {
   readonly url: string
+  readonly isSecure: boolean
   private readonly client: GrpcClient
+  private readonly login: LoginSession | undefined
   private isDisposed = false
 
   /**
-   * @param tls  for `https`, and what makes a bare `host:port` mean it
+   * @param security  `tls` for `https`, and what makes a bare `host:port` mean it
    * @throws StoreError  `unreachable` when it is no address, or `tls` holds something that is no certificate or key
    */
-  constructor(text: string, tls?: ClientTlsOptions) {
+  constructor(text: string, security: EndpointSecurity = {}) {
+    const { tls } = security
     const { url, address, isSecure } = parseEndpoint(text, { isSecure: tls !== undefined })
     this.url = url
+    this.isSecure = isSecure
+    this.login = security.login
     const channelCredentials = isSecure ? tlsCredentials(url, tls) : credentials.createInsecure()
     this.client = new GrpcClient(address, channelCredentials, {
       ...(tls?.serverName === undefined ? {} : serverNameOptions(tls.serverName)),
@@ -144,11 +158,48 @@ export class Endpoint implements Disposable {
     }
   }
 
-  /** One attempt of a call with one answer. Never rejects. */
-  call<Request, Response>(
+  /** One attempt of a call with one answer; a second one when only the token was too old. Never rejects. */
+  async call<Request, Response>(
     method: BoundMethod<Request, Response>,
     request: Request,
     options: CallOptions,
+  ): Promise<CallResult<Response>> {
+    const { login } = this
+    if (login === undefined) return this.attempt(method, request, options)
+    for (let attempt = 1; ; attempt++) {
+      const known = await this.token(login)
+      if (!known.ok) return known
+      const result = await this.attempt(method, request, options, known.token)
+      // The refusal came before anything was done, so even a write may be sent again.
+      if (result.ok || attempt === 2 || !login.noteFailure(result.failure, known.token)) {
+        return result
+      }
+    }
+  }
+
+  /**
+   * The token that a stream carries; absent without users.
+   *
+   * @returns  the failure when the cluster does not let the user in
+   */
+  async streamToken(): Promise<TokenResult> {
+    return this.login === undefined ? { ok: true, token: undefined } : this.token(this.login)
+  }
+
+  /** Takes note that a stream with `token` failed; true when another token may help. */
+  noteStreamFailure(failure: CallFailure, token: string | undefined): boolean {
+    return this.login?.noteFailure(failure, token) ?? false
+  }
+
+  private token(login: LoginSession): Promise<TokenResult> {
+    return login.token((method, request, options) => this.attempt(method, request, options))
+  }
+
+  private attempt<Request, Response>(
+    method: BoundMethod<Request, Response>,
+    request: Request,
+    options: CallOptions,
+    token?: string,
   ): Promise<CallResult<Response>> {
     return new Promise((resolve) => {
       const call = this.client.makeUnaryRequest(
@@ -156,7 +207,7 @@ export class Endpoint implements Disposable {
         method.serialize,
         method.deserialize,
         request,
-        metadataOf(options),
+        metadataOf(options, token),
         { deadline: Date.now() + options.timeoutMs },
         (error, response) => {
           options.signal?.removeEventListener('abort', onAbort)
@@ -175,13 +226,13 @@ export class Endpoint implements Disposable {
   /** Opens a stream in both directions. The caller cancels it and listens to its `error` event. */
   openStream<Request, Response>(
     method: BoundMethod<Request, Response>,
-    options: { readonly needsLeader: boolean },
+    options: { readonly needsLeader: boolean; readonly token?: string | undefined },
   ): ClientDuplexStream<Request, Response> {
     return this.client.makeBidiStreamRequest(
       method.path,
       method.serialize,
       method.deserialize,
-      metadataOf(options),
+      metadataOf(options, options.token),
     )
   }
 
@@ -210,6 +261,7 @@ function tlsCredentials(url: string, tls: ClientTlsOptions = {}): ChannelCredent
       bufferOf(tls.authorities),
       bufferOf(tls.identity?.privateKey),
       bufferOf(tls.identity?.certificates),
+      tls.isVerifySkipped === true ? { rejectUnauthorized: false } : {},
     )
   } catch (error) {
     // OpenSSL's words; it says which of them it could not read.
@@ -227,8 +279,12 @@ function serverNameOptions(serverName: string): Record<string, string> {
   return { 'grpc.ssl_target_name_override': serverName, 'grpc.default_authority': serverName }
 }
 
-function metadataOf(options: { readonly needsLeader: boolean }): Metadata {
+function metadataOf(
+  options: { readonly needsLeader: boolean },
+  token: string | undefined,
+): Metadata {
   const metadata = new Metadata()
+  if (token !== undefined) metadata.set('token', token)
   if (options.needsLeader) metadata.set('hasleader', 'true')
   return metadata
 }

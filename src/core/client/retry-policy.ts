@@ -107,7 +107,9 @@ export async function attemptCall<Request, Response>(
 ): Promise<CallResult<Response>> {
   if (endpoint.channelState() !== 'ready') {
     const state = await endpoint.waitForChannel(Math.min(connectTimeoutMs, options.timeoutMs))
-    if (state !== 'ready') {
+    // Over TLS the call itself brings back why no connection was made: names, dates, or who signed.
+    const tellsWhy = state === 'failed' && endpoint.isSecure
+    if (state !== 'ready' && !tellsWhy) {
       const reason = state === 'closed' ? 'the connection was closed' : 'no connection was made'
       return { ok: false, failure: unreachableFailure(endpoint.url, reason) }
     }

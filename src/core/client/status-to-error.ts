@@ -100,12 +100,18 @@ export function callFailureOf(error: ServiceError, endpoint: string): CallFailur
   }
 }
 
-/** The code for a text that cancels a watch, which arrives without a status. */
-export function errorOfCancelReason(reason: string, endpoint: string): StoreError {
+/** The judgement on a text that cancels a watch, which arrives without a status. */
+export function failureOfCancelReason(reason: string, endpoint: string): CallFailure {
   // Refusals by the permission check wrap the status into the text.
   const wrapped = /^rpc error: code = \w+ desc = (.*)$/.exec(reason)
   const text = wrapped?.[1] ?? reason
-  return new StoreError(codesByText.get(text) ?? 'unrecognized', { endpoint, serverText: text })
+  const code = codesByText.get(text) ?? 'unrecognized'
+  return {
+    error: new StoreError(code, { endpoint, serverText: text }),
+    status: errorTable[code].status,
+    isWithoutEffect: true,
+    isTransportFailure: false,
+  }
 }
 
 function codeWithoutText(status: GrpcStatusName): StoreErrorCode {

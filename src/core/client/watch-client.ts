@@ -32,7 +32,7 @@ import { reasonOf, type CallEnvironment } from './retry-policy.ts'
 import { bindMethod } from './rpc-method.ts'
 import {
   callFailureOf,
-  errorOfCancelReason,
+  failureOfCancelReason,
   unreachableFailure,
   type CallFailure,
 } from './status-to-error.ts'
@@ -85,6 +85,8 @@ const watchMethod = bindMethod(WatchDefinition, WatchDefinition.methods.watch)
 const connectTimeoutMs = 1_000
 const resumePauseMinMs = 50
 const resumePauseMaxMs = 2_000
+/** Tokens that are refused one after the other before a watch gives up. */
+const loginAttemptsMax = 3
 /** Answers that concern the whole stream carry this id. */
 const streamWideWatchId = -1n
 const startRevisionOfEverything = 1
@@ -113,6 +115,7 @@ export class RunningWatch implements Disposable {
   private isPaused = false
   private hasStarted = false
   private failedAttempts = 0
+  private token: string | undefined
   /** First revision whose changes are still owed; 0 before the server named one. Never goes back. */
   private nextRevision: number
   /** Events of a response whose other fragments are still to come. */
@@ -156,14 +159,18 @@ export class RunningWatch implements Disposable {
         this.onLost(endpoint, unreachableFailure(endpoint.url, 'no connection was made'))
       return
     }
+    const known = await endpoint.streamToken()
     if (this.isEnded) return
-    this.openStream(endpoint)
+    if (known.ok) this.openStream(endpoint, known.token)
+    else this.onLost(endpoint, known.failure)
   }
 
-  private openStream(endpoint: Endpoint): void {
+  private openStream(endpoint: Endpoint, token: string | undefined): void {
     const stream = endpoint.openStream(watchMethod, {
       needsLeader: this.options.needsLeader ?? true,
+      token,
     })
+    this.token = token
     this.stream = stream
     this.fragments = []
     const isCurrent = (): boolean => this.stream === stream && !this.isEnded
@@ -256,14 +263,25 @@ export class RunningWatch implements Disposable {
       void this.connect()
       return
     }
+    const failure = failureOfCancelReason(response.cancelReason, endpoint.url)
+    if (this.mayLogInAgain(endpoint, failure)) {
+      this.failedAttempts++
+      void this.connect()
+      return
+    }
     this.isEnded = true
-    this.listener.onRefused(errorOfCancelReason(response.cancelReason, endpoint.url))
+    this.listener.onRefused(failure.error)
+  }
+
+  /** A forgotten token is no refusal; a new one that is refused too soon is. */
+  private mayLogInAgain(endpoint: Endpoint, failure: CallFailure): boolean {
+    return this.failedAttempts < loginAttemptsMax && endpoint.noteStreamFailure(failure, this.token)
   }
 
   private onLost(endpoint: Endpoint, failure: CallFailure): void {
     this.closeStream()
     const { clock, pool, random } = this.environment
-    if (isFinal(failure)) {
+    if (isFinal(failure) && !this.mayLogInAgain(endpoint, failure)) {
       this.isEnded = true
       this.listener.onRefused(failure.error)
       return

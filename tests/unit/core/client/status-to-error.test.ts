@@ -1,6 +1,6 @@
 import { Metadata, status, type ServiceError } from '@grpc/grpc-js'
 import { describe, expect, test } from 'vitest'
-import { callFailureOf, errorOfCancelReason } from '../../../../src/core/client/status-to-error.ts'
+import { callFailureOf, failureOfCancelReason } from '../../../../src/core/client/status-to-error.ts'
 import {
   errorTable,
   grpcStatusNumbers,
@@ -72,12 +72,12 @@ describe('callFailureOf', () => {
   })
 })
 
-describe('errorOfCancelReason', () => {
+describe('failureOfCancelReason', () => {
   test.each<[string, StoreErrorCode]>([
     ['rpc error: code = PermissionDenied desc = etcdserver: permission denied', 'permissionDenied'],
     ['etcdserver: mvcc: required revision has been compacted', 'compacted'],
     ['mvcc: watcher range is empty', 'unrecognized'],
   ])('%s becomes %s', (reason, code) => {
-    expect(errorOfCancelReason(reason, endpoint).code).toBe(code)
+    expect(failureOfCancelReason(reason, endpoint).error.code).toBe(code)
   })
 })
