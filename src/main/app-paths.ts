@@ -7,6 +7,8 @@ export interface AppPaths {
   readonly settingsFile: string
   readonly pageStateFile: string
   readonly profilesFile: string
+  /** Encrypted passwords. */
+  readonly secretsFile: string
   readonly logFile: string
   /** Holds one folder for each local cluster. */
   readonly playgroundDirectory: string
@@ -19,6 +21,7 @@ export function appPathsIn(userDataDirectory: string): AppPaths {
     settingsFile: join(userDataDirectory, 'settings.json'),
     pageStateFile: join(userDataDirectory, 'page-state.json'),
     profilesFile: join(userDataDirectory, 'connections.json'),
+    secretsFile: join(userDataDirectory, 'secrets.json'),
     logFile: join(userDataDirectory, 'logs', 'quorate.log'),
     playgroundDirectory: join(userDataDirectory, 'playground'),
   }

@@ -7,6 +7,7 @@ export type HostErrorCode =
   | 'unknownNode'
   | 'nodeState'
   | 'readOnly'
+  | 'file'
   | 'streamOverflow'
   | 'fileFailed'
   | 'fileTooLarge'

@@ -6,7 +6,7 @@
  * nodes end in good order, connections close.
  */
 
-import { app, BrowserWindow, clipboard, dialog, ipcMain, session } from 'electron'
+import { app, BrowserWindow, clipboard, dialog, ipcMain, safeStorage, session } from 'electron'
 import { join, resolve } from 'node:path'
 import { systemClock } from '../core/io/system-clock.ts'
 import { systemRandom } from '../core/io/system-random.ts'
@@ -16,6 +16,7 @@ import { appPathsIn, type AppPaths } from './app-paths.ts'
 import { applyTheme, openWindow } from './app-window.ts'
 import { ConnectionManager, playgroundConnectionId } from './connections/connection-manager.ts'
 import { OperationLog } from './connections/operation-log.ts'
+import { SecretStore } from './connections/secret-store.ts'
 import { ProfileStore } from './connections/profile-store.ts'
 import {
   registerAppHandlers,
@@ -141,7 +142,10 @@ function start(launch: LaunchArguments, paths: AppPaths, log: LogFile): void {
 
 function buildParts(paths: AppPaths, log: LogFile): Parts {
   const environment = { clock: systemClock, random: systemRandom }
-  const connections = new ConnectionManager(environment, new ProfileStore(paths.profilesFile, log))
+  const connections = new ConnectionManager(environment, {
+    profiles: new ProfileStore(paths.profilesFile, log),
+    secrets: new SecretStore(paths.secretsFile, safeStorage, log),
+  })
   const host = new StoreHost({
     clock: systemClock,
     logger: log,
@@ -220,7 +224,7 @@ function registerHandlers(parts: Parts, info: () => Promise<AppInfo>): void {
     },
     onCommand: (listener) => commands.onCommand(listener),
   })
-  registerConnectionHandlers(router, connections)
+  registerConnectionHandlers(router, connections, choosePem)
   registerKvHandlers(router, { connections, operations })
   registerQueryHandlers(router, { clock: systemClock, connections })
   registerStreamHandlers(router, { clock: systemClock, connections })
@@ -230,6 +234,18 @@ function registerHandlers(parts: Parts, info: () => Promise<AppInfo>): void {
   registerNodeHandlers(router, host)
   registerSettingsHandlers(router, settings)
   registerOperationHandlers(router, operations)
+}
+
+/** Lets the user choose a certificate or key; undefined when they do not. */
+async function choosePem(): Promise<string | undefined> {
+  const { filePaths } = await dialog.showOpenDialog({
+    properties: ['openFile', 'showHiddenFiles'],
+    filters: [
+      { name: 'PEM', extensions: ['pem', 'crt', 'cer', 'key'] },
+      { name: '*', extensions: ['*'] },
+    ],
+  })
+  return filePaths[0]
 }
 
 function showWindow(parts: Parts): void {

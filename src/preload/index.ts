@@ -90,6 +90,9 @@ const bridge: Bridge = {
     close: call(callChannels.connectionsClose),
     remove: call(callChannels.connectionsRemove),
     setReadOnly: call(callChannels.connectionsSetReadOnly),
+    logIn: call(callChannels.connectionsLogIn),
+    access: call(callChannels.connectionsAccess),
+    chooseFile: callWithout(callChannels.connectionsChooseFile),
   },
   kv: {
     range: call(callChannels.kvRange),

@@ -8,6 +8,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Disposable } from '../base/disposable.ts'
 import type { Random } from '../base/random.ts'
+import { AuthClient } from './auth-client.ts'
 import { ClusterClient } from './cluster-client.ts'
 import { Endpoint, type ClientTlsOptions, type EndpointSecurity } from './endpoint.ts'
 import { EndpointPool } from './endpoint-pool.ts'
@@ -41,6 +42,7 @@ export class Client implements Disposable {
   readonly watch: WatchClient
   readonly lease: LeaseClient
   readonly cluster: ClusterClient
+  readonly auth: AuthClient
   readonly maintenance: MaintenanceClient
   private readonly environment: CallEnvironment
   /** Absent for a client that does not log in. */
@@ -59,6 +61,7 @@ export class Client implements Disposable {
     this.kv = new KvClient(this.environment)
     this.watch = new WatchClient(this.environment)
     this.lease = new LeaseClient(this.environment)
+    this.auth = new AuthClient(this.environment)
     this.cluster = new ClusterClient(this.environment)
     this.maintenance = new MaintenanceClient(this.environment)
   }

@@ -7,6 +7,7 @@
  */
 
 import { AuthDefinition } from '../proto/gen/rpc.ts'
+import { StoreError } from '../errors/store-error.ts'
 import type { CallResult } from './endpoint.ts'
 import { bindMethod, type BoundMethod } from './rpc-method.ts'
 import type { CallFailure } from './status-to-error.ts'
@@ -14,7 +15,8 @@ import type { CallFailure } from './status-to-error.ts'
 /** A user of the cluster. */
 export interface Credentials {
   readonly user: string
-  readonly password: string
+  /** Unknown yet: the cluster is not asked before there is one. */
+  readonly password: string | undefined
 }
 
 /** One attempt of a call without a token. */
@@ -39,6 +41,7 @@ export class LoginSession {
 
   constructor(credentials: Credentials) {
     this.credentials = credentials
+    this.known = withoutPassword(credentials)
   }
 
   get user(): string {
@@ -53,7 +56,7 @@ export class LoginSession {
   /** Other words to log in with; the next call tries them. */
   change(credentials: Credentials): void {
     this.credentials = credentials
-    this.known = undefined
+    this.known = withoutPassword(credentials)
   }
 
   /** The token for the next call; asked for through `call` when none is known. Never rejects. */
@@ -81,13 +84,27 @@ export class LoginSession {
     const { credentials } = this
     const result = await call(
       authenticate,
-      { name: credentials.user, password: credentials.password },
+      { name: credentials.user, password: credentials.password ?? '' },
       { timeoutMs: authenticateTimeoutMs, needsLeader: false },
     )
     const outcome = outcomeOf(result)
     const isLasting = outcome.ok || isRefusal(outcome.failure)
     if (isLasting && this.credentials === credentials) this.known = outcome
     return outcome
+  }
+}
+
+function withoutPassword({ user, password }: Credentials): TokenResult | undefined {
+  if (password !== undefined) return undefined
+  const serverText = `the password of ${user} is not known`
+  return {
+    ok: false,
+    failure: {
+      error: new StoreError('authFailed', { serverText }),
+      status: 'invalidArgument',
+      isWithoutEffect: true,
+      isTransportFailure: false,
+    },
   }
 }
 

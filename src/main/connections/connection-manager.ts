@@ -7,29 +7,36 @@ import type { Random } from '../../core/base/random.ts'
 import type {
   ConnectionEvent,
   ConnectionInfo,
+  LogInRequest,
   OpenConnectionRequest,
 } from '../../preload/contract/connection.ts'
 import { HostError } from '../host-error.ts'
 import { Connection, type ConnectionDescription } from './connection.ts'
+import { ChosenFiles, readTlsFiles } from './tls-files.ts'
 import type { ConnectionProfile } from './connection-profile.ts'
 import type { ProfileStore } from './profile-store.ts'
+import type { SecretStore } from './secret-store.ts'
 
 /** Id of the connection to the local cluster; there is one at a time. */
 export const playgroundConnectionId = 'playground'
 
 export class ConnectionManager implements Disposable {
   private readonly environment: { readonly clock: Clock; readonly random: Random }
+  /** Files that the user chose for connections to come. */
+  readonly files = new ChosenFiles()
   private readonly profiles: ProfileStore
+  private readonly secrets: SecretStore
   private readonly open = new Map<string, Connection>()
   private readonly listeners = new Set<(event: ConnectionEvent) => void>()
   private readonly closeListeners = new Map<string, Set<() => void>>()
 
   constructor(
     environment: { readonly clock: Clock; readonly random: Random },
-    profiles: ProfileStore,
+    stores: { readonly profiles: ProfileStore; readonly secrets: SecretStore },
   ) {
     this.environment = environment
-    this.profiles = profiles
+    this.profiles = stores.profiles
+    this.secrets = stores.secrets
   }
 
   /** Open ones as they are, then saved ones that are closed. */
@@ -58,31 +65,53 @@ export class ConnectionManager implements Disposable {
     return this.open.get(id)
   }
 
-  /** Opens what the user typed. */
+  /** Opens what the user typed. @throws HostError `file` when a certificate cannot be read */
   async openNew(request: OpenConnectionRequest): Promise<ConnectionInfo> {
-    const id = randomUUID()
+    const { environment = 'none', login } = request
+    if (environment === 'production' && request.tls?.isVerifySkipped === true) {
+      throw new HostError('invalidRequest', 'Certificates of production clusters are checked')
+    }
+    const tls = request.tls === undefined ? undefined : this.files.profileOf(request.tls)
     const profile: ConnectionProfile = {
-      id,
+      id: randomUUID(),
       name: request.name ?? defaultName(request.endpoints),
       endpoints: [...request.endpoints],
-      environment: request.environment ?? 'none',
+      environment,
       // A production cluster is opened for reading until somebody decides otherwise.
-      isReadOnly: request.environment === 'production',
+      isReadOnly: environment === 'production',
+      ...(login === undefined ? {} : { user: login.user }),
+      ...(tls === undefined ? {} : { tls }),
     }
-    const connection = this.connect({ ...profile, origin: request.isSaved ? 'saved' : 'launch' })
-    if (request.isSaved) await this.profiles.put(profile)
+    const connection = await this.connectProfile(profile, {
+      origin: request.isSaved ? 'saved' : 'launch',
+      password: login?.password,
+    })
+    if (request.isSaved) {
+      await this.profiles.put(profile)
+      if (login?.isKept === true) await this.secrets.put(profile.id, login.password)
+    }
     return connection.info()
   }
 
-  /** Opens a saved one; an open one is returned as it is. */
-  openSaved(id: string): ConnectionInfo {
+  /** Opens a saved one; an open one is returned as it is. @throws HostError `file` when a certificate cannot be read */
+  async openSaved(id: string): Promise<ConnectionInfo> {
     const connection = this.open.get(id)
     if (connection !== undefined) return connection.info()
     const profile = this.profiles.find(id)
     if (profile === undefined) {
       throw new HostError('unknownConnection', 'This connection is not saved any more')
     }
-    return this.connect({ ...profile, origin: 'saved' }).info()
+    const password = this.secrets.find(id)
+    return (await this.connectProfile(profile, { origin: 'saved', password })).info()
+  }
+
+  /** Another password for the user of an open connection. */
+  async logIn(request: LogInRequest): Promise<void> {
+    const { connectionId, password, isKept } = request
+    this.get(connectionId).logIn(password)
+    if (this.profiles.find(connectionId) === undefined) return
+    if (isKept) await this.secrets.put(connectionId, password)
+    else await this.secrets.remove(connectionId)
   }
 
   /** Opens the connection to the local cluster; an open one to other endpoints is closed first. */
@@ -108,6 +137,7 @@ export class ConnectionManager implements Disposable {
   async remove(id: string): Promise<void> {
     this.closeOpen(id)
     await this.profiles.remove(id)
+    await this.secrets.remove(id)
     this.notify({ kind: 'removed', connectionId: id })
   }
 
@@ -137,6 +167,22 @@ export class ConnectionManager implements Disposable {
   dispose(): void {
     for (const id of [...this.open.keys()]) this.closeOpen(id)
     this.listeners.clear()
+  }
+
+  private async connectProfile(
+    profile: ConnectionProfile,
+    how: { readonly origin: ConnectionInfo['origin']; readonly password: string | undefined },
+  ): Promise<Connection> {
+    const { id, name, endpoints, environment, isReadOnly, user } = profile
+    const tls = profile.tls === undefined ? undefined : await readTlsFiles(profile.tls)
+    // Somebody else may have opened it while the files were read.
+    const open = this.open.get(id)
+    if (open !== undefined) return open
+    return this.connect({
+      ...{ id, name, endpoints, environment, isReadOnly, origin: how.origin },
+      ...(tls === undefined ? {} : { tls }),
+      ...(user === undefined ? {} : { login: { user, password: how.password } }),
+    })
   }
 
   private connect(description: ConnectionDescription): Connection {
@@ -171,6 +217,8 @@ function closedInfo(profile: ConnectionProfile): ConnectionInfo {
     origin: 'saved',
     environment: profile.environment,
     isReadOnly: profile.isReadOnly,
+    ...(profile.user === undefined ? {} : { user: profile.user }),
+    ...(profile.tls === undefined ? {} : { tls: { isVerifySkipped: profile.tls.isVerifySkipped } }),
     state: 'closed',
     endpoints: profile.endpoints.map((url) => ({ url, kind: 'unknown', isActive: false })),
     headRevision: 0,
@@ -178,5 +226,5 @@ function closedInfo(profile: ConnectionProfile): ConnectionInfo {
 }
 
 function defaultName(endpoints: readonly string[]): string {
-  return (endpoints[0] ?? '').replace(/^http:\/\//, '').replace(/\/$/, '')
+  return (endpoints[0] ?? '').replace(/^https?:\/\//, '').replace(/\/$/, '')
 }

@@ -5,12 +5,25 @@ import { endpointSchema, environmentSchema } from '../../preload/contract/connec
 import { endpointsMax } from '../../preload/contract/limits.ts'
 import { connectionIdSchema, shortTextSchema } from '../../preload/contract/primitives.ts'
 
+/** Where the files of a secured connection are. */
+const tlsProfileSchema = z.object({
+  authoritiesPath: z.string().optional(),
+  certificatePath: z.string().optional(),
+  privateKeyPath: z.string().optional(),
+  serverName: shortTextSchema.optional(),
+  isVerifySkipped: z.boolean(),
+})
+export type TlsProfile = z.infer<typeof tlsProfileSchema>
+
 export const connectionProfileSchema = z.object({
   id: connectionIdSchema,
   name: shortTextSchema,
   endpoints: z.array(endpointSchema).min(1).max(endpointsMax),
   environment: environmentSchema,
   isReadOnly: z.boolean(),
+  /** The user to log in as; the password is kept elsewhere, if at all. */
+  user: shortTextSchema.optional(),
+  tls: tlsProfileSchema.optional(),
 })
 export type ConnectionProfile = z.infer<typeof connectionProfileSchema>
 

@@ -10,7 +10,7 @@ import type { Disposable } from '../../core/base/disposable.ts'
 import type { Random } from '../../core/base/random.ts'
 import { noNode, hexId } from '../../core/base/ids.ts'
 import { Client } from '../../core/client/client.ts'
-import type { Endpoint } from '../../core/client/endpoint.ts'
+import type { ClientTlsOptions, Endpoint } from '../../core/client/endpoint.ts'
 import type { MemberStatus } from '../../core/client/maintenance-client.ts'
 import { reasonOf } from '../../core/client/retry-policy.ts'
 import type {
@@ -36,6 +36,9 @@ export interface ConnectionDescription {
   readonly environment: Environment
   readonly isReadOnly: boolean
   readonly endpoints: readonly string[]
+  readonly tls?: ClientTlsOptions
+  /** The user to log in as; without a password the connection is blocked until one comes. */
+  readonly login?: { readonly user: string; readonly password: string | undefined }
 }
 
 interface Judgement {
@@ -56,6 +59,7 @@ export class Connection implements Disposable {
   private lastAnswerAtMs: number | undefined
   private probeTimer: Timer | undefined
   private isProbing = false
+  private needsPassword: boolean
   private isDisposed = false
 
   /** @throws StoreError `unreachable` when an endpoint is no address */
@@ -69,7 +73,16 @@ export class Connection implements Disposable {
     this.isReadOnly = description.isReadOnly
     this.onChange = onChange
     this.openedAtMs = this.clock.monotonicMs()
-    this.client = new Client({ ...environment, endpoints: description.endpoints })
+    const { login, tls, endpoints } = description
+    this.needsPassword = login !== undefined && login.password === undefined
+    this.client = new Client({
+      ...environment,
+      endpoints,
+      ...(tls === undefined ? {} : { tls }),
+      ...(login === undefined
+        ? {}
+        : { credentials: { user: login.user, password: login.password } }),
+    })
     this.client.pool.onChange(() => {
       this.onPoolChange()
     })
@@ -77,7 +90,7 @@ export class Connection implements Disposable {
   }
 
   info(): ConnectionInfo {
-    const { id, name, origin, environment } = this.description
+    const { id, name, origin, environment, login, tls } = this.description
     const judgement = this.judge()
     return {
       id,
@@ -85,6 +98,8 @@ export class Connection implements Disposable {
       origin,
       environment,
       isReadOnly: this.isReadOnly,
+      ...(login === undefined ? {} : { user: login.user }),
+      ...(tls === undefined ? {} : { tls: { isVerifySkipped: tls.isVerifySkipped === true } }),
       ...judgement,
       endpoints: this.client.pool.health().map((health): EndpointState => {
         const isWaiting = health.kind === 'unknown' || judgement.state === 'connecting'
@@ -118,6 +133,18 @@ export class Connection implements Disposable {
     this.notify()
   }
 
+  /** Another password for this connection's user; the next probe tries it. */
+  logIn(password: string): void {
+    const { login } = this.client
+    if (login === undefined) {
+      throw new HostError('invalidRequest', 'This connection has no user')
+    }
+    login.change({ user: login.user, password })
+    this.needsPassword = false
+    this.notify()
+    this.scheduleProbe(0)
+  }
+
   /** Something outside suggests that the state has changed: a local node started or ended. */
   probeSoon(): void {
     this.scheduleProbe(probeSoonMs)
@@ -135,7 +162,8 @@ export class Connection implements Disposable {
   }
 
   private scheduleProbe(delayMs: number): void {
-    if (this.isDisposed || this.isProbing) return
+    // Without a password every question would be a refused login.
+    if (this.isDisposed || this.isProbing || this.needsPassword) return
     this.probeTimer?.cancel()
     this.probeTimer = this.clock.setTimer(delayMs, () => {
       void this.probe()
@@ -162,7 +190,7 @@ export class Connection implements Disposable {
     this.isProbing = false
     if (this.isDisposed) return
     this.notify()
-    const isCalm = this.judge().state === 'ready'
+    const isCalm = ['ready', 'blocked'].includes(this.judge().state)
     this.scheduleProbe(isCalm ? probeIntervalMs : probeIntervalInTroubleMs)
   }
 
@@ -173,6 +201,9 @@ export class Connection implements Disposable {
   }
 
   private judge(): Judgement {
+    if (this.needsPassword) return { state: 'blocked', reason: 'Its password is not known' }
+    const refusal = this.client.login?.refusal
+    if (refusal !== undefined) return { state: 'blocked', reason: reasonOf(refusal) }
     const health = this.client.pool.health()
     const ready = health.filter((entry) => entry.kind === 'ready')
     if (ready.length === 0) return this.judgeSilence(health)

@@ -4,9 +4,11 @@ import type { AppCommand, AppInfo } from '../../preload/contract/app.ts'
 import { clipboardRequestSchema } from '../../preload/contract/app.ts'
 import { callChannels, streamChannels } from '../../preload/contract/channels.ts'
 import {
+  logInRequestSchema,
   openConnectionRequestSchema,
   readOnlyRequestSchema,
   type ConnectionEvent,
+  type UserAccess,
 } from '../../preload/contract/connection.ts'
 import {
   nodeRequestSchema,
@@ -21,10 +23,12 @@ import {
   settingsPatchSchema,
   type Settings,
 } from '../../preload/contract/settings.ts'
+import type { Connection } from '../connections/connection.ts'
 import type { ConnectionManager } from '../connections/connection-manager.ts'
 import type { OperationLog } from '../connections/operation-log.ts'
 import type { SettingsStore } from '../settings-file.ts'
 import type { StoreHost } from '../store-host/store-host.ts'
+import { rangeOfWire } from './key-conversion.ts'
 import type { IpcRouter } from './ipc-router.ts'
 import type { StreamSink } from './stream-hub.ts'
 
@@ -49,6 +53,8 @@ export function registerAppHandlers(router: IpcRouter, parts: AppHandlerParts): 
 export function registerConnectionHandlers(
   router: IpcRouter,
   connections: ConnectionManager,
+  /** Shows the dialog that chooses a file; undefined when none was chosen. */
+  choosePath: () => Promise<string | undefined>,
 ): void {
   router.call(callChannels.connectionsList, emptyRequestSchema, () => connections.list())
   router.call(callChannels.connectionsOpen, openConnectionRequestSchema, (request) =>
@@ -69,12 +75,37 @@ export function registerConnectionHandlers(
     await connections.setReadOnly(request.connectionId, request.isReadOnly)
     return null
   })
+  router.call(callChannels.connectionsLogIn, logInRequestSchema, async (request) => {
+    await connections.logIn(request)
+    return null
+  })
+  router.call(callChannels.connectionsAccess, connectionRequestSchema, ({ connectionId }) =>
+    accessOf(connections.get(connectionId)),
+  )
+  router.call(callChannels.connectionsChooseFile, emptyRequestSchema, async () => {
+    const path = await choosePath()
+    return path === undefined ? null : connections.files.add(path)
+  })
   router.stream(streamChannels.connectionsObserve, emptyRequestSchema, {
     begin: (_request, sink: StreamSink<ConnectionEvent>) => {
       for (const connection of connections.list()) sink.push({ kind: 'changed', connection })
       return { dispose: connections.onEvent(sink.push) }
     },
   })
+}
+
+async function accessOf({ client }: Connection): Promise<UserAccess | null> {
+  if (client.login === undefined) return null
+  const { user, roles, permissions } = await client.auth.access(client.login.user)
+  return {
+    user,
+    roles,
+    permissions: permissions.map(({ role, kind, start, rangeEnd }) => ({
+      role,
+      kind,
+      range: rangeOfWire(start, rangeEnd),
+    })),
+  }
 }
 
 export function registerNodeHandlers(router: IpcRouter, host: StoreHost): void {

@@ -1,6 +1,6 @@
 /** Ranges, pairs and pages between the contract's form and the client's. */
 
-import { copyBytes } from '../../core/base/bytes.ts'
+import { copyBytes, equalBytes } from '../../core/base/bytes.ts'
 import {
   intervalOfPrefix,
   type KeyInterval,
@@ -25,6 +25,19 @@ export function intervalOf(range: KeyRange): KeyInterval {
     case 'all':
       return { start: oneZeroByte, end: 'toLastKey' }
   }
+}
+
+/** The range of a permission, as its two fields stand on the wire. */
+export function rangeOfWire(start: Uint8Array, rangeEnd: Uint8Array): KeyRange {
+  if (rangeEnd.length === 0) return { kind: 'key', key: copyBytes(start) }
+  const isFrom = equalBytes(rangeEnd, oneZeroByte)
+  if (isFrom && (start.length === 0 || equalBytes(start, oneZeroByte))) return { kind: 'all' }
+  if (isFrom) return { kind: 'from', start: copyBytes(start) }
+  const { end } = intervalOfPrefix(start)
+  if (end !== 'toLastKey' && end !== undefined && equalBytes(end, rangeEnd)) {
+    return { kind: 'prefix', prefix: copyBytes(start) }
+  }
+  return { kind: 'interval', start: copyBytes(start), end: copyBytes(rangeEnd) }
 }
 
 /** The part of an interval behind a key: the smallest key above it is the key with a zero byte more. */

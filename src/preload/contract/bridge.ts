@@ -10,9 +10,12 @@ import type { BinItem, BinRequest, RevisionChangesReply, RevisionChangesRequest 
 import type { ClusterItem, ClusterSnapshot, ObserveClusterRequest } from './cluster.ts'
 import type {
   ConnectionEvent,
+  ChosenFile,
   ConnectionInfo,
+  LogInRequest,
   OpenConnectionRequest,
   ReadOnlyRequest,
+  UserAccess,
 } from './connection.ts'
 import type {
   AppendFileRequest,
@@ -77,6 +80,12 @@ export interface ConnectionsBridge {
   /** Closes and forgets it. */
   remove(request: ConnectionRequest): Promise<Reply<null>>
   setReadOnly(request: ReadOnlyRequest): Promise<Reply<null>>
+  /** Tries another password; whether it was the right one comes with the connection's state. */
+  logIn(request: LogInRequest): Promise<Reply<null>>
+  /** What the user of this connection may do; null for a connection without a user. */
+  access(request: ConnectionRequest): Promise<Reply<UserAccess | null>>
+  /** Lets the user choose a certificate or key. */
+  chooseFile(): Promise<Reply<ChosenFile>>
 }
 
 export interface KvBridge {

@@ -2,16 +2,50 @@
 
 import { z } from 'zod'
 import { endpointsMax, shortTextUnitsMax } from './limits.ts'
+import type { KeyRange } from './kv.ts'
 import { connectionIdSchema, listSchema, shortTextSchema } from './primitives.ts'
 
-/** A client URL: `http://host:port`; a bare `host:port` means http. https comes with TLS profiles. */
+/** A client URL: `http://host:port` or `https://host:port`; a bare `host:port` means https with TLS settings, http without. */
 export const endpointSchema = z
   .string()
   .max(shortTextUnitsMax)
-  .regex(/^(http:\/\/)?([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}\/?$/)
+  .regex(/^(https?:\/\/)?([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}\/?$/)
 
 export const environmentSchema = z.enum(['none', 'development', 'staging', 'production'])
 export type Environment = z.infer<typeof environmentSchema>
+
+const passwordSchema = z.string().max(shortTextUnitsMax)
+
+/** A user of the cluster. Passwords travel in this direction only. */
+export const loginSchema = z
+  .strictObject({
+    user: shortTextSchema,
+    password: passwordSchema,
+    /** Keep the password for the next start, where the operating system can encrypt it. */
+    isKept: z.boolean(),
+  })
+  .readonly()
+export type Login = z.infer<typeof loginSchema>
+
+/** Stands for a file that the user chose in a dialog of the main process. */
+const fileTokenSchema = z.string().regex(/^[a-z0-9-]{1,64}$/)
+
+/** How connections are secured. Files are PEM, and read again at each connect. */
+export const tlsChoiceSchema = z
+  .strictObject({
+    /** Authorities that may vouch for the servers; those of the system when absent. */
+    authorities: fileTokenSchema.optional(),
+    certificate: fileTokenSchema.optional(),
+    privateKey: fileTokenSchema.optional(),
+    serverName: shortTextSchema.optional(),
+    /** Believe any server. Refused for production. */
+    isVerifySkipped: z.boolean(),
+  })
+  .readonly()
+export type TlsChoice = z.infer<typeof tlsChoiceSchema>
+
+/** A file that was chosen; null when the dialog was left without choosing. */
+export type ChosenFile = { readonly token: string; readonly name: string } | null
 
 export const openConnectionRequestSchema = z
   .strictObject({
@@ -19,11 +53,30 @@ export const openConnectionRequestSchema = z
     /** Name shown; the first endpoint's host when absent. */
     name: shortTextSchema.optional(),
     environment: environmentSchema.optional(),
+    login: loginSchema.optional(),
+    tls: tlsChoiceSchema.optional(),
     /** Kept for the next start. */
     isSaved: z.boolean(),
   })
   .readonly()
 export type OpenConnectionRequest = z.infer<typeof openConnectionRequestSchema>
+
+/** The password for a connection that is blocked because it has none, or a wrong one. */
+export const logInRequestSchema = z
+  .strictObject({ connectionId: connectionIdSchema, password: passwordSchema, isKept: z.boolean() })
+  .readonly()
+export type LogInRequest = z.infer<typeof logInRequestSchema>
+
+/** What the user of a connection may do, by role. */
+export interface UserAccess {
+  readonly user: string
+  readonly roles: readonly string[]
+  readonly permissions: readonly {
+    readonly role: string
+    readonly kind: 'read' | 'write' | 'readWrite'
+    readonly range: KeyRange
+  }[]
+}
 
 /** Refuses every write of this connection in the main process, or allows them again. */
 export const readOnlyRequestSchema = z
@@ -46,10 +99,12 @@ export interface EndpointState {
 
 /**
  * How a connection is. `connecting`: no call has succeeded yet. `ready`: every endpoint answers. `degraded`: calls
- * succeed, but `reason` says what is wrong. `failed`: no endpoint answers, or the cluster has no leader; the next try is
+ * succeed, but `reason` says what is wrong. `blocked`: the cluster does not let this user in, or no
+ * password is known; nothing is tried again by itself. `failed`: no endpoint answers, or the cluster has no leader; the next try is
  * on its way. `closed`: saved, not open.
  */
-export type ConnectionStateKind = 'closed' | 'connecting' | 'ready' | 'degraded' | 'failed'
+export type ConnectionStateKind =
+  'closed' | 'connecting' | 'ready' | 'degraded' | 'blocked' | 'failed'
 
 /** A saved or open connection with its present state. */
 export interface ConnectionInfo {
@@ -58,6 +113,10 @@ export interface ConnectionInfo {
   readonly origin: 'playground' | 'saved' | 'launch'
   readonly environment: Environment
   readonly isReadOnly: boolean
+  /** The user of this connection; absent when it logs in as nobody. */
+  readonly user?: string
+  /** Encrypted, and whether the servers' certificates are checked. */
+  readonly tls?: { readonly isVerifySkipped: boolean }
   readonly state: ConnectionStateKind
   /** One sentence; present when `degraded` or `failed`. */
   readonly reason?: string

@@ -9,7 +9,7 @@ export interface BridgeError {
   /**
    * What kind of failure: a code of the store's error table (`compacted`, `noLeader`, `permissionDenied`, …) or one of
    * the bridge's own: `invalidRequest` (arguments out of shape), `unknownConnection`, `unknownNode`, `nodeState` (the
-   * node cannot do that now), `unreachable` (no endpoint answers), `readOnly`, `internal` (a bug; see the log file),
+   * node cannot do that now), `unreachable` (no endpoint answers), `readOnly`, `file` (a file of this computer cannot be used), `internal` (a bug; see the log file),
    * `server` (a server's answer that the table does not know).
    */
   readonly code: string

@@ -1,5 +1,11 @@
 import type { AppInfo } from '../../preload/contract/app.ts'
-import type { ConnectionInfo, OpenConnectionRequest } from '../../preload/contract/connection.ts'
+import type {
+  ChosenFile,
+  ConnectionInfo,
+  LogInRequest,
+  OpenConnectionRequest,
+  UserAccess,
+} from '../../preload/contract/connection.ts'
 import type { PlaygroundInfo } from '../../preload/contract/node.ts'
 import type { Settings, SettingsPatch } from '../../preload/contract/settings.ts'
 import { getBridge, unwrap } from './bridge.ts'
@@ -23,6 +29,10 @@ export const connectionApi = {
     unwrap(getBridge().connections.close({ connectionId })),
   remove: (connectionId: string): Promise<null> =>
     unwrap(getBridge().connections.remove({ connectionId })),
+  logIn: (request: LogInRequest): Promise<null> => unwrap(getBridge().connections.logIn(request)),
+  access: (connectionId: string): Promise<UserAccess | null> =>
+    unwrap(getBridge().connections.access({ connectionId })),
+  chooseFile: (): Promise<ChosenFile> => unwrap(getBridge().connections.chooseFile()),
 } as const
 
 /** Nodes of the local cluster. */

@@ -27,6 +27,7 @@ export const en = {
     connecting: 'Connecting',
     ready: 'Connected',
     degraded: 'Degraded',
+    blocked: 'Blocked',
     failed: 'Unreachable',
     noQuorum: 'No quorum',
   },
@@ -198,6 +199,19 @@ export const en = {
       unreachable: {
         why: 'No endpoint of this connection answers',
         do: 'Look at the members, or check the addresses.',
+      },
+      userEmpty: {
+        why: 'This cluster lets in only users that it knows',
+        do: 'Connect again with a user and a password.',
+      },
+      authFailed: {
+        why: 'The name or the password is wrong, or the password is not known',
+        do: 'Log in again.',
+      },
+      invalidAuthToken: { why: 'The login expired', do: 'Log in again.' },
+      file: {
+        why: 'A file of this computer cannot be used',
+        do: 'Choose the file again, or check that you may read it.',
       },
       readOnly: {
         why: 'This connection is read-only',

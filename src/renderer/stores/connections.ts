@@ -75,6 +75,9 @@ export const useConnectionStore = defineStore('connections', () => {
     openSaved,
     close: connectionApi.close,
     remove: connectionApi.remove,
+    logIn: connectionApi.logIn,
+    access: connectionApi.access,
+    chooseFile: connectionApi.chooseFile,
   }
 })
 

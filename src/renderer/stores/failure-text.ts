@@ -23,6 +23,10 @@ const known: ReadonlySet<string> = new Set([
   'timeout',
   'unreachable',
   'readOnly',
+  'userEmpty',
+  'authFailed',
+  'invalidAuthToken',
+  'file',
   'leaseNotFound',
   'unhealthy',
   'nodeState',
@@ -70,6 +74,11 @@ export function failureLine(error: unknown): string {
 /** True when the revision asked for was compacted away. */
 export function isCompacted(error: unknown): boolean {
   return error instanceof CallError && error.failure.code === 'compacted'
+}
+
+/** True when the user of the connection may not do what was asked. */
+export function isNotPermitted(error: unknown): boolean {
+  return error instanceof CallError && error.failure.code === 'permissionDenied'
 }
 
 function detailsOf(failure: CallError['failure'] | undefined, message: string): string {

@@ -6,6 +6,7 @@ export const connectionIcons: Readonly<Record<ConnectionStateKind, string>> = {
   connecting: 'refresh',
   ready: 'full',
   degraded: 'half',
+  blocked: 'lock',
   failed: 'down',
 }
 
@@ -15,5 +16,6 @@ export const connectionTones: Readonly<Record<ConnectionStateKind, string>> = {
   connecting: '',
   ready: 'ok',
   degraded: 'warn',
+  blocked: 'bad',
   failed: 'bad',
 }

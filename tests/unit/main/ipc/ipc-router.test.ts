@@ -5,6 +5,7 @@ import { silentLogger } from '../../../../src/core/base/logger.ts'
 import { StoreError } from '../../../../src/core/errors/store-error.ts'
 import { ConnectionManager } from '../../../../src/main/connections/connection-manager.ts'
 import { OperationLog } from '../../../../src/main/connections/operation-log.ts'
+import { SecretStore, type SecretCipher } from '../../../../src/main/connections/secret-store.ts'
 import { ProfileStore } from '../../../../src/main/connections/profile-store.ts'
 import {
   registerAppHandlers,
@@ -95,6 +96,13 @@ function router(ipc: FakeIpc, logger: Logger = silentLogger): IpcRouter {
   })
 }
 
+/** A machine on which nothing can be encrypted. */
+const noCipher: SecretCipher = {
+  isEncryptionAvailable: () => false,
+  encryptString: () => Buffer.alloc(0),
+  decryptString: () => '',
+}
+
 /** The whole app behind a router, without windows, processes or open connections. */
 function wholeApp(ipc: FakeIpc, logger: Logger): void {
   const clock = new ManualClock()
@@ -102,7 +110,10 @@ function wholeApp(ipc: FakeIpc, logger: Logger): void {
   const paths = appPathsIn('/nonexistent/quorate-test')
   const connections = new ConnectionManager(
     { clock, random: systemRandom },
-    new ProfileStore(paths.profilesFile, logger),
+    {
+      profiles: new ProfileStore(paths.profilesFile, logger),
+      secrets: new SecretStore(paths.secretsFile, noCipher, logger),
+    },
   )
   const operations = new OperationLog(clock)
   registerAppHandlers(whole, {
@@ -110,7 +121,7 @@ function wholeApp(ipc: FakeIpc, logger: Logger): void {
     writeClipboard: () => Promise.resolve(),
     onCommand: () => () => undefined,
   })
-  registerConnectionHandlers(whole, connections)
+  registerConnectionHandlers(whole, connections, () => Promise.resolve(undefined))
   registerKvHandlers(whole, { connections, operations })
   registerStreamHandlers(whole, { clock, connections })
   registerScanHandlers(whole, connections)
