@@ -18,6 +18,7 @@ import { ConnectionManager, playgroundConnectionId } from './connections/connect
 import { OperationLog } from './connections/operation-log.ts'
 import { SecretStore } from './connections/secret-store.ts'
 import { ProfileStore } from './connections/profile-store.ts'
+import { registerCompareHandlers } from './ipc/compare-handlers.ts'
 import {
   registerAppHandlers,
   registerConnectionHandlers,
@@ -231,6 +232,7 @@ function registerHandlers(parts: Parts, info: () => Promise<AppInfo>): void {
   registerScanHandlers(router, connections)
   registerFileHandlers(router, new ChosenFiles(systemDialogs))
   registerPlanHandlers(router)
+  registerCompareHandlers(router, { clock: systemClock, connections })
   registerNodeHandlers(router, host)
   registerSettingsHandlers(router, settings)
   registerOperationHandlers(router, operations)

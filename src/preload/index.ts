@@ -121,6 +121,7 @@ const bridge: Bridge = {
     list: call(callChannels.plansList),
   },
   bin: { open: stream(streamChannels.binOpen), changes: call(callChannels.binChanges) },
+  compare: { open: stream(streamChannels.compareOpen) },
   cluster: {
     snapshot: call(callChannels.clusterSnapshot),
     observe: stream(streamChannels.clusterObserve),

@@ -24,6 +24,7 @@ import type { Settings } from '../../src/preload/contract/settings.ts'
 import type { WatchChange, WatchedValue, WatchItem } from '../../src/preload/contract/watch.ts'
 import { FakeCluster, connectionId } from './fake-cluster.ts'
 import { fillStore } from './fake-data.ts'
+import { openFakeCompare } from './fake-compare.ts'
 import { FakeFiles } from './fake-files.ts'
 import { fakeQueryRange, runFakeTxn } from './fake-query.ts'
 import { FakeStore, isIn, nameOf } from './fake-store.ts'
@@ -78,6 +79,9 @@ export function createFakeWorld(options: FakeBridgeOptions): FakeWorld {
     connections: hub.bridge,
     ...keyBridges(store, cluster),
     files: files.bridge,
+    compare: {
+      open: (request, listener) => openFakeCompare(() => store, request, listener),
+    },
     plans: {
       open: (_request, listener) => endingSoon(listener),
       run: (_request, listener) => endingSoon(listener),

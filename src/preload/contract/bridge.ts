@@ -8,6 +8,7 @@
 import type { AppCommand, AppInfo, ClipboardRequest } from './app.ts'
 import type { BinItem, BinRequest, RevisionChangesReply, RevisionChangesRequest } from './bin.ts'
 import type { ClusterItem, ClusterSnapshot, ObserveClusterRequest } from './cluster.ts'
+import type { CompareItem, CompareRequest } from './compare.ts'
 import type {
   ConnectionEvent,
   ChosenFile,
@@ -145,6 +146,11 @@ export interface BinBridge {
   changes(request: RevisionChangesRequest): Promise<Reply<RevisionChangesReply>>
 }
 
+export interface CompareBridge {
+  /** The difference between two ranges of keys, in the order of the keys; ends by itself. */
+  open(request: CompareRequest, listener: StreamListener<CompareItem>): Subscription
+}
+
 export interface ClusterBridge {
   snapshot(request: ConnectionRequest): Promise<Reply<ClusterSnapshot>>
   observe(request: ObserveClusterRequest, listener: StreamListener<ClusterItem>): Subscription
@@ -189,6 +195,7 @@ export interface Bridge {
   readonly scan: ScanBridge
   readonly plans: PlansBridge
   readonly bin: BinBridge
+  readonly compare: CompareBridge
   readonly cluster: ClusterBridge
   readonly nodes: NodesBridge
   readonly settings: SettingsBridge

@@ -54,6 +54,7 @@ export const streamChannels = {
   plansOpen: 'plans.open',
   plansRun: 'plans.run',
   binOpen: 'bin.open',
+  compareOpen: 'compare.open',
   clusterObserve: 'cluster.observe',
   nodesObserve: 'nodes.observe',
   settingsObserve: 'settings.observe',

@@ -48,3 +48,6 @@ export const fileReadBytesMax = 268_435_456
 
 /** Largest local cluster. */
 export const playgroundSizeMax = 7
+
+/** Most rows of one comparison that cross to the page; half a million take about 40 MB there. */
+export const compareRowsMax = 500_000

@@ -1,5 +1,6 @@
 import type { AppCommand } from '../../preload/contract/app.ts'
 import type { ClusterItem, ObserveClusterRequest } from '../../preload/contract/cluster.ts'
+import type { CompareItem, CompareRequest } from '../../preload/contract/compare.ts'
 import type { ConnectionEvent } from '../../preload/contract/connection.ts'
 import type { HistoryItem, HistoryRequest } from '../../preload/contract/history.ts'
 import type { NodeItem } from '../../preload/contract/node.ts'
@@ -18,6 +19,9 @@ export const streamApi = {
   /** Every key of a range, looked at in the main process. */
   scan: (request: ScanRequest, handlers: StreamHandlers<ScanItem>): Subscription =>
     subscribe((listener) => getBridge().scan.open(request, listener), handlers),
+  /** The difference between two ranges of keys. */
+  compare: (request: CompareRequest, handlers: StreamHandlers<CompareItem>): Subscription =>
+    subscribe((listener) => getBridge().compare.open(request, listener), handlers),
   /** The past of one key, newest first. */
   history: (request: HistoryRequest, handlers: StreamHandlers<HistoryItem>): Subscription =>
     subscribe((listener) => getBridge().history.open(request, listener), handlers),
