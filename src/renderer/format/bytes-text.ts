@@ -34,6 +34,12 @@ export function isText(bytes: Uint8Array): boolean {
   return !bytes.includes(0) && findText(bytes) !== undefined
 }
 
+/** Whether two byte strings are the same. */
+export function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
+  if (left === right) return true
+  return left.length === right.length && left.every((byte, index) => byte === right[index])
+}
+
 /**
  * One line of text for a key: UTF-8 with invisible characters escaped, or `\xNN` for every byte outside ASCII.
  *

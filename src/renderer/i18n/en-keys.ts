@@ -119,7 +119,6 @@ export const enKeys = {
     delete: 'Delete…',
     close: 'Close this key',
     asOf: 'as of {time}',
-    binaryNoEdit: 'A binary value cannot be edited as text',
     reading: 'Reading',
     behind:
       '. It is the head. Writing is off. | , {n} revision behind the head. Writing is off. | , {n} revisions behind the head. Writing is off.',

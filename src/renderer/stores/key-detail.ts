@@ -12,7 +12,7 @@ import type { Subscription } from '../../preload/contract/reply.ts'
 import type { WatchItem } from '../../preload/contract/watch.ts'
 import { kvApi } from '../api/kv-api.ts'
 import { streamApi } from '../api/stream-api.ts'
-import { findText } from '../format/bytes-text.ts'
+import { findText, isText, sameBytes, textBytes } from '../format/bytes-text.ts'
 import { generationsOf } from './key-history.ts'
 
 const historyPageRevisions = 1_000
@@ -24,6 +24,13 @@ export interface Draft {
   readonly text: string
   readonly baseModRevision: number
   readonly baseText: string
+  /** What is written instead of text, where the value is none or the user asked for its bytes. */
+  readonly bytes?: { readonly now: Uint8Array; readonly base: Uint8Array }
+}
+
+/** What saving a draft would store. */
+export function draftBytes(draft: Draft): Uint8Array {
+  return draft.bytes?.now ?? textBytes(draft.text)
 }
 
 let lastId = 0
@@ -58,9 +65,7 @@ export class KeyDetail {
   readonly shown = computed(() =>
     this.past.value === undefined ? this.head.value : this.past.value.pair,
   )
-  readonly isDirty = computed(
-    () => this.draft.value !== undefined && this.draft.value.text !== this.draft.value.baseText,
-  )
+  readonly isDirty = computed(() => this.draft.value !== undefined && isChanged(this.draft.value))
   private history: Subscription | undefined
   private watch: Subscription | undefined
   private generation = 0
@@ -100,9 +105,11 @@ export class KeyDetail {
     this.past.value = { revision, pair: reply.pair }
   }
 
-  /** Begins to write: from the value that is shown, or from nothing. */
-  edit(): void {
-    const baseText = this.head.value === undefined ? '' : (findText(this.head.value.value) ?? '')
+  /** Begins to write: from the head, or from nothing. A value that is no text is written as bytes. */
+  edit(asBytes = false): void {
+    const base = this.head.value?.value ?? new Uint8Array(0)
+    const isBytes = asBytes || !isText(base)
+    const baseText = isBytes ? '' : (findText(base) ?? '')
     this.past.value = undefined
     this.conflict.value = undefined
     this.saveError.value = undefined
@@ -110,11 +117,23 @@ export class KeyDetail {
       text: baseText,
       baseText,
       baseModRevision: this.head.value?.modRevision ?? 0,
+      ...(isBytes ? { bytes: { now: base, base } } : {}),
     }
   }
 
   write(text: string): void {
     if (this.draft.value !== undefined) this.draft.value = { ...this.draft.value, text }
+  }
+
+  /** Writes bytes into the draft: as text where it is text that is written and the bytes are some. */
+  writeBytes(now: Uint8Array): void {
+    const draft = this.draft.value
+    if (draft === undefined) return
+    if (draft.bytes === undefined && isText(now)) this.write(findText(now) ?? '')
+    else {
+      const base = draft.bytes?.base ?? textBytes(draft.baseText)
+      this.draft.value = { ...draft, text: '', baseText: '', bytes: { now, base } }
+    }
   }
 
   /** Drops the draft. */
@@ -275,6 +294,11 @@ export class KeyDetail {
       this.error.value = failure
     })
   }
+}
+
+function isChanged(draft: Draft): boolean {
+  if (draft.bytes === undefined) return draft.text !== draft.baseText
+  return !sameBytes(draft.bytes.now, draft.bytes.base)
 }
 
 /** Both lists as one, newest first, each revision once. */

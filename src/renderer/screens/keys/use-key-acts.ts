@@ -3,10 +3,11 @@ import type { Ref } from 'vue'
 import { useI18n } from 'vue-i18n'
 import type { ConnectionInfo } from '../../../preload/contract/connection.ts'
 import type { KeyValue } from '../../../preload/contract/kv.ts'
-import { keyText, textBytes } from '../../format/bytes-text.ts'
+import { keyText } from '../../format/bytes-text.ts'
 import { revisionText } from '../../format/quantity-text.ts'
 import { useCommandStore } from '../../stores/commands.ts'
 import { failureLine } from '../../stores/failure-text.ts'
+import { draftBytes } from '../../stores/key-detail.ts'
 import type { KeyDetail } from '../../stores/key-detail.ts'
 import { putNewKey } from '../../stores/key-calls.ts'
 import { useToastStore } from '../../stores/toasts.ts'
@@ -35,7 +36,7 @@ export function useKeyActs(detail: () => KeyDetail, connection: () => Connection
   async function save(): Promise<void> {
     const draft = detail().draft.value
     if (draft === undefined) return
-    const reply = await detail().save(textBytes(draft.text))
+    const reply = await detail().save(draftBytes(draft))
     if (reply?.kind !== 'written') return
     const subject = revisionText(reply.revision)
     toasts.show({
@@ -80,7 +81,7 @@ export function useKeyActs(detail: () => KeyDetail, connection: () => Connection
   function restore(): void {
     const text = detail().past.value?.pair?.value
     detail().edit()
-    if (text !== undefined) detail().write(new TextDecoder().decode(text))
+    if (text !== undefined) detail().writeBytes(text)
   }
 
   useKeyCommands({ detail, connection, save, askRemove })
