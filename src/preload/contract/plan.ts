@@ -128,6 +128,8 @@ export interface PlanSummary {
   readonly deleteCount: number
   readonly sameCount: number
   readonly conflictCount: number
+  /** Of the conflicts, those whose wanted value was compacted away. */
+  readonly unreadableCount: number
   readonly lostLeaseCount: number
   /** Bytes of the values that are replaced or deleted, and of those that are written. */
   readonly oldSizeBytes: number
@@ -148,7 +150,7 @@ export type PlanItem =
   /** Once, last. */
   | { readonly kind: 'ready'; readonly summary: PlanSummary }
 
-/** A plan runs once. Closing the stream cancels what was not sent yet; a report then comes by `plans.list`. */
+/** A plan runs once. Closing the stream cancels what was not sent yet; the report is then found by `plans.list`. */
 export const planRunRequestSchema = z
   .strictObject({
     planId: planIdSchema,

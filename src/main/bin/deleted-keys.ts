@@ -1,0 +1,397 @@
+/**
+ * The deleted keys of a range, from the oldest kept revision on, and for as long as it runs.
+ *
+ * Two watches and a question make it. A watch without puts replays every deletion, each with what it deleted; it goes on
+ * live, so that a deletion which comes late is only late. A watch without deletes follows from the head of the start on and
+ * takes keys out that come back. Whether a key that was deleted long ago exists again is asked for many keys at once.
+ *
+ * Example: put a at 5, delete at 6, put at 9, delete b at 12. The replay delivers "a at 6" and "b at 12"; the question
+ * finds a with mod revision 9 and leaves it out; b is in the bin.
+ */
+
+import { copyBytes, latin1Of } from '../../core/base/bytes.ts'
+import type { Clock, Timer } from '../../core/base/clock.ts'
+import type { Disposable } from '../../core/base/disposable.ts'
+import { StoreError } from '../../core/errors/store-error.ts'
+import type { KeyInterval } from '../../core/client/key-value.ts'
+import type { WatchEvent, WatchListener, WatchOptions } from '../../core/client/watch-client.ts'
+import { joinedWithOffsets } from '../../preload/contract/key-columns.ts'
+import type { BinColumns, BinItem } from '../../preload/contract/bin.ts'
+import type { PlanCluster } from '../plans/plan-reading.ts'
+
+/** Deleted keys that are kept; beyond, the oldest deletions are left out. */
+export const binKeysMax = 200_000
+/** Questions in one transaction: servers allow 128. */
+const questionsAtOnce = 128
+/** Deletions gather this long, so that one question asks for many. */
+const gatherMs = 20
+const progressAskMs = 150
+/** Servers before 3.4.25 and 3.5.8 answer a progress request too early, so one answer alone proves nothing. */
+const progressAnswersNeeded = 2
+/** A server that answers no progress request is done when it was silent for this long. */
+const silenceMs = 2_000
+const compactionAskMs = 5_000
+
+/** A watch under way, as much of it as is used. */
+export interface BinWatch extends Disposable {
+  pause(): void
+  resume(): void
+  requestProgress(): void
+}
+
+/** What a bin is made from: a client's calls, or those of a store in memory. */
+export interface BinSources {
+  readonly clock: Clock
+  readonly kv: PlanCluster
+  watch(options: WatchOptions, listener: WatchListener): BinWatch
+}
+
+interface BinEntry {
+  readonly key: Uint8Array
+  readonly deletedRevision: number
+  readonly valueSizeBytes: number
+  readonly lease: bigint
+  readonly createRevision: number
+  readonly version: number
+  /** Whether the key exists again is not known yet. */
+  isAsked: boolean
+}
+
+export class DeletedKeys implements Disposable {
+  private readonly sources: BinSources
+  private readonly interval: KeyInterval
+  private readonly push: (item: BinItem) => void
+  private readonly onFailed: (error: unknown) => void
+  /** In the order of their deletion: a key that is deleted anew moves to the end. */
+  private readonly entries = new Map<string, BinEntry>()
+  private readonly waiting = new Set<string>()
+  private readonly abort = new AbortController()
+  private deletions: BinWatch | undefined
+  private returns: BinWatch | undefined
+  private gatherTimer: Timer | undefined
+  private progressTimer: Timer | undefined
+  private compactionTimer: Timer | undefined
+  private compactionProbe: BinWatch | undefined
+  private isAsking = false
+  private isReplayed = false
+  private isComplete = false
+  private headRevision = 0
+  private compactedRevision = 0
+  private seenCount = 0
+  private droppedCount = 0
+  private progressAnswers = 0
+  private lastSignMs = 0
+
+  constructor(
+    sources: BinSources,
+    interval: KeyInterval,
+    listener: { readonly push: (item: BinItem) => void; readonly onFailed: (error: unknown) => void },
+  ) {
+    this.sources = sources
+    this.interval = interval
+    this.push = listener.push
+    this.onFailed = listener.onFailed
+    void this.begin()
+  }
+
+  /** The page is slow: stops reading, and goes on later without a loss. */
+  setPressure(isHigh: boolean): void {
+    for (const watch of [this.deletions, this.returns]) {
+      if (isHigh) watch?.pause()
+      else watch?.resume()
+    }
+  }
+
+  dispose(): void {
+    this.abort.abort()
+    this.gatherTimer?.cancel()
+    this.progressTimer?.cancel()
+    this.compactionTimer?.cancel()
+    for (const watch of [this.deletions, this.returns, this.compactionProbe]) watch?.dispose()
+  }
+
+  private async begin(): Promise<void> {
+    const { kv, clock } = this.sources
+    try {
+      const { header } = await kv.range(this.interval, {
+        isCountOnly: true,
+        signal: this.abort.signal,
+      })
+      this.headRevision = header.revision
+    } catch (error) {
+      this.fail(error)
+      return
+    }
+    if (this.abort.signal.aborted) return
+    this.lastSignMs = clock.monotonicMs()
+    this.deletions = this.sources.watch(
+      { interval: this.interval, startRevision: 1, needsPrevious: true, isWithoutPuts: true },
+      this.deletionsListener(),
+    )
+    this.returns = this.sources.watch(
+      {
+        interval: this.interval,
+        startRevision: this.headRevision + 1,
+        needsPrevious: false,
+        isWithoutDeletes: true,
+      },
+      this.returnsListener(),
+    )
+    this.askProgress()
+    this.compactionTimer = clock.setTimer(compactionAskMs, () => {
+      this.probeCompaction()
+    })
+  }
+
+  private deletionsListener(): WatchListener {
+    return {
+      onStarted: ({ isResumed }) => {
+        this.noteSign()
+        if (isResumed) this.push({ kind: 'resumed' })
+      },
+      onEvents: (events) => {
+        this.noteSign()
+        for (const event of events) this.takeDeletion(event)
+        this.gather()
+      },
+      onProgress: ({ revision }) => {
+        if (revision >= this.headRevision) this.progressAnswers++
+      },
+      onInterrupted: (reason) => {
+        this.noteSign()
+        this.push({ kind: 'interrupted', reason })
+      },
+      onGap: ({ toRevision }) => {
+        this.noteSign()
+        this.noteCompacted(toRevision + 1)
+      },
+      onRefused: (error) => {
+        this.fail(error)
+      },
+    }
+  }
+
+  private returnsListener(): WatchListener {
+    const nothing = (): void => undefined
+    return {
+      onStarted: nothing,
+      onEvents: (events) => {
+        const keys: Uint8Array[] = []
+        for (const { pair } of events) {
+          const name = latin1Of(pair.key)
+          const entry = this.entries.get(name)
+          if (entry === undefined || entry.deletedRevision >= pair.modRevision) continue
+          this.entries.delete(name)
+          this.waiting.delete(name)
+          if (!entry.isAsked) keys.push(entry.key)
+        }
+        if (keys.length > 0) this.push({ kind: 'returned', keys })
+      },
+      onProgress: nothing,
+      onInterrupted: nothing,
+      // What came back in a gap is found by asking again for all.
+      onGap: () => {
+        for (const [name, entry] of this.entries) {
+          entry.isAsked = true
+          this.waiting.add(name)
+        }
+        this.gather()
+      },
+      onRefused: (error) => {
+        this.fail(error)
+      },
+    }
+  }
+
+  private takeDeletion({ kind, pair, previous }: WatchEvent): void {
+    const deletedRevision = pair.modRevision
+    // What was before the first kept revision cannot be read, so such a deletion is nothing that could be shown.
+    if (kind !== 'delete' || deletedRevision <= this.compactedRevision) return
+    this.seenCount++
+    this.headRevision = Math.max(this.headRevision, deletedRevision)
+    const name = latin1Of(pair.key)
+    this.entries.delete(name)
+    this.entries.set(name, {
+      key: copyBytes(pair.key),
+      deletedRevision,
+      valueSizeBytes: previous?.value.length ?? -1,
+      lease: previous?.lease ?? 0n,
+      createRevision: previous?.createRevision ?? 0,
+      version: previous?.version ?? 0,
+      isAsked: true,
+    })
+    this.waiting.add(name)
+    this.dropOldest()
+  }
+
+  private dropOldest(): void {
+    if (this.entries.size <= binKeysMax) return
+    for (const [name, entry] of this.entries) {
+      this.entries.delete(name)
+      this.waiting.delete(name)
+      this.droppedCount++
+      const beforeRevision = entry.deletedRevision + 1
+      this.push({ kind: 'cut', beforeRevision, droppedCount: this.droppedCount })
+      return
+    }
+  }
+
+  private gather(): void {
+    if (this.gatherTimer !== undefined || this.isAsking || this.waiting.size === 0) return
+    this.gatherTimer = this.sources.clock.setTimer(gatherMs, () => {
+      this.gatherTimer = undefined
+      void this.askWhichExist()
+    })
+  }
+
+  /** Asks which of the waiting keys exist; the others are in the bin. */
+  private async askWhichExist(): Promise<void> {
+    this.isAsking = true
+    try {
+      while (this.waiting.size > 0 && !this.abort.signal.aborted) {
+        const asked = this.takeWaiting()
+        const result = await this.sources.kv.txn(
+          {
+            compares: [],
+            thenOperations: asked.map(({ key }) => ({
+              ...{ kind: 'range', interval: { start: key }, limit: 1, isKeysOnly: true },
+            })),
+            elseOperations: [],
+          },
+          { signal: this.abort.signal },
+        )
+        const revisions = result.results.map((answer) =>
+          answer.kind === 'range' ? (answer.pairs[0]?.modRevision ?? 0) : 0,
+        )
+        this.settle(asked, revisions)
+      }
+    } catch (error) {
+      this.fail(error)
+    } finally {
+      this.isAsking = false
+    }
+    this.gather()
+    this.tellProgress()
+  }
+
+  private takeWaiting(): readonly BinEntry[] {
+    const asked: BinEntry[] = []
+    for (const name of this.waiting) {
+      this.waiting.delete(name)
+      const entry = this.entries.get(name)
+      if (entry !== undefined) asked.push(entry)
+      if (asked.length === questionsAtOnce) break
+    }
+    return asked
+  }
+
+  private settle(asked: readonly BinEntry[], revisions: readonly number[]): void {
+    const deleted: BinEntry[] = []
+    const returned: Uint8Array[] = []
+    asked.forEach((entry, at) => {
+      const name = latin1Of(entry.key)
+      // Meanwhile the key may have come back, or have been deleted anew: then this answer is about the past.
+      if (this.entries.get(name) !== entry) return
+      if ((revisions[at] ?? 0) > entry.deletedRevision) {
+        this.entries.delete(name)
+        returned.push(entry.key)
+        return
+      }
+      entry.isAsked = false
+      deleted.push(entry)
+    })
+    if (returned.length > 0) this.push({ kind: 'returned', keys: returned })
+    if (deleted.length > 0) this.push({ kind: 'deleted', columns: binColumnsOf(deleted) })
+    this.tellProgress()
+  }
+
+  private askProgress(): void {
+    const { clock } = this.sources
+    this.progressTimer = clock.setTimer(progressAskMs, () => {
+      const isSilent = clock.monotonicMs() - this.lastSignMs > silenceMs
+      if (this.progressAnswers >= progressAnswersNeeded || isSilent) {
+        this.isReplayed = true
+        this.tellProgress()
+        return
+      }
+      this.deletions?.requestProgress()
+      this.askProgress()
+    })
+  }
+
+  private noteSign(): void {
+    this.lastSignMs = this.sources.clock.monotonicMs()
+    this.progressAnswers = 0
+  }
+
+  private tellProgress(): void {
+    const { seenCount, headRevision } = this
+    const isSettled = this.waiting.size === 0 && !this.isAsking
+    this.isComplete ||= this.isReplayed && isSettled
+    const { isComplete } = this
+    this.push({ kind: 'progress', seenCount, headRevision, isComplete })
+  }
+
+  /** The compacted revision is told by a watch that asks for too much; one key of no meaning is enough for that. */
+  private probeCompaction(): void {
+    const { clock } = this.sources
+    const finish = (): void => {
+      this.compactionProbe?.dispose()
+      this.compactionProbe = undefined
+      if (this.abort.signal.aborted) return
+      this.compactionTimer = clock.setTimer(compactionAskMs, () => {
+        this.probeCompaction()
+      })
+    }
+    const nothing = (): void => undefined
+    this.compactionProbe = this.sources.watch(
+      {
+        interval: { start: this.interval.start },
+        startRevision: 1,
+        needsPrevious: false,
+        isWithoutPuts: true,
+        isWithoutDeletes: true,
+      },
+      {
+        // A refusal for compaction comes after the start, at once; the pause lets it arrive.
+        onStarted: () => {
+          this.compactionTimer?.cancel()
+          this.compactionTimer = clock.setTimer(progressAskMs, finish)
+        },
+        onGap: ({ toRevision }) => {
+          this.noteCompacted(toRevision + 1)
+        },
+        onEvents: nothing,
+        onProgress: nothing,
+        onInterrupted: nothing,
+        onRefused: finish,
+      },
+    )
+  }
+
+  private noteCompacted(revision: number): void {
+    if (revision <= this.compactedRevision) return
+    this.compactedRevision = revision
+    this.push({ kind: 'compacted', compactedRevision: revision })
+  }
+
+  private fail(error: unknown): void {
+    if (this.abort.signal.aborted) return
+    const isPassing = error instanceof StoreError && error.code === 'contextCanceled'
+    if (!isPassing) this.onFailed(error)
+  }
+}
+
+function binColumnsOf(entries: readonly BinEntry[]): BinColumns {
+  const { bytes, offsets } = joinedWithOffsets(entries.map(({ key }) => key))
+  return {
+    rowCount: entries.length,
+    keyBytes: bytes,
+    keyOffsets: offsets,
+    deletedRevisions: Float64Array.from(entries, ({ deletedRevision }) => deletedRevision),
+    valueSizesBytes: Int32Array.from(entries, ({ valueSizeBytes }) => valueSizeBytes),
+    leases: BigInt64Array.from(entries, ({ lease }) => lease),
+    createRevisions: Float64Array.from(entries, ({ createRevision }) => createRevision),
+    versions: Float64Array.from(entries, ({ version }) => version),
+  }
+}
