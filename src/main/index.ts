@@ -231,7 +231,7 @@ function registerHandlers(parts: Parts, info: () => Promise<AppInfo>): void {
   registerStreamHandlers(router, { clock: systemClock, connections })
   registerScanHandlers(router, connections)
   registerFileHandlers(router, new ChosenFiles(systemDialogs))
-  registerPlanHandlers(router)
+  registerPlanHandlers(router, { clock: systemClock, connections, operations })
   registerCompareHandlers(router, { clock: systemClock, connections })
   registerNodeHandlers(router, host)
   registerSettingsHandlers(router, settings)

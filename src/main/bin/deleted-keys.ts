@@ -85,7 +85,10 @@ export class DeletedKeys implements Disposable {
   constructor(
     sources: BinSources,
     interval: KeyInterval,
-    listener: { readonly push: (item: BinItem) => void; readonly onFailed: (error: unknown) => void },
+    listener: {
+      readonly push: (item: BinItem) => void
+      readonly onFailed: (error: unknown) => void
+    },
   ) {
     this.sources = sources
     this.interval = interval

@@ -48,7 +48,11 @@ export function readRevisionChanges(
       if (isBehind || changeCount > 0) finish()
     }
     const watch: BinWatch = sources.watch(
-      { interval: intervalOfPrefix(new Uint8Array(0)), startRevision: revision, needsPrevious: false },
+      {
+        interval: intervalOfPrefix(new Uint8Array(0)),
+        startRevision: revision,
+        needsPrevious: false,
+      },
       {
         onStarted: () => undefined,
         onEvents: take,

@@ -20,6 +20,7 @@ import type {
   Environment,
 } from '../../preload/contract/connection.ts'
 import { HostError } from '../host-error.ts'
+import { RevisionTimes } from './revision-times.ts'
 
 const probeIntervalMs = 5_000
 const probeIntervalInTroubleMs = 1_000
@@ -49,6 +50,8 @@ interface Judgement {
 export class Connection implements Disposable {
   readonly description: ConnectionDescription
   readonly client: Client
+  /** When revisions came to be, as far as answers told. */
+  readonly times = new RevisionTimes()
   private readonly clock: Clock
   private readonly onChange: (info: ConnectionInfo) => void
   private readonly openedAtMs: number
@@ -128,6 +131,7 @@ export class Connection implements Disposable {
   /** Notes what an answer told about the cluster's newest revision. */
   noteRevision(revision: number): void {
     this.lastAnswerAtMs = this.clock.wallMs()
+    this.times.note(revision, this.lastAnswerAtMs)
     if (revision <= this.headRevision) return
     this.headRevision = revision
     this.notify()

@@ -1,6 +1,16 @@
-/** Plans of many writes for the page; see `preload/contract/plan.ts`. */
+/** Plans of many writes, and deleted keys, for the page; see `preload/contract/plan.ts` and `bin.ts`. */
 
+import type { Clock } from '../../core/base/clock.ts'
+import type { TxnResult } from '../../core/client/kv-client.ts'
 import { callChannels, streamChannels } from '../../preload/contract/channels.ts'
+import {
+  binRequestSchema,
+  revisionChangesRequestSchema,
+  type BinItem,
+  type BinRequest,
+  type RevisionChangesReply,
+  type RevisionChangesRequest,
+} from '../../preload/contract/bin.ts'
 import {
   planCancelRequestSchema,
   planRequestSchema,
@@ -12,40 +22,123 @@ import {
   type PlanRunRequest,
 } from '../../preload/contract/plan.ts'
 import { connectionRequestSchema } from '../../preload/contract/primitives.ts'
-import {
-  binRequestSchema,
-  revisionChangesRequestSchema,
-  type BinItem,
-  type BinRequest,
-} from '../../preload/contract/bin.ts'
-import { HostError } from '../host-error.ts'
+import { DeletedKeys, type BinSources } from '../bin/deleted-keys.ts'
+import { readRevisionChanges } from '../bin/revision-changes.ts'
+import { commandLineOf } from '../connections/command-line.ts'
+import type { Connection } from '../connections/connection.ts'
+import type { ConnectionManager } from '../connections/connection-manager.ts'
+import type { OperationLog } from '../connections/operation-log.ts'
+import { PlanHost, type PlanTarget } from '../plans/plan-host.ts'
 import { bridgeErrorOf } from './bridge-error.ts'
 import type { IpcRouter } from './ipc-router.ts'
+import { intervalOf } from './key-conversion.ts'
+import { endingWith } from './stream-handlers.ts'
 
-export function registerPlanHandlers(router: IpcRouter): void {
-  const refusal = new HostError('invalidRequest', 'Plans are not to be had yet')
-  const ending = { dispose: () => undefined }
+/** What the handlers work on. */
+export interface PlanHandlerParts {
+  readonly clock: Clock
+  readonly connections: ConnectionManager
+  readonly operations: OperationLog
+}
+
+/** Keys that the command line of an operation names; a hundred would be a page of it. */
+const keysInCommandLine = 3
+
+export function registerPlanHandlers(router: IpcRouter, parts: PlanHandlerParts): void {
+  const { clock, connections } = parts
+  const host = new PlanHost({ clock, target: (connectionId) => targetOf(parts, connectionId) })
   router.stream<PlanRequest, PlanItem>(streamChannels.plansOpen, planRequestSchema, {
-    begin: (_request, sink) => {
-      sink.end(bridgeErrorOf(refusal))
-      return ending
+    policyOf: () => ({
+      sizeBytesOf: (item) => (item.kind === 'rows' ? item.columns.keyBytes.length : 0),
+    }),
+    begin: (request, sink) => {
+      connections.get(request.connectionId)
+      return endingWith(connections, request.connectionId, sink, host.open(request, sink))
     },
   })
   router.stream<PlanRunRequest, PlanRunItem>(streamChannels.plansRun, planRunRequestSchema, {
-    begin: (_request, sink) => {
-      sink.end(bridgeErrorOf(refusal))
-      return ending
-    },
+    begin: (request, sink) => host.run(request, sink),
   })
+  router.call(callChannels.plansCancel, planCancelRequestSchema, ({ planId }) => {
+    host.cancel(planId)
+    return null
+  })
+  router.call(callChannels.plansList, connectionRequestSchema, ({ connectionId }): PlanList => ({
+    reports: host.reports(connectionId),
+  }))
   router.stream<BinRequest, BinItem>(streamChannels.binOpen, binRequestSchema, {
-    begin: (_request, sink) => {
-      sink.end(bridgeErrorOf(refusal))
-      return ending
+    policyOf: () => ({
+      sizeBytesOf: (item) => (item.kind === 'deleted' ? item.columns.keyBytes.length : 0),
+    }),
+    begin: (request, sink) => {
+      const connection = connections.get(request.connectionId)
+      const bin = new DeletedKeys(sourcesOf(clock, connection), intervalOf(request.range), {
+        push: sink.push,
+        onFailed: (error) => {
+          sink.end(bridgeErrorOf(error))
+        },
+      })
+      return endingWith(connections, request.connectionId, sink, bin)
     },
   })
-  router.call(callChannels.plansCancel, planCancelRequestSchema, () => null)
-  router.call(callChannels.plansList, connectionRequestSchema, (): PlanList => ({ reports: [] }))
-  router.call(callChannels.binChanges, revisionChangesRequestSchema, () => {
-    throw refusal
-  })
+  router.call(callChannels.binChanges, revisionChangesRequestSchema, (request) =>
+    changesOf(clock, connections.get(request.connectionId), request),
+  )
+}
+
+function sourcesOf(clock: Clock, connection: Connection): BinSources {
+  const { kv, watch } = connection.client
+  return { clock, kv, watch: (options, listener) => watch.open(options, listener) }
+}
+
+async function changesOf(
+  clock: Clock,
+  connection: Connection,
+  { revision, limit }: RevisionChangesRequest,
+): Promise<RevisionChangesReply> {
+  const found = await readRevisionChanges(sourcesOf(clock, connection), revision, limit)
+  return { ...found, time: connection.times.timeOf(revision) }
+}
+
+function targetOf({ connections, operations }: PlanHandlerParts, connectionId: string): PlanTarget {
+  const connection = connections.get(connectionId)
+  const { kv, lease } = connection.client
+  return {
+    connectionId,
+    cluster: kv,
+    assertWritable: () => {
+      connection.assertWritable()
+    },
+    listLeases: async (signal) => new Set(await lease.list({ signal })),
+    grantLease: async (ttlSeconds) => {
+      const commandLine = `etcdctl lease grant ${String(ttlSeconds)}`
+      const start = { call: 'Lease.LeaseGrant', keyCount: 0, commandLine }
+      const granted = await operations.record(connection, start, async () => ({
+        ...(await lease.grant(ttlSeconds)),
+        revision: 0,
+      }))
+      return granted.id
+    },
+    record: async (keys, send) => {
+      const [key] = keys
+      const named = commandLineOf('del', keys.slice(0, keysInCommandLine)).slice(
+        'etcdctl del '.length,
+      )
+      const more = keys.length > keysInCommandLine ? ' …' : ''
+      const start = {
+        call: 'KV.Txn',
+        ...(key === undefined ? {} : { key }),
+        keyCount: keys.length,
+        commandLine: `etcdctl txn  # ${named}${more}`,
+      }
+      let result: TxnResult | undefined
+      const { revision } = await operations.record(connection, start, async () => {
+        result = await send()
+        return { revision: result.header.revision }
+      })
+      connection.noteRevision(revision)
+      if (result === undefined) throw new Error('a transaction ended without its answer')
+      return result
+    },
+  }
 }

@@ -42,7 +42,10 @@ export class NumberColumn {
   }
 }
 
-function grown<Column extends Uint8Array | Float64Array>(column: Column, lengthMin: number): Column {
+function grown<Column extends Uint8Array | Float64Array>(
+  column: Column,
+  lengthMin: number,
+): Column {
   const length = Math.max(lengthMin, column.length * 2)
   const larger = (
     column instanceof Uint8Array ? new Uint8Array(length) : new Float64Array(length)

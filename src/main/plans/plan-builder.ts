@@ -106,7 +106,10 @@ export class PlanBuilder {
     const { table, counts } = this
     if (table.count >= planKeysMax) {
       const limit = planKeysMax.toLocaleString('en')
-      throw new HostError('invalidRequest', `A plan holds at most ${limit} keys; take a narrower prefix`)
+      throw new HostError(
+        'invalidRequest',
+        `A plan holds at most ${limit} keys; take a narrower prefix`,
+      )
     }
     table.add(entry, value)
     switch (entry.act) {

@@ -309,7 +309,8 @@ async function computeUndo(
     const wanted = await past.read(
       entries.map(({ key, act, sourceRevision }, at) => ({
         key,
-        revision: act === 'delete' || table.values.has(chunk[at]?.revision ?? -1) ? 0 : sourceRevision,
+        revision:
+          act === 'delete' || table.values.has(chunk[at]?.revision ?? -1) ? 0 : sourceRevision,
       })),
     )
     for (const [at, entry] of entries.entries()) {

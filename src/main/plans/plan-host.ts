@@ -129,7 +129,11 @@ export class PlanHost {
 
   private async compute(
     request: PlanRequest,
-    stream: { readonly planId: number; readonly sink: StreamSink<PlanItem>; readonly signal: AbortSignal },
+    stream: {
+      readonly planId: number
+      readonly sink: StreamSink<PlanItem>
+      readonly signal: AbortSignal
+    },
   ): Promise<void> {
     const { planId, sink, signal } = stream
     const { connectionId, source } = request
@@ -179,7 +183,10 @@ export class PlanHost {
       ({ connectionId }) => connectionId === plan.connectionId,
     )
     if (isBusy) {
-      throw new HostError('invalidRequest', 'Another plan is running on this connection; wait for its end')
+      throw new HostError(
+        'invalidRequest',
+        'Another plan is running on this connection; wait for its end',
+      )
     }
     const run = new PlanRun(
       {

@@ -98,7 +98,9 @@ export class PlanRun {
     }
     const isCanceled = this.stop.signal.aborted
     const reason =
-      failure === undefined || isCanceled ? 'The run was cancelled before' : bridgeErrorOf(failure).message
+      failure === undefined || isCanceled
+        ? 'The run was cancelled before'
+        : bridgeErrorOf(failure).message
     for (const row of this.rows) {
       if (this.settled[row] === 0) this.note(row, { kind: 'notSent', reason })
     }

@@ -53,9 +53,7 @@ export class PlanTable {
     this.oldSizes.add(entry.oldSizeBytes)
     this.newSizes.add(entry.newSizeBytes)
     this.sources.add(entry.sourceRevision)
-    this.flags.add(
-      (entry.lease === 'keep' ? keepsLease : 0) | (entry.hasLostLease ? lostLease : 0),
-    )
+    this.flags.add((entry.lease === 'keep' ? keepsLease : 0) | (entry.hasLostLease ? lostLease : 0))
     this.ttls.add(entry.leaseTtlSeconds)
     if (entry.lease !== 'keep' && entry.lease !== 0n) this.leases.set(row, entry.lease)
     if (value !== undefined) this.values.set(row, value)

@@ -125,7 +125,7 @@ function wholeApp(ipc: FakeIpc, logger: Logger): void {
   registerKvHandlers(whole, { connections, operations })
   registerStreamHandlers(whole, { clock, connections })
   registerScanHandlers(whole, connections)
-  registerPlanHandlers(whole)
+  registerPlanHandlers(whole, { clock, connections, operations })
   registerFileHandlers(
     whole,
     new ChosenFiles({

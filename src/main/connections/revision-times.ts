@@ -1,0 +1,62 @@
+/**
+ * When revisions came to be, as far as this app has seen. The store keeps no wall time; what is known is which revision was
+ * the newest at the moments when an answer came, so a revision lies between two such moments.
+ */
+
+import type { RevisionTime } from '../../preload/contract/bin.ts'
+
+/** One look a second for more than an hour; older ones are thinned out. */
+const looksMax = 8_192
+
+export class RevisionTimes {
+  /** Rising in both. */
+  private revisions: number[] = []
+  private firstSeenMs: number[] = []
+  private lastSeenMs: number[] = []
+
+  /** Notes that this was the newest revision at this time. An older one than was seen already tells nothing. */
+  note(revision: number, atMs: number): void {
+    const newest = this.revisions.length - 1
+    if (newest >= 0 && revision < (this.revisions[newest] ?? 0)) return
+    if (revision === this.revisions[newest]) {
+      this.lastSeenMs[newest] = atMs
+      return
+    }
+    if (this.revisions.length >= looksMax) this.thinOut()
+    this.revisions.push(revision)
+    this.firstSeenMs.push(atMs)
+    this.lastSeenMs.push(atMs)
+  }
+
+  /** The bounds of a revision. */
+  timeOf(revision: number): RevisionTime {
+    const at = this.firstAtOrAbove(revision)
+    const afterMs = this.lastSeenMs[at - 1]
+    const beforeMs = this.firstSeenMs[at]
+    return {
+      revision,
+      ...(afterMs === undefined ? {} : { afterMs }),
+      ...(beforeMs === undefined ? {} : { beforeMs }),
+    }
+  }
+
+  private firstAtOrAbove(revision: number): number {
+    let low = 0
+    let high = this.revisions.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((this.revisions[middle] ?? 0) < revision) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  /** Every second look of the older half goes; bounds become wider, never wrong. */
+  private thinOut(): void {
+    const half = this.revisions.length >> 1
+    const isKept = (_: number, at: number): boolean => at >= half || at % 2 === 0
+    this.revisions = this.revisions.filter(isKept)
+    this.firstSeenMs = this.firstSeenMs.filter(isKept)
+    this.lastSeenMs = this.lastSeenMs.filter(isKept)
+  }
+}
