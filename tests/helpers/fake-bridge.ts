@@ -27,6 +27,7 @@ import { fillStore } from './fake-data.ts'
 import { openFakeCompare } from './fake-compare.ts'
 import { FakeFiles } from './fake-files.ts'
 import { fakeQueryRange, runFakeTxn } from './fake-query.ts'
+import { fakePlanBridges } from './fake-plans.ts'
 import { FakeStore, isIn, nameOf } from './fake-store.ts'
 
 /** What a test may set. */
@@ -82,16 +83,7 @@ export function createFakeWorld(options: FakeBridgeOptions): FakeWorld {
     compare: {
       open: (request, listener) => openFakeCompare(() => store, request, listener),
     },
-    plans: {
-      open: (_request, listener) => endingSoon(listener),
-      run: (_request, listener) => endingSoon(listener),
-      cancel: () => done(null),
-      list: () => done({ reports: [] }),
-    },
-    bin: {
-      open: (_request, listener) => endingSoon(listener),
-      changes: () => refused('invalidRequest', 'no changes are kept'),
-    },
+    ...fakePlanBridges(store, cluster),
     cluster: {
       snapshot: () => done(cluster.snapshot()),
       observe: (request, listener) => {
@@ -477,15 +469,6 @@ function withPair(
   pair: KeyValue | undefined,
 ): { headRevision: number; pair?: KeyValue } {
   return pair === undefined ? { headRevision } : { headRevision, pair }
-}
-
-function endingSoon(listener: StreamListener<never>): Subscription {
-  const timer = setTimeout(() => {
-    listener({ kind: 'ended' })
-  }, 2)
-  return closing(() => {
-    clearTimeout(timer)
-  })
 }
 
 const nothing: Subscription = { close: () => undefined }
