@@ -31,6 +31,7 @@ import { systemDialogs } from './files/system-dialogs.ts'
 import { registerFileHandlers } from './ipc/file-handlers.ts'
 import { IpcRouter } from './ipc/ipc-router.ts'
 import { registerKvHandlers } from './ipc/kv-handlers.ts'
+import { registerLeaseHandlers } from './ipc/lease-handlers.ts'
 import { registerPlanHandlers } from './ipc/plan-handlers.ts'
 import { registerQueryHandlers } from './ipc/query-handlers.ts'
 import { registerScanHandlers } from './ipc/scan-handlers.ts'
@@ -227,6 +228,7 @@ function registerHandlers(parts: Parts, info: () => Promise<AppInfo>): void {
   })
   registerConnectionHandlers(router, connections, choosePem)
   registerKvHandlers(router, { connections, operations })
+  registerLeaseHandlers(router, { connections, operations })
   registerQueryHandlers(router, { clock: systemClock, connections })
   registerStreamHandlers(router, { clock: systemClock, connections })
   registerScanHandlers(router, connections)

@@ -110,6 +110,11 @@ const bridge: Bridge = {
     abandonSave: call(callChannels.filesAbandonSave),
     open: call(callChannels.filesOpen),
   },
+  leases: {
+    list: call(callChannels.leaseList),
+    life: call(callChannels.leaseLife),
+    grant: call(callChannels.leaseGrant),
+  },
   query: { range: call(callChannels.queryRange) },
   history: { open: stream(streamChannels.historyOpen) },
   watch: { open: stream(streamChannels.watchOpen) },

@@ -26,6 +26,7 @@ import { FakeCluster, connectionId } from './fake-cluster.ts'
 import { fillStore } from './fake-data.ts'
 import { openFakeCompare } from './fake-compare.ts'
 import { FakeFiles } from './fake-files.ts'
+import { fakeLeases } from './fake-leases.ts'
 import { fakeQueryRange, runFakeTxn } from './fake-query.ts'
 import { fakePlanBridges } from './fake-plans.ts'
 import { FakeStore, isIn, nameOf } from './fake-store.ts'
@@ -80,6 +81,7 @@ export function createFakeWorld(options: FakeBridgeOptions): FakeWorld {
     connections: hub.bridge,
     ...keyBridges(store, cluster),
     files: files.bridge,
+    leases: fakeLeases(store),
     compare: {
       open: (request, listener) => openFakeCompare(() => store, request, listener),
     },

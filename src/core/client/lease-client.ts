@@ -12,7 +12,16 @@ export interface GrantedLease {
   readonly ttlSeconds: number
 }
 
+/** A lease as its leader knows it. */
+export interface LeaseLifetime {
+  readonly grantedTtlSeconds: number
+  /** -1: it expired, was revoked, or never existed. */
+  readonly remainingTtlSeconds: number
+  readonly keys: readonly Uint8Array[]
+}
+
 const methods = {
+  leaseTimeToLive: bindMethod(LeaseDefinition, LeaseDefinition.methods.leaseTimeToLive),
   leaseLeases: bindMethod(LeaseDefinition, LeaseDefinition.methods.leaseLeases),
   leaseGrant: bindMethod(LeaseDefinition, LeaseDefinition.methods.leaseGrant),
 }
@@ -33,6 +42,24 @@ export class LeaseClient {
       { kind: 'read', signal: options.signal },
     )
     return response.leases.map((lease) => leaseId(lease.ID))
+  }
+
+  /** How long a lease lives yet, and the keys that go with it. */
+  async timeToLive(
+    id: LeaseId,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<LeaseLifetime> {
+    const response = await callWithRetry(
+      this.environment,
+      methods.leaseTimeToLive,
+      { ID: id, keys: true },
+      { kind: 'read', signal: options.signal },
+    )
+    return {
+      grantedTtlSeconds: safeNumber(response.grantedTTL),
+      remainingTtlSeconds: response.TTL < 0n ? -1 : safeNumber(response.TTL),
+      keys: response.keys,
+    }
   }
 
   /** A new lease; the cluster chooses its id. */

@@ -44,6 +44,13 @@ import type {
   TxnReply,
   TxnRequest,
 } from './kv.ts'
+import type {
+  LeaseGrantReply,
+  LeaseGrantRequest,
+  LeaseLife,
+  LeaseList,
+  LeaseRequest,
+} from './lease.ts'
 import type { NodeItem, NodeRequest, PlaygroundInfo, StartPlaygroundRequest } from './node.ts'
 import type { Operation } from './operation.ts'
 import type {
@@ -108,6 +115,13 @@ export interface FilesBridge {
   finishSave(request: FileTokenRequest): Promise<Reply<SavedFile>>
   abandonSave(request: FileTokenRequest): Promise<Reply<null>>
   open(request: OpenFileRequest): Promise<Reply<OpenFileReply>>
+}
+
+export interface LeasesBridge {
+  list(request: ConnectionRequest): Promise<Reply<LeaseList>>
+  /** How long a lease lives yet, and its keys. */
+  life(request: LeaseRequest): Promise<Reply<LeaseLife>>
+  grant(request: LeaseGrantRequest): Promise<Reply<LeaseGrantReply>>
 }
 
 export interface QueryBridge {
@@ -189,6 +203,7 @@ export interface Bridge {
   readonly connections: ConnectionsBridge
   readonly kv: KvBridge
   readonly files: FilesBridge
+  readonly leases: LeasesBridge
   readonly query: QueryBridge
   readonly history: HistoryBridge
   readonly watch: WatchBridge

@@ -51,3 +51,9 @@ export const playgroundSizeMax = 7
 
 /** Most rows of one comparison that cross to the page; half a million take about 40 MB there. */
 export const compareRowsMax = 500_000
+
+/** Longest time to live of a lease in seconds, as etcd has it. */
+export const leaseTtlSecondsMax = 9_000_000_000
+
+/** Keys of a lease that are named in one answer; their number is exact. */
+export const leaseKeysMax = 100

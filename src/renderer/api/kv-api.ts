@@ -9,6 +9,8 @@ import type {
   PutRequest,
   RangeReply,
   RangeRequest,
+  TxnReply,
+  TxnRequest,
 } from '../../preload/contract/kv.ts'
 import { getBridge, unwrap } from './bridge.ts'
 
@@ -25,4 +27,6 @@ export const kvApi = {
   /** Deletes named keys, each guarded by the revision that the user saw. */
   deleteKeys: (request: DeleteKeysRequest): Promise<DeleteKeysReply> =>
     unwrap(getBridge().kv.deleteKeys(request)),
+  /** Several writes under conditions, whole or not at all. */
+  txn: (request: TxnRequest): Promise<TxnReply> => unwrap(getBridge().kv.txn(request)),
 } as const
