@@ -307,9 +307,9 @@ function openScan(
   let foundCount = 0
   let best: KeyRow[] = []
   const step = (): void => {
-    const { connectionId: connection, range } = request
+    const { connectionId: connection, range, revision } = request
     const page = store.range({
-      ...{ connectionId: connection, range, limit: 2_000, revision: 0, valueBytesMax },
+      ...{ connectionId: connection, range, limit: 2_000, revision, valueBytesMax },
       ...(after === undefined ? {} : { after }),
     })
     totalCount ||= page.count

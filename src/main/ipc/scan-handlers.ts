@@ -88,7 +88,7 @@ async function* pagesOf(
   const interval = intervalOf(request.range)
   const isKeysOnly = request.bySize === undefined
   let limit = isKeysOnly ? keyPageRows : valuePageRows
-  let revision = 0
+  let { revision } = request
   let totalCount = 0
   let after: Uint8Array | undefined
   while (!signal.aborted) {
@@ -103,8 +103,8 @@ async function* pagesOf(
       limit = Math.max(valuePageRowsMin, limit >> 1)
       continue
     }
-    if (revision === 0) {
-      revision = result.header.revision
+    if (after === undefined) {
+      if (revision === 0) revision = result.header.revision
       totalCount = result.count
     }
     connection.noteRevision(result.header.revision)

@@ -6,12 +6,14 @@
 import { z } from 'zod'
 import { pageRowsMax } from './limits.ts'
 import { keyRangeSchema, type KeyColumns } from './kv.ts'
-import { connectionIdSchema, keyBytesSchema } from './primitives.ts'
+import { connectionIdSchema, keyBytesSchema, revisionSchema } from './primitives.ts'
 
 export const scanRequestSchema = z
   .strictObject({
     connectionId: connectionIdSchema,
     range: keyRangeSchema,
+    /** As of this revision; 0: the newest at the start. */
+    revision: revisionSchema,
     /** Keep keys that hold these bytes; empty: all. */
     contains: keyBytesSchema,
     /** Order by the size of the value; this reads every value. Absent: the order of the keys. */

@@ -2,6 +2,7 @@ import { enCluster } from './en-cluster.ts'
 import { enHistory } from './en-history.ts'
 import { enKeys } from './en-keys.ts'
 import { enQuery, queryCommands } from './en-query.ts'
+import { enTravel, travelCommands, travelReasons } from './en-travel.ts'
 
 /** Every text of the window in English. Named arguments only; a sentence is never glued from parts. */
 export const en = {
@@ -84,6 +85,7 @@ export const en = {
     'view.keys': 'Keys: Show the key browser',
     'view.watch': 'Watch: Show live changes',
     ...queryCommands,
+    ...travelCommands,
     'view.members': 'Members: Show the cluster',
     'view.nodes': 'Playground: Show the local nodes',
     'view.connections': 'Connections: Connect to a cluster…',
@@ -114,6 +116,7 @@ export const en = {
     'watch.pause': 'Watch: Pause or go on',
     'watch.clear': 'Watch: Clear the list',
     reasons: {
+      ...travelReasons,
       noConnection: 'not connected',
       readOnly: 'this connection is read-only',
       notEditing: 'nothing is being written',
@@ -243,4 +246,5 @@ export const en = {
   ...enHistory,
   ...enCluster,
   ...enQuery,
+  travel: enTravel,
 } as const

@@ -56,6 +56,8 @@ export interface KeyBrowserOptions {
   readonly connectionId: string
   readonly range: KeyRange
   readonly pageRows: number
+  /** The revision to read as of; 0: the head. */
+  readonly revision: number
 }
 
 /** Keys of one range of one connection. */
@@ -73,6 +75,10 @@ export class KeyBrowser {
   /** The newest revision that the list shows. */
   readonly revision = shallowRef(0)
   readonly isLive = shallowRef(true)
+  /** The revision that was asked for; 0: the head. `revision` follows when its rows are there. */
+  readonly atRevision = shallowRef(0)
+  /** The newest revision of the cluster that any answer told. */
+  readonly headRevision = shallowRef(0)
   /** Wall time of the last answer, for a list that has gone stale. */
   readonly answeredAtMs = shallowRef(0)
   /** Keys that changed a moment ago, by their text. */
@@ -88,6 +94,8 @@ export class KeyBrowser {
   /** Rows of a sort or a search, instead of the pages. */
   private results: KeyRows | undefined
   private scanStream: Subscription | undefined
+  private searched: { readonly text: string; readonly needle: Uint8Array } | undefined
+  private isTravelling = false
   private generation = 0
   /** Until when each key flashes. */
   private readonly flashes = new Map<string, number>()
@@ -99,14 +107,16 @@ export class KeyBrowser {
   private countedRevision = 0
   private countTimer: ReturnType<typeof setTimeout> | undefined
 
-  constructor({ connectionId, range, pageRows }: KeyBrowserOptions) {
+  constructor({ connectionId, range, pageRows, revision }: KeyBrowserOptions) {
     this.connectionId = connectionId
     this.range = range
+    this.atRevision.value = revision
     this.prefix = range.kind === 'prefix' ? range.prefix : new Uint8Array(0)
     this.pages = new KeyPages({
       connectionId,
       range,
       pageRows,
+      revision,
       valueBytesMax: previewBytesMax,
       onChange: () => {
         if (this.flashes.size !== this.flashed.value.size)
@@ -126,6 +136,7 @@ export class KeyBrowser {
     this.previews = new PreviewCache({
       connectionId,
       previewBytesMax,
+      revision: () => (this.atRevision.value === 0 ? 0 : this.pages.pinnedRevision),
       onRows: (rows) => {
         this.takeValues(rows)
       },
@@ -182,12 +193,35 @@ export class KeyBrowser {
       this.status.value = 'ready'
       this.error.value = undefined
       this.answeredAtMs.value = Date.now()
-      if (this.order.value.by !== 'key') await this.sort(this.order.value)
+      if (this.searched !== undefined) this.search(this.searched.text, this.searched.needle)
+      else if (this.order.value.by !== 'key') await this.sort(this.order.value)
     } catch (failure) {
       if (generation !== this.generation) return
       this.error.value = failure
       this.status.value = this.length === 0 ? 'failed' : 'ready'
     }
+  }
+
+  /**
+   * Reads as of another revision; 0: the head. Rows stay until those of the new revision are there. Of many revisions asked
+   * for in a row (a slider is dragged) the one in work is finished, and then the newest is read.
+   */
+  setRevision(revision: number): void {
+    if (revision === this.atRevision.value) return
+    this.atRevision.value = revision
+    this.pages.fixedRevision = revision
+    void this.travel()
+  }
+
+  private async travel(): Promise<void> {
+    if (this.isTravelling) return
+    this.isTravelling = true
+    let revision: number
+    do {
+      revision = this.atRevision.value
+      await this.load()
+    } while (revision !== this.atRevision.value)
+    this.isTravelling = false
   }
 
   /** Says which rows are in sight: they are read, watched, and their values fetched. */
@@ -225,7 +259,13 @@ export class KeyBrowser {
   /** The cluster has a newer revision: the number of keys may be another one. */
   noteHead(revision: number): void {
     const isExact = this.pages.isWatchedWhole
-    if (!this.isLive.value || isExact || revision <= this.countedRevision) return
+    if (
+      !this.isLive.value ||
+      this.atRevision.value !== 0 ||
+      isExact ||
+      revision <= this.countedRevision
+    )
+      return
     if (this.status.value !== 'ready') return
     this.countTimer ??= setTimeout(() => void this.countAgain(), countEveryMs)
   }
@@ -233,6 +273,7 @@ export class KeyBrowser {
   /** Sorts the list. By key it is read page by page; otherwise the server sorts, and by size everything is looked at. */
   async sort(order: ListOrder): Promise<void> {
     this.order.value = order
+    this.searched = undefined
     this.endScan()
     this.scrollTop = 0
     if (order.by === 'key') {
@@ -248,12 +289,14 @@ export class KeyBrowser {
   /** Searches the whole range for keys that hold some bytes. An empty text ends the search. */
   search(text: string, needle: Uint8Array): void {
     this.endScan()
+    this.searched = needle.length === 0 ? undefined : { text, needle }
     if (needle.length === 0) void this.sort(this.order.value)
     else this.startScan({ kind: 'search', text, needle }, undefined)
   }
 
   /** Shows those of the loaded rows that hold some bytes. */
   searchLoaded(text: string, needle: Uint8Array): void {
+    this.searched = undefined
     this.endScan()
     const rows: KeyRow[] = []
     this.eachLoaded((row) => {
@@ -297,7 +340,10 @@ export class KeyBrowser {
   }
 
   private rowsChanged(): void {
-    this.revision.value = Math.max(this.revision.value, this.pages.headRevision)
+    const { headRevision, pinnedRevision } = this.pages
+    this.headRevision.value = headRevision
+    this.revision.value =
+      this.atRevision.value === 0 ? Math.max(this.revision.value, headRevision) : pinnedRevision
     const isExact = this.pages.isWatchedWhole || this.status.value !== 'ready'
     if (isExact && this.pages.window !== undefined) this.total.value = this.pages.window.length
     this.changes.value++
@@ -325,7 +371,7 @@ export class KeyBrowser {
         connectionId: this.connectionId,
         range: this.range,
         limit: sortedRowsMax,
-        revision: 0,
+        revision: this.atRevision.value,
         valueBytesMax: 0,
         sort: { by, isDescending },
       })
@@ -353,6 +399,7 @@ export class KeyBrowser {
     const request: ScanRequest = {
       connectionId: this.connectionId,
       range: this.range,
+      revision: this.atRevision.value,
       contains: what.needle ?? new Uint8Array(0),
       limit: isDescending === undefined ? foundRowsMax : sortedRowsMax,
       ...(isDescending === undefined

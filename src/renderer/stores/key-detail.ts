@@ -46,6 +46,8 @@ export class KeyDetail {
   /** The key at the head; undefined when it does not exist there. */
   readonly head = shallowRef<KeyValue>()
   readonly headRevision = shallowRef(0)
+  /** The revision that the whole tab reads as of; 0: the head. Its history ends there. */
+  readonly asOf = shallowRef(0)
   /** An older revision that is shown instead of the head, and the key as it was then. */
   readonly past = shallowRef<{ readonly revision: number; readonly pair: KeyValue | undefined }>()
   /** Newest first. */
@@ -70,9 +72,11 @@ export class KeyDetail {
   private watch: Subscription | undefined
   private generation = 0
 
-  constructor(connectionId: string, key: Uint8Array) {
+  /** @param asOf  the revision that its tab reads as of; 0: the head */
+  constructor(connectionId: string, key: Uint8Array, asOf = 0) {
     this.connectionId = connectionId
     this.key = key
+    this.asOf.value = asOf
   }
 
   /** Reads the key at the head and its past, and follows both. */
@@ -81,6 +85,7 @@ export class KeyDetail {
     if (this.status.value !== 'ready') this.status.value = 'loading'
     try {
       await this.readHead()
+      if (this.asOf.value !== 0) await this.showRevision(0)
       if (generation !== this.generation) return
       this.status.value = 'ready'
       this.error.value = undefined
@@ -93,16 +98,31 @@ export class KeyDetail {
     }
   }
 
-  /** Shows the key as it was at a revision; 0 goes back to the head. */
-  async showRevision(revision: number): Promise<void> {
-    if (revision === 0 || revision === this.head.value?.modRevision) {
+  /** Shows the key as it was at a revision; 0 goes back to the revision of the tab. */
+  async showRevision(wanted: number): Promise<void> {
+    const asOf = this.asOf.value
+    const revision = wanted === 0 ? asOf : wanted
+    const isHead = asOf === 0 && revision === this.head.value?.modRevision
+    if (revision === 0 || isHead) {
       this.past.value = undefined
       return
     }
     const { connectionId, key } = this
     const reply = await kvApi.get({ connectionId, key, revision })
     this.headRevision.value = Math.max(this.headRevision.value, reply.headRevision)
-    this.past.value = { revision, pair: reply.pair }
+    // Meanwhile the tab may have gone on to another revision.
+    if (this.asOf.value === asOf) this.past.value = { revision, pair: reply.pair }
+  }
+
+  /** Follows its tab to another revision; 0: the head. What cannot be read there is told as the key's error. */
+  async readAsOf(revision: number): Promise<void> {
+    this.asOf.value = revision
+    try {
+      await this.showRevision(0)
+      this.error.value = undefined
+    } catch (failure) {
+      if (this.asOf.value === revision) this.error.value = failure
+    }
   }
 
   /** Begins to write: from the head, or from nothing. A value that is no text is written as bytes. */

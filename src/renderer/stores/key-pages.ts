@@ -31,6 +31,8 @@ export interface KeyPagesOptions {
   readonly connectionId: string
   readonly range: KeyRange
   readonly pageRows: number
+  /** All reads are as of this revision; 0: the newest, which is then followed. */
+  readonly revision: number
   readonly valueBytesMax: number
   /** Rows, their number, or the revision changed. */
   readonly onChange: () => void
@@ -48,6 +50,8 @@ export class KeyPages {
   pinnedRevision = 0
   headRevision = 0
   readonly options: KeyPagesOptions
+  /** A fixed revision that the list shows from the next `open` on; 0: the newest, followed by a watch. */
+  fixedRevision: number
   private readonly bounds: WindowBounds
   private sight: readonly [number, number] = [0, 0]
   private generation = 0
@@ -63,6 +67,7 @@ export class KeyPages {
   constructor(options: KeyPagesOptions) {
     this.options = options
     this.bounds = boundsOf(options.range)
+    this.fixedRevision = options.revision
   }
 
   /** True while the watch covers the whole list, so that its length is exact. */
@@ -71,7 +76,7 @@ export class KeyPages {
     return watched?.from === bounds.from && watched.to === bounds.to
   }
 
-  /** Pins the list to the newest revision. Rows that are there stay until the new ones in sight are read. Throws `CallError`. */
+  /** Pins the list to the newest or to the fixed revision. Rows that are there stay until the new ones in sight are read. Throws `CallError`. */
   async open(): Promise<void> {
     this.generation++
     const { generation } = this
@@ -90,7 +95,7 @@ export class KeyPages {
 
   private async openWindow(generation: number): Promise<void> {
     const { range, pageRows } = this.options
-    const first = await this.readRange(range, pageRows, 0)
+    const first = await this.readRange(range, pageRows, this.fixedRevision)
     if (generation !== this.generation) return
     const window = new KeyWindow(this.bounds, first.count, pageRows)
     const limit = Math.max(1, Math.min(first.count, pageRows))
@@ -150,7 +155,7 @@ export class KeyPages {
     } catch (failure) {
       if (generation !== this.generation) return
       this.options.onError(failure)
-      if (isCompacted(failure)) void this.reopen()
+      if (isCompacted(failure) && this.fixedRevision === 0) void this.reopen()
     } finally {
       if (this.pumpingGeneration === generation) this.pumpingGeneration = -1
     }
@@ -233,7 +238,7 @@ export class KeyPages {
   /** Watches what is in sight, unless that is watched already. */
   private follow(): void {
     const { window } = this
-    if (!this.isLive || window === undefined) return
+    if (!this.isLive || this.fixedRevision !== 0 || window === undefined) return
     const sight = window.intervalAround(this.sight[0], this.sight[1])
     if (sight === undefined) return
     if (this.watch !== undefined && this.watched !== undefined && covers(this.watched, sight))

@@ -84,15 +84,46 @@ export class KeyTree {
   private readonly countQueue = new Map<string, TreeNode>()
   private readonly uncountable = new Set<string>()
   private countingCount = 0
+  private revision: number
+  private isRefreshing = false
 
-  constructor(connectionId: string, separator: string) {
+  /** @param revision  all levels and counts are as of it; 0: the newest of each read */
+  constructor(connectionId: string, separator: string, revision = 0) {
     this.connectionId = connectionId
+    this.revision = revision
     this.separator = separator
     this.separatorBytes = textBytes(separator)
   }
 
   async loadRoot(): Promise<void> {
     await Promise.all([this.loadLevel(new Uint8Array(0), 0, batchChildren), this.countAll()])
+  }
+
+  /** Reads the root and the folders that are open in another tree of the same connection. */
+  async loadOpen(other: KeyTree | undefined): Promise<void> {
+    await this.loadRoot()
+    if (other === undefined) return
+    for (const [path, { nodes }] of other.levels.value) {
+      const [first] = nodes
+      if (path === '' || first === undefined || !other.expanded.value.has(path)) continue
+      this.expanded.value.add(path)
+      triggerRef(this.expanded)
+      await this.loadLevel(parentOf(first, this.separatorBytes), first.depth, batchChildren)
+    }
+  }
+
+  /** Reads the open levels as of another revision; of many asked for in a row the last one is read. */
+  async setRevision(revision: number): Promise<void> {
+    if (revision === this.revision) return
+    this.revision = revision
+    if (this.isRefreshing) return
+    this.isRefreshing = true
+    let read: number
+    do {
+      read = this.revision
+      await this.refresh()
+    } while (read !== this.revision)
+    this.isRefreshing = false
   }
 
   /** Opens or closes a folder. */
@@ -179,7 +210,11 @@ export class KeyTree {
     this.countingCount++
     try {
       const range = rangeUnder(node.path)
-      const reply = await kvApi.count({ connectionId: this.connectionId, range, revision: 0 })
+      const reply = await kvApi.count({
+        connectionId: this.connectionId,
+        range,
+        revision: this.revision,
+      })
       this.setCount(node, reply.count)
     } catch {
       // A count is an extra: without it the folder still opens, and opening it tells the reason.
@@ -203,7 +238,11 @@ export class KeyTree {
   private async countAll(): Promise<void> {
     try {
       const { connectionId } = this
-      const reply = await kvApi.count({ connectionId, range: { kind: 'all' }, revision: 0 })
+      const reply = await kvApi.count({
+        connectionId,
+        range: { kind: 'all' },
+        revision: this.revision,
+      })
       this.total.value = reply.count
     } catch (failure) {
       this.total.value = undefined
@@ -212,7 +251,7 @@ export class KeyTree {
   }
 
   private async loadLevel(prefix: Uint8Array, depth: number, wanted: number): Promise<void> {
-    await this.read({ prefix, depth, nodes: [], from: prefix, revision: 0 }, wanted)
+    await this.read({ prefix, depth, nodes: [], from: prefix, revision: this.revision }, wanted)
   }
 
   private async read(reading: Reading, wanted: number): Promise<void> {

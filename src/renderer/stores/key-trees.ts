@@ -1,11 +1,16 @@
-/** Key trees, one per connection. They outlive their tabs, so that a folder stays open. */
+/**
+ * Key trees: one per connection for the head, which outlives its tabs so that a folder stays open, and one for each tab that
+ * reads an older revision.
+ */
 
 import { defineStore } from 'pinia'
-import { shallowReactive } from 'vue'
+import { shallowReactive, watch } from 'vue'
 import { KeyTree } from './key-tree.ts'
+import { useTabStore } from './tabs.ts'
 
 export const useKeyTreeStore = defineStore('keyTrees', () => {
   const trees = shallowReactive(new Map<string, KeyTree>())
+  const pastTrees = shallowReactive(new Map<string, KeyTree>())
 
   /** The tree of a connection; made, and its root read, at the first call and whenever the separator changes. */
   function treeOf(connectionId: string, separator: string): KeyTree {
@@ -17,5 +22,32 @@ export const useKeyTreeStore = defineStore('keyTrees', () => {
     return tree
   }
 
-  return { trees, treeOf }
+  /** The tree of a tab that reads an older revision; it begins with the folders open that are open at the head. */
+  function pastTreeOf(
+    tabId: string,
+    at: { readonly connectionId: string; readonly separator: string; readonly revision: number },
+  ): KeyTree {
+    const known = pastTrees.get(tabId)
+    const isSame = known?.connectionId === at.connectionId && known.separator === at.separator
+    if (known !== undefined && isSame) {
+      void known.setRevision(at.revision)
+      return known
+    }
+    const tree = new KeyTree(at.connectionId, at.separator, at.revision)
+    pastTrees.set(tabId, tree)
+    const head = trees.get(at.connectionId)
+    void tree.loadOpen(head?.separator === at.separator ? head : undefined)
+    return tree
+  }
+
+  const tabs = useTabStore()
+  watch(
+    () => tabs.tabs,
+    (open) => {
+      for (const tabId of pastTrees.keys())
+        if (!open.some((tab) => tab.id === tabId)) pastTrees.delete(tabId)
+    },
+  )
+
+  return { trees, treeOf, pastTreeOf }
 })

@@ -31,15 +31,27 @@ export const useKeyStore = defineStore('keys', () => {
     return openRange(tabId, connectionId, rangeOfSubject(subject))
   }
 
-  /** Shows another range in a tab. */
+  /** The revision that a tab reads as of; 0: the head. */
+  function revisionOf(tabId: string): number {
+    return tabs.tabs.find((tab) => tab.id === tabId)?.revision ?? 0
+  }
+
+  /** Shows another range in a tab, as of the tab's revision. */
   function openRange(tabId: string, connectionId: string, range: KeyRange): KeyBrowser {
     browsers.get(tabId)?.dispose()
     const { pageRows } = settings.settings
-    const browser = new KeyBrowser({ connectionId, range, pageRows })
+    const browser = new KeyBrowser({ connectionId, range, pageRows, revision: revisionOf(tabId) })
     browsers.set(tabId, browser)
     tabs.describe(tabId, { subject: subjectOf(range) })
     void browser.load()
     return browser
+  }
+
+  /** Reads everything in a tab as of another revision; 0: the head. */
+  function setRevision(tabId: string, revision: number): void {
+    tabs.describe(tabId, { revision })
+    browsers.get(tabId)?.setRevision(revision)
+    void details.get(tabId)?.readAsOf(revision)
   }
 
   /** Opens a key in a tab, in place of the one that is open there. Unsaved text is asked about first. */
@@ -53,7 +65,7 @@ export const useKeyStore = defineStore('keys', () => {
   function replaceKey(tabId: string, connectionId: string, key: Uint8Array): void {
     waiting.value = undefined
     details.get(tabId)?.dispose()
-    const detail = new KeyDetail(connectionId, key)
+    const detail = new KeyDetail(connectionId, key, revisionOf(tabId))
     details.set(tabId, detail)
     void detail.load()
   }
@@ -96,7 +108,17 @@ export const useKeyStore = defineStore('keys', () => {
 
   return {
     ...{ browsers, details, waiting, activeDetail },
-    ...{ browserOf, openRange, openKey, replaceKey, closeKey, goToKey, searchSeen },
+    ...{
+      browserOf,
+      openRange,
+      revisionOf,
+      setRevision,
+      openKey,
+      replaceKey,
+      closeKey,
+      goToKey,
+      searchSeen,
+    },
   }
 })
 

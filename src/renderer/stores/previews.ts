@@ -14,6 +14,8 @@ const rowsPerFetchMax = 64
 interface PreviewOptions {
   readonly connectionId: string
   readonly previewBytesMax: number
+  /** The revision that the rows are of; 0: the newest. */
+  readonly revision: () => number
   /** Receives rows with their (cut) values. */
   readonly onRows: (rows: readonly KeyRow[]) => void
 }
@@ -88,7 +90,7 @@ export class PreviewCache {
         connectionId: this.options.connectionId,
         range: { kind: 'interval', start: low.key, end: successor(high.key) },
         limit: rows.length,
-        revision: 0,
+        revision: this.options.revision(),
         valueBytesMax: this.options.previewBytesMax,
       })
       return Array.from({ length: page.columns.rowCount }, (_, row) => keyRowAt(page.columns, row))

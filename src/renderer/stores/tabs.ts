@@ -15,6 +15,8 @@ export interface Tab {
   subject: string
   /** Italic; the next preview takes its place. */
   isPreview: boolean
+  /** The revision that the view reads as of; 0: the head. */
+  revision: number
   /** Holds text that was not saved. */
   isDirty: boolean
 }
@@ -34,6 +36,8 @@ const closedMax = 20
 interface TabOptions {
   readonly connectionId?: string
   readonly subject?: string
+  /** 0 or absent: the head. */
+  readonly revision?: number
   /** A tab of its own, whatever is open. */
   readonly isNew?: boolean
 }
@@ -64,10 +68,13 @@ export const useTabStore = defineStore('tabs', () => {
       return same
     }
     lastId++
-    const { connectionId, subject = '' } = options
+    const { connectionId, subject = '', revision = 0 } = options
     const owner = connectionId === undefined ? {} : { connectionId }
     const id = `tab-${String(lastId)}`
-    const tab: Tab = { id, view, ...owner, subject, isPreview: false, isDirty: false }
+    const tab: Tab = {
+      ...{ id, view, ...owner, subject, revision },
+      ...{ isPreview: false, isDirty: false },
+    }
     tabs.value = [...tabs.value, tab]
     show(tab.id)
     return tab
@@ -110,7 +117,7 @@ export const useTabStore = defineStore('tabs', () => {
   /** Says what a tab shows now. */
   function describe(
     id: string,
-    change: Partial<Pick<Tab, 'subject' | 'isDirty' | 'isPreview'>>,
+    change: Partial<Pick<Tab, 'subject' | 'revision' | 'isDirty' | 'isPreview'>>,
   ): void {
     const tab = tabs.value.find((one) => one.id === id)
     if (tab !== undefined) Object.assign(tab, change)
@@ -123,7 +130,7 @@ export const useTabStore = defineStore('tabs', () => {
 })
 
 function isSame(tab: Tab, view: ViewName, options: TabOptions): boolean {
-  const { connectionId, subject = '' } = options
+  const { connectionId, subject = '', revision = 0 } = options
   if (tab.view !== view || tab.connectionId !== connectionId) return false
-  return singleViews.has(view) || tab.subject === subject
+  return singleViews.has(view) || (tab.subject === subject && tab.revision === revision)
 }

@@ -109,8 +109,10 @@ function useKeyCommands(acts: {
   readonly askRemove: () => void
 }): void {
   const commands = useCommandStore()
-  const findWriteObstacle = (): string | undefined =>
-    acts.connection().isReadOnly ? 'readOnly' : undefined
+  const findWriteObstacle = (): string | undefined => {
+    if (acts.detail().asOf.value !== 0) return 'pastRevision'
+    return acts.connection().isReadOnly ? 'readOnly' : undefined
+  }
   onScopeDispose(
     commands.register([
       {
