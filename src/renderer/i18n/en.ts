@@ -119,6 +119,7 @@ export const en = {
       ...travelReasons,
       noConnection: 'not connected',
       readOnly: 'this connection is read-only',
+      incomplete: 'not complete yet',
       notEditing: 'nothing is being written',
       noRevision: 'no further change',
     },
