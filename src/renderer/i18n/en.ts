@@ -1,6 +1,7 @@
 import { enCluster } from './en-cluster.ts'
 import { enHistory } from './en-history.ts'
 import { enKeys } from './en-keys.ts'
+import { enPlans, planCommands } from './en-plans.ts'
 import { enQuery, queryCommands } from './en-query.ts'
 import { enTravel, travelCommands, travelReasons } from './en-travel.ts'
 
@@ -86,6 +87,7 @@ export const en = {
     'view.watch': 'Watch: Show live changes',
     ...queryCommands,
     ...travelCommands,
+    ...planCommands,
     'view.members': 'Members: Show the cluster',
     'view.nodes': 'Playground: Show the local nodes',
     'view.connections': 'Connections: Connect to a cluster…',
@@ -248,4 +250,5 @@ export const en = {
   ...enCluster,
   ...enQuery,
   travel: enTravel,
+  plans: enPlans,
 } as const
