@@ -6,7 +6,15 @@ import type { RouteMeta, RouteRecordRaw } from 'vue-router'
 
 /** Names of the views, which are also the names of their routes. */
 export type ViewName =
-  'welcome' | 'connections' | 'keys' | 'watch' | 'query' | 'members' | 'nodes' | 'settings'
+  | 'welcome'
+  | 'connections'
+  | 'keys'
+  | 'watch'
+  | 'query'
+  | 'compare'
+  | 'members'
+  | 'nodes'
+  | 'settings'
 
 /** The window's router. Each tab is one address. */
 export const router = createRouter({
@@ -21,6 +29,7 @@ export const router = createRouter({
     }),
     route('watch', () => import('./screens/watch/WatchScreen.vue'), { hasSide: true }),
     route('query', () => import('./screens/query/QueryScreen.vue'), { hasSide: true }),
+    route('compare', () => import('./screens/compare/CompareScreen.vue'), {}),
     route('members', () => import('./screens/members/MembersScreen.vue'), { hasSide: true }),
     route('nodes', () => import('./screens/nodes/NodesScreen.vue'), { hasSide: true }),
     route('settings', () => import('./screens/settings/SettingsScreen.vue'), {}),

@@ -1,4 +1,5 @@
 import { enCluster } from './en-cluster.ts'
+import { compareCommands, compareReasons, enCompare } from './en-compare.ts'
 import { enHistory } from './en-history.ts'
 import { enKeys } from './en-keys.ts'
 import { enPlans, planCommands } from './en-plans.ts'
@@ -13,6 +14,7 @@ export const en = {
     keys: 'Keys',
     watch: 'Watch',
     query: 'Transactions and queries',
+    compare: 'Compare',
     members: 'Members',
     nodes: 'Playground',
     settings: 'Settings',
@@ -88,6 +90,7 @@ export const en = {
     ...queryCommands,
     ...travelCommands,
     ...planCommands,
+    ...compareCommands,
     'view.members': 'Members: Show the cluster',
     'view.nodes': 'Playground: Show the local nodes',
     'view.connections': 'Connections: Connect to a cluster…',
@@ -119,6 +122,7 @@ export const en = {
     'watch.clear': 'Watch: Clear the list',
     reasons: {
       ...travelReasons,
+      ...compareReasons,
       noConnection: 'not connected',
       readOnly: 'this connection is read-only',
       incomplete: 'not complete yet',
@@ -251,4 +255,5 @@ export const en = {
   ...enQuery,
   travel: enTravel,
   plans: enPlans,
+  ...enCompare,
 } as const

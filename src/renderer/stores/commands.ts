@@ -2,6 +2,7 @@
 
 import { defineStore } from 'pinia'
 import { computed, shallowRef } from 'vue'
+import { useCompareStore } from './compare.ts'
 import { useConnectionStore } from './connections.ts'
 import { useLayoutStore } from './layout.ts'
 import { useNodeStore } from './nodes.ts'
@@ -124,6 +125,7 @@ function viewCommands(): readonly Command[] {
   const tabs = useTabStore()
   const connections = useConnectionStore()
   const nodes = useNodeStore()
+  const compares = useCompareStore()
   const ofCluster = (view: ViewName, icon: string, shortcuts: readonly string[] = []): Command => ({
     id: `view.${view}`,
     icon,
@@ -151,6 +153,15 @@ function viewCommands(): readonly Command[] {
     ofCluster('watch', 'watch'),
     ofCluster('query', 'query'),
     ofCluster('members', 'members'),
+    {
+      id: 'keys.compare',
+      icon: 'diff',
+      shortcuts: ['Mod+Shift+D'],
+      run: () => {
+        compares.openHere()
+      },
+      findObstacle: () => (connections.activeId === undefined ? 'noConnection' : undefined),
+    },
     {
       id: 'view.nodes',
       icon: 'playground',

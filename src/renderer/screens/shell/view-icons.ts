@@ -7,6 +7,7 @@ export const viewIcons: Readonly<Record<ViewName, string>> = {
   keys: 'key',
   watch: 'watch',
   query: 'query',
+  compare: 'diff',
   members: 'members',
   nodes: 'playground',
   settings: 'settings',
