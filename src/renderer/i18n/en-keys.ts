@@ -184,11 +184,6 @@ export const enKeys = {
     undone: 'Put back, value and lease restored:',
     undoSkipped: 'Not put back, the key exists again:',
     undoFailed: 'Not put back:',
-    conflictChanged: 'Somebody else wrote this key at {revision}.',
-    conflictDeleted: 'Somebody else deleted this key.',
-    conflictText: 'Your text began at {base} and is kept. Nothing was written.',
-    takeTheirs: 'Take theirs',
-    writeMine: 'Write mine over it',
   },
   history: {
     region: 'History of this key',
@@ -224,14 +219,5 @@ export const enKeys = {
       size: 'Size',
       value: 'Value',
     },
-  },
-  newKey: {
-    title: 'New key',
-    key: 'Key',
-    value: 'Value',
-    note: 'Written only if no such key exists',
-    create: 'Create key',
-    created: 'Created {key} at',
-    exists: 'A key of this name exists already',
   },
 } as const

@@ -1,5 +1,6 @@
 import { enCluster } from './en-cluster.ts'
 import { compareCommands, compareReasons, enCompare } from './en-compare.ts'
+import { editingCommands, enEditing } from './en-editing.ts'
 import { enHistory } from './en-history.ts'
 import { enKeys } from './en-keys.ts'
 import { enPlans, planCommands } from './en-plans.ts'
@@ -112,6 +113,7 @@ export const en = {
     'keys.find': 'Keys: Find…',
     'keys.prefix': 'Keys: Go to prefix…',
     'keys.view': 'Keys: Tree or flat list',
+    ...editingCommands,
     'key.save': 'Key: Save the value',
     'key.edit': 'Key: Edit the value',
     'key.delete': 'Key: Delete…',
@@ -126,6 +128,8 @@ export const en = {
       noConnection: 'not connected',
       readOnly: 'this connection is read-only',
       incomplete: 'not complete yet',
+      past: 'this is an older revision',
+      noKey: 'no key is chosen',
       notEditing: 'nothing is being written',
       noRevision: 'no further change',
     },
@@ -250,6 +254,7 @@ export const en = {
     },
   },
   ...enKeys,
+  ...enEditing,
   ...enHistory,
   ...enCluster,
   ...enQuery,

@@ -24,6 +24,8 @@ export interface Draft {
   readonly text: string
   readonly baseModRevision: number
   readonly baseText: string
+  /** Lease that saving attaches, 0 for none; absent: the key keeps the one that it has. */
+  readonly lease?: bigint
   /** What is written instead of text, where the value is none or the user asked for its bytes. */
   readonly bytes?: { readonly now: Uint8Array; readonly base: Uint8Array }
 }
@@ -156,6 +158,20 @@ export class KeyDetail {
     }
   }
 
+  /** Chooses the lease that saving attaches; undefined: the key keeps what it has. */
+  chooseLease(lease: bigint | undefined): void {
+    const draft = this.draft.value
+    if (draft === undefined) return
+    const { lease: _before, ...rest } = draft
+    this.draft.value = lease === undefined ? rest : { ...rest, lease }
+  }
+
+  /** Takes a draft up again that was dropped. */
+  resume(draft: Draft): void {
+    this.draft.value = draft
+    this.noteConflict()
+  }
+
   /** Drops the draft. */
   discard(): void {
     this.draft.value = undefined
@@ -168,7 +184,15 @@ export class KeyDetail {
     const draft = this.draft.value
     const conflict = this.conflict.value
     if (draft === undefined || conflict === undefined) return
-    this.draft.value = { ...draft, baseModRevision: conflict.current?.modRevision ?? 0 }
+    const { current } = conflict
+    const base = current?.value ?? new Uint8Array(0)
+    const isBytes = draft.bytes !== undefined || !isText(base)
+    this.draft.value = {
+      ...draft,
+      baseModRevision: current?.modRevision ?? 0,
+      baseText: isBytes ? '' : (findText(base) ?? ''),
+      ...(isBytes ? { text: '', bytes: { now: draftBytes(draft), base } } : {}),
+    }
     this.conflict.value = undefined
   }
 
@@ -181,11 +205,12 @@ export class KeyDetail {
     this.saveError.value = undefined
     try {
       const expectedModRevision = draft.baseModRevision
-      const reply = await kvApi.put({ connectionId, key, value, expectedModRevision })
+      const lease = draft.lease === undefined ? {} : { lease: draft.lease }
+      const reply = await kvApi.put({ connectionId, key, value, expectedModRevision, ...lease })
       if (reply.kind === 'conflict') {
         this.conflict.value = { current: reply.current }
       } else {
-        this.takeWritten(reply, value)
+        this.takeWritten(reply, value, draft.lease)
         this.discard()
       }
       return reply
@@ -223,7 +248,11 @@ export class KeyDetail {
   }
 
   /** What was written is the head, as far as the answer tells; the watch brings what comes after. */
-  private takeWritten(reply: Extract<PutReply, { kind: 'written' }>, value: Uint8Array): void {
+  private takeWritten(
+    reply: Extract<PutReply, { kind: 'written' }>,
+    value: Uint8Array,
+    lease: bigint | undefined,
+  ): void {
     const { revision, previous } = reply
     this.head.value = {
       key: this.key,
@@ -231,7 +260,7 @@ export class KeyDetail {
       createRevision: previous?.createRevision ?? revision,
       modRevision: revision,
       version: (previous?.version ?? 0) + 1,
-      lease: previous?.lease ?? 0n,
+      lease: lease ?? previous?.lease ?? 0n,
     }
     this.headRevision.value = Math.max(this.headRevision.value, revision)
     this.answeredAtMs.value = Date.now()
@@ -243,6 +272,15 @@ export class KeyDetail {
     this.headRevision.value = Math.max(this.headRevision.value, reply.headRevision)
     this.head.value = reply.pair
     this.answeredAtMs.value = Date.now()
+    this.noteConflict()
+  }
+
+  /** Tells a writer at once that somebody else wrote, not only when they save. */
+  private noteConflict(): void {
+    const draft = this.draft.value
+    const current = this.head.value
+    if (draft === undefined || this.isSaving.value) return
+    if ((current?.modRevision ?? 0) !== draft.baseModRevision) this.conflict.value = { current }
   }
 
   private loadHistory(): void {
@@ -317,6 +355,7 @@ export class KeyDetail {
 }
 
 function isChanged(draft: Draft): boolean {
+  if (draft.lease !== undefined) return true
   if (draft.bytes === undefined) return draft.text !== draft.baseText
   return !sameBytes(draft.bytes.now, draft.bytes.base)
 }
