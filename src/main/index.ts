@@ -36,6 +36,7 @@ import { registerPlanHandlers } from './ipc/plan-handlers.ts'
 import { registerQueryHandlers } from './ipc/query-handlers.ts'
 import { registerScanHandlers } from './ipc/scan-handlers.ts'
 import { registerStreamHandlers } from './ipc/stream-handlers.ts'
+import { registerWatchRowsHandlers } from './ipc/watch-rows-handlers.ts'
 import { StreamHub } from './ipc/stream-hub.ts'
 import {
   LaunchArgumentError,
@@ -231,6 +232,7 @@ function registerHandlers(parts: Parts, info: () => Promise<AppInfo>): void {
   registerLeaseHandlers(router, { connections, operations })
   registerQueryHandlers(router, { clock: systemClock, connections })
   registerStreamHandlers(router, { clock: systemClock, connections })
+  registerWatchRowsHandlers(router, { connections })
   registerScanHandlers(router, connections)
   registerFileHandlers(router, new ChosenFiles(systemDialogs))
   registerPlanHandlers(router, { clock: systemClock, connections, operations })

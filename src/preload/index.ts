@@ -117,7 +117,10 @@ const bridge: Bridge = {
   },
   query: { range: call(callChannels.queryRange) },
   history: { open: stream(streamChannels.historyOpen) },
-  watch: { open: stream(streamChannels.watchOpen) },
+  watch: {
+    open: stream(streamChannels.watchOpen),
+    openRows: stream(streamChannels.watchOpenRows),
+  },
   scan: { open: stream(streamChannels.scanOpen) },
   plans: {
     open: stream(streamChannels.plansOpen),

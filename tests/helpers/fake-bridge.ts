@@ -21,7 +21,14 @@ import type { KeyRow } from '../../src/preload/contract/key-columns.ts'
 import type { ScanItem } from '../../src/preload/contract/scan.ts'
 import { settingsSchema } from '../../src/preload/contract/settings.ts'
 import type { Settings } from '../../src/preload/contract/settings.ts'
-import type { WatchChange, WatchedValue, WatchItem } from '../../src/preload/contract/watch.ts'
+import { watchColumnsOf } from '../../src/preload/contract/watch-columns.ts'
+import type {
+  WatchChange,
+  WatchedValue,
+  WatchItem,
+  WatchRowsItem,
+  WatchRowsRequest,
+} from '../../src/preload/contract/watch.ts'
 import { FakeCluster, connectionId } from './fake-cluster.ts'
 import { fillStore } from './fake-data.ts'
 import { openFakeCompare } from './fake-compare.ts'
@@ -287,7 +294,10 @@ function keyBridges(
         })
       },
     },
-    watch: { open: (request, listener) => openWatch(store, request, listener) },
+    watch: {
+      open: (request, listener) => openWatch(store, request, listener),
+      openRows: (request, listener) => openRows(store, request, listener),
+    },
     scan: { open: (request, listener) => openScan(store, request, listener) },
   }
 }
@@ -350,7 +360,8 @@ function openWatch(
   let waiting: WatchItem[] = []
   const take = (changes: readonly WatchChange[]): void => {
     for (const change of changes) {
-      if (isIn(range, change.key))
+      const isLeftOut = change.kind === 'put' ? request.isWithoutPuts : request.isWithoutDeletes
+      if (isIn(range, change.key) && !isLeftOut)
         waiting.push({ kind: 'change', change: cutChange(change, valueBytesMax) })
     }
   }
@@ -373,6 +384,35 @@ function openWatch(
   return closing(() => {
     stop()
     clearInterval(timer)
+  })
+}
+
+/** The same watch, its changes as columns, and only those that match. */
+function openRows(
+  store: FakeStore,
+  request: WatchRowsRequest,
+  listener: StreamListener<WatchRowsItem>,
+): Subscription {
+  const { keyPattern, valuePattern, ...plain } = request
+  const matches = (pattern: string | undefined, bytes: Uint8Array | undefined): boolean =>
+    pattern === undefined || new RegExp(pattern, 'u').test(new TextDecoder().decode(bytes))
+  return openWatch(store, plain, (message) => {
+    if (message.kind === 'ended') {
+      listener(message)
+      return
+    }
+    const items = message.items.flatMap((item): WatchRowsItem[] => {
+      if (item.kind !== 'change') return [item]
+      const { change } = item
+      const value = (change.current ?? change.previous)?.bytes
+      const { revision } = change
+      const isWanted = matches(keyPattern, change.key) && matches(valuePattern, value)
+      const rows: WatchRowsItem[] = isWanted
+        ? [{ kind: 'rows', columns: watchColumnsOf([change]) }]
+        : []
+      return [...rows, { kind: 'progress', revision }]
+    })
+    listener({ kind: 'batch', items })
   })
 }
 

@@ -45,7 +45,7 @@ export function registerStreamHandlers(
   router.stream<WatchRequest, WatchItem>(streamChannels.watchOpen, watchRequestSchema, {
     policyOf: (request) => watchPolicy(() => watches.get(request)),
     begin: (request, sink) => {
-      const watch = openWatch(connections.get(request.connectionId), request, sink)
+      const watch = openWatch(connections.get(request.connectionId), request, { sink })
       watches.set(request, watch)
       return endingWith(connections, request.connectionId, sink, watch)
     },
@@ -93,7 +93,8 @@ export function endingWith<Item>(
   return owned
 }
 
-function watchPolicy(findWatch: () => RunningWatch | undefined): StreamPolicy<WatchItem> {
+/** How a stream of changes behaves under load: what waits too long here waits at the server instead. */
+export function watchPolicy(findWatch: () => RunningWatch | undefined): StreamPolicy<WatchItem> {
   return {
     sizeBytesOf: (item) =>
       item.kind === 'change'
@@ -109,11 +110,17 @@ function watchPolicy(findWatch: () => RunningWatch | undefined): StreamPolicy<Wa
   }
 }
 
-function openWatch(
+/**
+ * Begins a watch that pushes what it delivers.
+ *
+ * @param parts  where to, and which changes are wanted; without `isWanted`: all
+ */
+export function openWatch(
   connection: Connection,
   request: WatchRequest,
-  sink: StreamSink<WatchItem>,
+  parts: { readonly sink: StreamSink<WatchItem>; readonly isWanted?: WatchFilter | undefined },
 ): RunningWatch {
+  const { sink, isWanted } = parts
   const interval = intervalOf(request.range)
   return connection.client.watch.open(
     {
@@ -128,11 +135,18 @@ function openWatch(
         sink.push({ kind: isResumed ? 'resumed' : 'started', startRevision, endpoint })
       },
       onEvents: (events) => {
-        for (const event of events) {
-          sink.push({ kind: 'change', change: changeOf(event, request.valueBytesMax) })
-        }
         const newest = events.at(-1)
-        if (newest !== undefined) connection.noteRevision(newest.pair.modRevision)
+        if (newest === undefined) return
+        const wanted = isWanted === undefined ? events : events.filter(isWanted)
+        for (const event of wanted) {
+          const change = changeOf(event, request.valueBytesMax)
+          const last = event === newest ? { completesRevision: true as const } : {}
+          sink.push({ kind: 'change', change: { ...change, ...last } })
+        }
+        const revision = newest.pair.modRevision
+        connection.noteRevision(revision)
+        // What was filtered out was looked at all the same: the page learns how far its rows are complete.
+        if (wanted.at(-1) !== newest) sink.push({ kind: 'progress', revision })
       },
       onProgress: ({ revision, isProven }) => {
         if (isProven) sink.push({ kind: 'progress', revision })
@@ -149,6 +163,8 @@ function openWatch(
     },
   )
 }
+
+type WatchFilter = (event: WatchEvent) => boolean
 
 function changeOf(event: WatchEvent, valueBytesMax: number): WatchChange {
   return {

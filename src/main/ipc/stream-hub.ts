@@ -16,7 +16,7 @@ import type { StreamDelivery } from '../../preload/contract/stream-frame.ts'
 /** One message about a frame at 60 Hz. */
 const batchIntervalMs = 16
 /** Five hundred small objects cross the context bridge in about 10 ms. */
-const batchItemsMax = 500
+const batchItemsDefault = 500
 const batchSizeBytesMax = 262_144
 const batchesInFlightMax = 4
 const queueHighItems = 5_000
@@ -42,6 +42,10 @@ export interface StreamPolicy<Item> {
   onPressure?(isHigh: boolean): void
   /** The item that says how many were pushed out; without it the stream ends with `streamOverflow`. */
   droppedItem?(count: number): Item
+  /** Most items in one message, for items that cross cheaper than objects. */
+  readonly batchItemsMax?: number
+  /** Turns the items of one message into what crosses. */
+  pack?(items: readonly Item[]): readonly unknown[]
   /** Only the newest item matters: an undelivered older one is replaced. */
   readonly keepsNewestOnly?: boolean
 }
@@ -226,7 +230,10 @@ class OpenStream<Item> implements DeliveringStream {
     const items = this.takeBatch()
     if (items.length > 0) {
       this.batchesInFlight++
-      this.parts.target.deliver({ streamId: this.streamId, message: { kind: 'batch', items } })
+      this.parts.target.deliver({
+        streamId: this.streamId,
+        message: { kind: 'batch', items: this.policy.pack?.(items) ?? items },
+      })
       this.updatePressure()
     }
     if (this.queue.length > 0) {
@@ -247,6 +254,7 @@ class OpenStream<Item> implements DeliveringStream {
       items.push(this.policy.droppedItem(this.droppedCount))
       this.droppedCount = 0
     }
+    const { batchItemsMax = batchItemsDefault } = this.policy
     let sizeBytes = 0
     let count = 0
     for (const item of this.queue) {

@@ -66,7 +66,7 @@ import type { QueryRangeReply, QueryRangeRequest } from './query.ts'
 import type { Reply, StreamListener, Subscription } from './reply.ts'
 import type { ScanItem, ScanRequest } from './scan.ts'
 import type { PageState, PageStateRequest, Settings, SettingsPatch } from './settings.ts'
-import type { WatchItem, WatchRequest } from './watch.ts'
+import type { WatchItem, WatchRequest, WatchRowsItem, WatchRowsRequest } from './watch.ts'
 
 export interface AppBridge {
   info(): Promise<Reply<AppInfo>>
@@ -136,6 +136,8 @@ export interface HistoryBridge {
 
 export interface WatchBridge {
   open(request: WatchRequest, listener: StreamListener<WatchItem>): Subscription
+  /** The same with changes as columns: for thousands a second. */
+  openRows(request: WatchRowsRequest, listener: StreamListener<WatchRowsItem>): Subscription
 }
 
 export interface ScanBridge {

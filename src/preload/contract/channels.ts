@@ -53,6 +53,7 @@ export const streamChannels = {
   connectionsObserve: 'connections.observe',
   historyOpen: 'history.open',
   watchOpen: 'watch.open',
+  watchOpenRows: 'watch.openRows',
   scanOpen: 'scan.open',
   plansOpen: 'plans.open',
   plansRun: 'plans.run',

@@ -30,6 +30,8 @@ export const planValuesSizeBytesMax = 134_217_728
 
 /** Most finished plans that are kept for an undo. */
 export const undoPlansMax = 50
+/** Longest regular expression in UTF-16 units. */
+export const patternUnitsMax = 1_024
 
 /** Most endpoints of one connection. */
 export const endpointsMax = 64

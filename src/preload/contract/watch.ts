@@ -1,7 +1,7 @@
 /** Live changes of a range of keys. */
 
 import { z } from 'zod'
-import { valueSizeBytesMax } from './limits.ts'
+import { patternUnitsMax, valueSizeBytesMax } from './limits.ts'
 import { connectionIdSchema, revisionSchema } from './primitives.ts'
 import { keyRangeSchema } from './kv.ts'
 
@@ -21,6 +21,23 @@ export const watchRequestSchema = z
   })
   .readonly()
 export type WatchRequest = z.infer<typeof watchRequestSchema>
+
+/** A regular expression that a value or a key has to match; checked here, so that a wrong one is refused before it runs. */
+const patternSchema = z.string().min(1).max(patternUnitsMax).refine(isPattern, {
+  message: 'not a regular expression',
+})
+
+/** A watch whose changes cross as columns; only changes that match both patterns cross at all. */
+export const watchRowsRequestSchema = watchRequestSchema
+  .unwrap()
+  .extend({
+    /** Matched against the key as text. */
+    keyPattern: patternSchema.optional(),
+    /** Matched against the beginning of the new value, or of the old one when the key went. */
+    valuePattern: patternSchema.optional(),
+  })
+  .readonly()
+export type WatchRowsRequest = z.infer<typeof watchRowsRequestSchema>
 
 /** A value as a watch shows it. */
 export interface WatchedValue {
@@ -43,11 +60,47 @@ export interface WatchChange {
   readonly current?: WatchedValue
   /** What was there before; absent when not asked for, when there was nothing, or when it is compacted. */
   readonly previous?: WatchedValue
+  /** Nothing of this revision follows. */
+  readonly completesRevision?: true
+}
+
+/** Changes as columns, for watches of very many; every array but the offsets has `rowCount` elements. */
+export interface WatchColumns {
+  readonly rowCount: number
+  /** Sum of `watchColumnFlags`. */
+  readonly flags: Uint8Array
+  readonly revisions: Float64Array
+  /** Of the new value; 0 for a delete. */
+  readonly createRevisions: Float64Array
+  readonly versions: Float64Array
+  /** Of the new value, or of the old one when the key went; 0: none. */
+  readonly leases: BigInt64Array
+  /** True size of the new value. */
+  readonly sizesBytes: Int32Array
+  /** True size of the old value. */
+  readonly previousSizesBytes: Int32Array
+  readonly previousRevisions: Float64Array
+  readonly previousVersions: Float64Array
+  /** Of each row its key, the beginning of its new value and that of its old one. */
+  readonly bytes: Uint8Array
+  /** Three of each row and one more: where its parts of `bytes` begin. */
+  readonly offsets: Uint32Array
+}
+
+/** Changes of one watch in order. */
+export interface WatchRows {
+  readonly kind: 'rows'
+  readonly columns: WatchColumns
 }
 
 /** What a watch delivers. */
-export type WatchItem =
-  | { readonly kind: 'change'; readonly change: WatchChange }
+export type WatchItem = { readonly kind: 'change'; readonly change: WatchChange } | WatchNotice
+
+/** What a watch of rows delivers. */
+export type WatchRowsItem = WatchRows | WatchNotice
+
+/** What is no change, but tells something about the watch. */
+export type WatchNotice =
   /** The server confirmed the watch; changes from `startRevision` on follow. */
   | { readonly kind: 'started'; readonly startRevision: number; readonly endpoint: string }
   /** Everything up to this revision was delivered. */
@@ -60,3 +113,12 @@ export type WatchItem =
   | { readonly kind: 'gap'; readonly fromRevision: number; readonly toRevision: number }
   /** The page was too slow; this many of the oldest undelivered changes were dropped. */
   | { readonly kind: 'dropped'; readonly changeCount: number }
+
+function isPattern(text: string): boolean {
+  try {
+    return new RegExp(text, 'u').source.length > 0
+  } catch (error) {
+    if (error instanceof SyntaxError) return false
+    throw error
+  }
+}

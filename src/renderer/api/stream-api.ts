@@ -7,7 +7,12 @@ import type { NodeItem } from '../../preload/contract/node.ts'
 import type { Subscription } from '../../preload/contract/reply.ts'
 import type { ScanItem, ScanRequest } from '../../preload/contract/scan.ts'
 import type { Settings } from '../../preload/contract/settings.ts'
-import type { WatchItem, WatchRequest } from '../../preload/contract/watch.ts'
+import type {
+  WatchItem,
+  WatchRequest,
+  WatchRowsItem,
+  WatchRowsRequest,
+} from '../../preload/contract/watch.ts'
 import { getBridge, subscribe } from './bridge.ts'
 import type { StreamHandlers } from './bridge.ts'
 
@@ -16,6 +21,9 @@ export const streamApi = {
   /** Live changes of a range of keys. */
   watch: (request: WatchRequest, handlers: StreamHandlers<WatchItem>): Subscription =>
     subscribe((listener) => getBridge().watch.open(request, listener), handlers),
+  /** The same with changes as columns: for thousands a second. */
+  watchRows: (request: WatchRowsRequest, handlers: StreamHandlers<WatchRowsItem>): Subscription =>
+    subscribe((listener) => getBridge().watch.openRows(request, listener), handlers),
   /** Every key of a range, looked at in the main process. */
   scan: (request: ScanRequest, handlers: StreamHandlers<ScanItem>): Subscription =>
     subscribe((listener) => getBridge().scan.open(request, listener), handlers),

@@ -6,6 +6,7 @@ import { enKeys } from './en-keys.ts'
 import { enPlans, planCommands } from './en-plans.ts'
 import { enQuery, queryCommands } from './en-query.ts'
 import { enTravel, travelCommands, travelReasons } from './en-travel.ts'
+import { enWatch, watchCommands } from './en-watch.ts'
 
 /** Every text of the window in English. Named arguments only; a sentence is never glued from parts. */
 export const en = {
@@ -92,6 +93,7 @@ export const en = {
     ...travelCommands,
     ...planCommands,
     ...compareCommands,
+    ...watchCommands,
     'view.members': 'Members: Show the cluster',
     'view.nodes': 'Playground: Show the local nodes',
     'view.connections': 'Connections: Connect to a cluster…',
@@ -119,12 +121,10 @@ export const en = {
     'key.delete': 'Key: Delete…',
     'history.previous': 'History: Previous change of this key',
     'history.next': 'History: Next change of this key',
-    'watch.add': 'Watch: New watch…',
-    'watch.pause': 'Watch: Pause or go on',
-    'watch.clear': 'Watch: Clear the list',
     reasons: {
       ...travelReasons,
       ...compareReasons,
+      noEvent: 'no event is chosen',
       noConnection: 'not connected',
       readOnly: 'this connection is read-only',
       incomplete: 'not complete yet',
@@ -261,4 +261,5 @@ export const en = {
   travel: enTravel,
   plans: enPlans,
   ...enCompare,
+  ...enWatch,
 } as const

@@ -1,295 +1,292 @@
 /**
  * What the watch screen shows of one connection: several watches, one list of what they delivered.
  *
- * Rows are kept in a ring: at its limit the oldest leave the screen and are counted. Pausing stops the display, not the
- * collection. Wherever information ends (a lost stream, a compaction) a seam stands in the list.
+ * Rows are kept in a ring; at its limits the oldest leave the screen and are counted. Pausing stops the display, not the
+ * collection. Wherever information ends (a lost stream, a compaction) a seam stands in the list. Nothing here is reactive
+ * but one counter, which moves at most some tens of times a second however many rows come.
  */
 
-import { computed, shallowRef, triggerRef } from 'vue'
-import type { KeyRange } from '../../preload/contract/kv.ts'
-import type { Subscription } from '../../preload/contract/reply.ts'
-import type { WatchChange, WatchItem } from '../../preload/contract/watch.ts'
-import { streamApi } from '../api/stream-api.ts'
-import type { Operation } from '../components/marks/operation.ts'
+import { shallowRef, unref } from 'vue'
+import type { WatchRowsItem } from '../../preload/contract/watch.ts'
+import { PaneWatch } from './pane-watch.ts'
+import { watchColours } from './watch-definition.ts'
+import type { WatchDefinition } from './watch-definition.ts'
+import { everyEvent, matcherOf, searchOf } from './watch-filter.ts'
+import type { EventFilter } from './watch-filter.ts'
+import { WatchLog } from './watch-log.ts'
+import { WatchRates } from './watch-rates.ts'
+import { WatchView } from './watch-view.ts'
 
-/** One watch of the pane. */
-export interface PaneWatch {
-  readonly id: number
-  /** As the user wrote it. */
-  readonly keyText: string
-  readonly range: KeyRange
-  /** 0: from now. */
-  readonly startRevision: number
-  /** The head when it began: what is not newer happened before. */
-  readonly headRevision: number
-  /** Number of its colour token, 1 to 8. */
-  readonly colour: number
-  readonly changeCount: number
-  readonly isShown: boolean
-  readonly error?: unknown
-}
+/** Keys and beginnings of values that the ring keeps. */
+const ringBytesMax = 64 * 1_048_576
+const rowsMaxDefault = 100_000
+/** Shortest time between two showings, and the same when nobody could read along anyway. */
+const showEveryMs = 33
+const showEveryMsBusy = 100
+const busyPerSecond = 200
 
-/** One line of the list. */
-export type WatchRow =
-  | {
-      readonly kind: 'change'
-      readonly id: number
-      readonly watchId: number
-      readonly op: Operation
-      readonly change: WatchChange
-      readonly seenAtMs: number
-      /** It happened before the watch began, so nobody here knows when. */
-      readonly isReplayed: boolean
-    }
-  | {
-      readonly kind: 'seam'
-      readonly id: number
-      readonly watchId: number
-      readonly seam: Extract<WatchItem, { kind: 'interrupted' | 'resumed' | 'gap' | 'dropped' }>
-      readonly seenAtMs: number
-      /** For a resumed stream: how long there was none. */
-      readonly silentMs?: number
-    }
-
-const valueBytesMax = 4_096
-/** Colours of watches in turn; green and red say what happened, so they are left out. */
-const colours = [1, 6, 3, 8, 5, 7] as const
-/** The rate is the mean of this many seconds. */
-const rateSeconds = 10
-/** The strip shows half an hour in bars of this many seconds. */
-export const stripBarSeconds = 12
-const stripBars = 150
+/** What the user searches in the rows. */
+export type EventSearch = Pick<EventFilter, 'text' | 'isPattern'>
 
 /** Watches of one connection and what they brought. */
 export class WatchPane {
   readonly connectionId: string
-  readonly watches = shallowRef<readonly PaneWatch[]>([])
-  /** Oldest first; triggered when it changes. */
-  readonly rows = shallowRef<WatchRow[]>([])
-  readonly isPaused = shallowRef(false)
-  readonly total = shallowRef(0)
-  readonly droppedCount = shallowRef(0)
-  readonly completeTo = shallowRef(0)
-  readonly rowsMax = shallowRef(100_000)
-  readonly selectedId = shallowRef<number>()
-  /** Changes per bar of the strip by watch id; the last bar is the present one. */
-  readonly bars = shallowRef<readonly ReadonlyMap<number, number>[]>([])
-  private readonly seconds = shallowRef<readonly number[]>([])
-  readonly perSecond = computed(() => {
-    const last = this.seconds.value.slice(-rateSeconds)
-    return last.reduce((sum, count) => sum + count, 0) / rateSeconds
-  })
-  private readonly subscriptions = new Map<number, Subscription>()
-  private readonly interruptedAtMs = new Map<number, number>()
-  /** Rows that came while the display was paused. */
-  private held: WatchRow[] = []
+  readonly log = new WatchLog({ rowsMax: rowsMaxDefault, bytesMax: ringBytesMax })
+  readonly rates = new WatchRates()
+  /** Moves when anything else here has changed; see `observe`. */
+  private readonly version = shallowRef(0)
+  /** Rows as they are shown. */
+  readonly view: WatchView
+  /** Shown rows that the search finds. */
+  readonly matches: WatchView
+  watches: readonly PaneWatch[] = []
+  isPaused = false
+  isNewestFirst = true
+  filter: EventFilter = everyEvent
+  search: EventSearch = everyEvent
+  total = 0
+  /** Changes that never came here because the page was too slow. */
+  missedCount = 0
+  /** Rows that the user marked. */
+  readonly marked = new Set<number>()
+  /** Told when the watches are others than before. */
+  onWatchesChanged: (() => void) | undefined
+  /** Told of new rows, in order; for recording. */
+  readonly listeners = new Set<(added: readonly number[]) => void>()
+  /** Colours of watches that are no more, for the rows that stay. */
+  private readonly retired = new Map<number, number>()
   private lastId = 0
-  private lastRowId = 0
-  private countOfSecond = 0
-  private barCounts = new Map<number, number>()
-  private secondsInBar = 0
+  private showTimer: ReturnType<typeof setTimeout> | undefined
+  private shownAtMs = 0
   private readonly timer: ReturnType<typeof setInterval>
 
   constructor(connectionId: string) {
     this.connectionId = connectionId
+    const show = (): void => {
+      this.show()
+    }
+    this.view = new WatchView(this.log, show)
+    this.matches = new WatchView(this.log, show)
+    this.matches.showNothing()
     this.timer = setInterval(() => {
       this.tick()
     }, 1_000)
   }
 
+  /** Whoever reads this pane in something computed calls this first, to be asked again when it has changed. */
+  observe(): void {
+    unref(this.version)
+  }
+
+  /** Rows that left the display, and changes that never reached it. */
+  get droppedCount(): number {
+    return this.log.droppedCount + this.missedCount
+  }
+
+  /** Everything up to here was delivered by every watch; 0: unknown. */
+  get completeTo(): number {
+    const running = this.watches.filter((watch) => watch.isRunning)
+    return running.length === 0 ? 0 : Math.min(...running.map((watch) => watch.completeTo))
+  }
+
   /** Begins another watch. */
-  add(wanted: Pick<PaneWatch, 'keyText' | 'range' | 'startRevision' | 'headRevision'>): void {
-    const id = ++this.lastId
-    const colour = colours[(id - 1) % colours.length] ?? 1
-    this.watches.value = [
-      ...this.watches.value,
-      { ...wanted, id, colour, changeCount: 0, isShown: true },
-    ]
-    this.begin(id)
+  add(definition: WatchDefinition, headRevision: number): PaneWatch {
+    const watch = this.make(definition, headRevision)
+    this.watches = [...this.watches, watch]
+    this.watchesChanged()
+    return watch
+  }
+
+  /** Colour for the next watch. */
+  get nextColour(): number {
+    const used = new Set(this.watches.map((watch) => watch.definition.colour))
+    const free = watchColours.find((colour) => !used.has(colour))
+    return free ?? watchColours[this.watches.length % watchColours.length] ?? watchColours[0]
+  }
+
+  /** Puts a changed watch in the place of another, whose rows stay. */
+  replace(id: number, definition: WatchDefinition, headRevision: number): void {
+    const old = this.findWatch(id)
+    if (old === undefined) return
+    old.stop()
+    const watch = this.make(definition, headRevision)
+    this.watches = this.watches.map((one) => (one === old ? watch : one))
+    this.retired.set(id, definition.colour)
+    this.watchesChanged()
   }
 
   /** Ends a watch; its rows stay. */
   remove(id: number): void {
-    this.subscriptions.get(id)?.close()
-    this.subscriptions.delete(id)
-    this.watches.value = this.watches.value.filter((watch) => watch.id !== id)
+    const old = this.findWatch(id)
+    if (old === undefined) return
+    old.stop()
+    this.retired.set(id, old.definition.colour)
+    this.watches = this.watches.filter((watch) => watch !== old)
+    this.watchesChanged()
+  }
+
+  /** Colour of a watch, also of one that was removed. */
+  colourOf(watchId: number): number {
+    return this.findWatch(watchId)?.definition.colour ?? this.retired.get(watchId) ?? 1
   }
 
   /** Shows or hides the rows of a watch; it goes on collecting. */
   setShown(id: number, isShown: boolean): void {
-    this.update(id, { isShown })
+    const watch = this.findWatch(id)
+    if (watch === undefined) return
+    watch.isShown = isShown
+    this.applyFilter()
+  }
+
+  /** Ends the stream of one watch, or lets it go on where it ended. */
+  setWatchPaused(id: number, isPaused: boolean): void {
+    const watch = this.findWatch(id)
+    if (watch === undefined) return
+    if (isPaused) watch.pause()
+    else watch.begin()
+    this.show()
   }
 
   /** Stops or goes on with the display. What came meanwhile appears at once. */
   setPaused(isPaused: boolean): void {
-    this.isPaused.value = isPaused
-    if (isPaused) return
-    const { held } = this
-    this.held = []
-    this.show(held)
+    this.isPaused = isPaused
+    this.view.setFrozen(isPaused)
+    this.matches.setFrozen(isPaused)
+    this.show()
   }
 
-  /** Rows that wait for the end of the pause. */
-  get heldCount(): number {
-    return this.held.length
+  setNewestFirst(isNewestFirst: boolean): void {
+    this.isNewestFirst = isNewestFirst
+    this.show()
   }
 
-  /** Chooses a row, or none. */
-  select(id: number | undefined): void {
-    this.selectedId.value = id
+  setFilter(filter: EventFilter): void {
+    this.filter = filter
+    this.applyFilter()
+  }
+
+  setSearch(search: EventSearch): void {
+    this.search = search
+    this.applySearch()
+    this.show()
+  }
+
+  setRowsMax(rowsMax: number): void {
+    this.log.rowsMax = rowsMax
+    this.trim()
+  }
+
+  toggleMark(id: number): void {
+    if (!this.marked.delete(id)) this.marked.add(id)
+    this.show()
   }
 
   /** Empties the list. Watches and counters go on. */
   clear(): void {
-    this.held = []
-    this.rows.value = []
-    this.selectedId.value = undefined
+    this.log.clear()
+    this.marked.clear()
+    this.view.clear()
+    this.matches.clear()
+    this.show()
   }
 
   dispose(): void {
     clearInterval(this.timer)
-    for (const subscription of this.subscriptions.values()) subscription.close()
-    this.subscriptions.clear()
+    clearTimeout(this.showTimer)
+    for (const watch of this.watches) watch.stop()
+    this.listeners.clear()
   }
 
-  private begin(id: number): void {
-    const watch = this.watches.value.find((one) => one.id === id)
-    if (watch === undefined) return
-    const { range, startRevision } = watch
-    const { connectionId } = this
-    const plain = {
-      hasPrevious: true,
-      isWithoutPuts: false,
-      isWithoutDeletes: false,
-      valueBytesMax,
-    }
-    this.subscriptions.set(
-      id,
-      streamApi.watch(
-        { connectionId, range, startRevision, ...plain },
-        {
-          onBatch: (items) => {
-            this.take(id, items)
-          },
-          onEnd: (error) => {
-            if (error !== undefined) this.update(id, { error })
-          },
+  private findWatch(id: number): PaneWatch | undefined {
+    return this.watches.find((watch) => watch.id === id)
+  }
+
+  private make(definition: WatchDefinition, headRevision: number): PaneWatch {
+    const { connectionId, log } = this
+    const watch = new PaneWatch(
+      { id: ++this.lastId, definition, connectionId, headRevision },
+      {
+        log,
+        onBatch: (source, items) => {
+          this.take(source, items)
         },
-      ),
+        onEnd: () => {
+          this.show()
+        },
+      },
     )
+    watch.begin()
+    return watch
   }
 
-  private update(id: number, change: Partial<PaneWatch>): void {
-    this.watches.value = this.watches.value.map((one) =>
-      one.id === id ? { ...one, ...change } : one,
-    )
-  }
-
-  private take(watchId: number, items: readonly WatchItem[]): void {
+  private take(watch: PaneWatch, items: readonly WatchRowsItem[]): void {
     const seenAtMs = Date.now()
-    const rows: WatchRow[] = []
-    const headRevision = this.watches.value.find((one) => one.id === watchId)?.headRevision ?? 0
-    let changeCount = 0
-    let liveCount = 0
     for (const item of items) {
-      if (item.kind === 'change') {
-        const isReplayed = item.change.revision <= headRevision
-        changeCount++
-        if (!isReplayed) liveCount++
-        rows.push({
-          kind: 'change',
-          id: ++this.lastRowId,
-          watchId,
-          op: opOf(item.change),
-          change: item.change,
-          seenAtMs,
-          isReplayed,
-        })
-        this.completeTo.value = Math.max(this.completeTo.value, item.change.revision)
-      } else if (item.kind === 'progress') {
-        this.completeTo.value = Math.max(this.completeTo.value, item.revision)
-      } else if (item.kind !== 'started') {
-        rows.push(this.seamRow(watchId, item, seenAtMs))
-      }
+      if (item.kind === 'dropped') this.missedCount += item.changeCount
+      const { added, changeCount, liveIds } = watch.take(item, seenAtMs)
+      this.total += changeCount
+      for (const id of liveIds) this.rates.add(this.log.opOf(id) ?? 'put', 1)
+      this.view.take(added)
+      this.matches.take(added)
+      for (const listener of this.listeners) listener(added)
     }
-    this.count(watchId, { changeCount, liveCount })
-    if (this.isPaused.value) this.hold(rows)
-    else this.show(rows)
+    this.trim()
+    this.showSoon()
   }
 
-  private seamRow(
-    watchId: number,
-    seam: Extract<WatchRow, { kind: 'seam' }>['seam'],
-    seenAtMs: number,
-  ): WatchRow {
-    const since = this.interruptedAtMs.get(watchId)
-    if (seam.kind === 'interrupted') this.interruptedAtMs.set(watchId, seenAtMs)
-    if (seam.kind === 'resumed') this.interruptedAtMs.delete(watchId)
-    if (seam.kind === 'dropped') this.droppedCount.value += seam.changeCount
-    const silent =
-      seam.kind === 'resumed' && since !== undefined ? { silentMs: seenAtMs - since } : {}
-    return { kind: 'seam', id: ++this.lastRowId, watchId, seam, seenAtMs, ...silent }
+  private trim(): void {
+    if (this.log.trim() === 0) return
+    this.view.prune()
+    this.matches.prune()
+    for (const id of this.marked) if (!this.log.has(id)) this.marked.delete(id)
   }
 
-  private count(
-    watchId: number,
-    { changeCount, liveCount }: { readonly changeCount: number; readonly liveCount: number },
-  ): void {
-    if (changeCount === 0) return
-    this.total.value += changeCount
-    this.countOfSecond += liveCount
-    if (liveCount > 0) this.barCounts.set(watchId, (this.barCounts.get(watchId) ?? 0) + liveCount)
-    const watch = this.watches.value.find((one) => one.id === watchId)
-    if (watch !== undefined) this.update(watchId, { changeCount: watch.changeCount + changeCount })
+  private applyFilter(): void {
+    const hidden = this.watches.filter((watch) => !watch.isShown).map((watch) => watch.id)
+    this.view.setTest(matcherOf(this.log, this.filter, new Set(hidden)))
+    this.applySearch()
+    this.show()
   }
 
-  private hold(rows: readonly WatchRow[]): void {
-    this.held.push(...rows)
-    this.dropOver(this.held)
-  }
-
-  private show(added: readonly WatchRow[]): void {
-    if (added.length === 0) return
-    const rows = this.rows.value
-    for (const row of added) {
-      // Two watches may deliver out of step; a row belongs to its revision, which the last rows are near to.
-      let at = rows.length
-      while (at > 0 && isLater(rows[at - 1], row)) at--
-      if (at === rows.length) rows.push(row)
-      else rows.splice(at, 0, row)
+  private applySearch(): void {
+    const found = searchOf(this.log, this.search)
+    if (found === undefined) {
+      this.matches.showNothing()
+      return
     }
-    this.dropOver(rows)
-    triggerRef(this.rows)
+    const hidden = this.watches.filter((watch) => !watch.isShown).map((watch) => watch.id)
+    const isShown = matcherOf(this.log, this.filter, new Set(hidden))
+    this.matches.setTest((id) => isShown?.(id) !== false && found(id))
   }
 
-  /** Cuts the oldest rows beyond the ring's size, and some more, so that a full ring is not cut at every row. */
-  private dropOver(rows: WatchRow[]): void {
-    const over = rows.length - this.rowsMax.value
-    if (over <= 0) return
-    const cut = Math.min(rows.length, over + Math.ceil(this.rowsMax.value / 100))
-    rows.splice(0, cut)
-    this.droppedCount.value += cut
+  private watchesChanged(): void {
+    this.onWatchesChanged?.()
+    this.applyFilter()
+  }
+
+  private showSoon(): void {
+    if (this.showTimer !== undefined) return
+    const isBusy = this.rates.perSecond() > busyPerSecond
+    const dueMs = this.shownAtMs + (isBusy ? showEveryMsBusy : showEveryMs) - performance.now()
+    this.showTimer = setTimeout(
+      () => {
+        this.show()
+      },
+      Math.max(0, dueMs),
+    )
+  }
+
+  private show(): void {
+    clearTimeout(this.showTimer)
+    this.showTimer = undefined
+    this.shownAtMs = performance.now()
+    this.version.value++
   }
 
   private tick(): void {
-    this.seconds.value = [...this.seconds.value, this.countOfSecond].slice(-rateSeconds)
-    this.countOfSecond = 0
-    this.secondsInBar++
-    const bars = this.secondsInBar === 1 ? this.bars.value : this.bars.value.slice(0, -1)
-    this.bars.value = [...bars, new Map(this.barCounts)].slice(-stripBars)
-    if (this.secondsInBar >= stripBarSeconds) {
-      this.secondsInBar = 0
-      this.barCounts = new Map()
-    }
+    const isSilent = this.watches.some((watch) => watch.isInterrupted)
+    this.rates.tick(isSilent)
+    for (const watch of this.watches) watch.tick()
+    if (this.watches.length > 0) this.show()
   }
-}
-
-function opOf(change: WatchChange): Operation {
-  if (change.kind === 'put') return change.current?.version === 1 ? 'create' : 'put'
-  return 'delete'
-}
-
-function isLater(left: WatchRow | undefined, right: WatchRow): boolean {
-  if (left?.kind !== 'change' || right.kind !== 'change') return false
-  return left.change.revision > right.change.revision
 }

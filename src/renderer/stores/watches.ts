@@ -1,29 +1,66 @@
-/** Watch panes, one per connection. They go on while other views are shown. */
+/** Watch panes, one per connection. They go on while other views are shown, and come back after a restart. */
 
 import { defineStore } from 'pinia'
 import { shallowReactive, watchEffect } from 'vue'
+import { pageStateApi } from '../api/page-state-api.ts'
+import { useClusterStore } from './clusters.ts'
 import { useConnectionStore } from './connections.ts'
 import { useSettingsStore } from './settings.ts'
+import { parseSavedWatches } from './watch-definition.ts'
+import type { SavedWatches } from './watch-definition.ts'
 import { WatchPane } from './watch-pane.ts'
+
+/** Name of the page state that keeps the watches. */
+const stateName = 'watches'
 
 export const useWatchStore = defineStore('watches', () => {
   const panes = shallowReactive(new Map<string, WatchPane>())
   const connections = useConnectionStore()
+  const clusters = useClusterStore()
   const settings = useSettingsStore()
+  let saved: SavedWatches = {}
+  /** What was kept, once it is read. Nothing is written before. */
+  const loading = load()
 
-  /** The pane of a connection; made at the first call. */
+  /** The pane of a connection; made at the first call, with the watches that it had when the app ended. */
   function paneOf(connectionId: string): WatchPane {
     const known = panes.get(connectionId)
     if (known !== undefined) return known
     const pane = new WatchPane(connectionId)
-    pane.rowsMax.value = settings.settings.watchRows
+    pane.setRowsMax(settings.settings.watchRows)
     panes.set(connectionId, pane)
+    void restore(pane)
     return pane
+  }
+
+  /** The newest revision that is known of a connection: what is not newer happened before now. */
+  function headRevisionOf(connectionId: string): number {
+    const ofConnection = connections.findConnection(connectionId)?.headRevision ?? 0
+    return Math.max(clusters.states.get(connectionId)?.snapshot?.headRevision ?? 0, ofConnection)
+  }
+
+  async function restore(pane: WatchPane): Promise<void> {
+    await loading
+    if (panes.get(pane.connectionId) !== pane) return
+    for (const definition of saved[pane.connectionId] ?? [])
+      pane.add(definition, headRevisionOf(pane.connectionId))
+    pane.onWatchesChanged = () => {
+      const definitions = pane.watches.map((watch) => watch.definition)
+      saved = { ...saved, [pane.connectionId]: definitions }
+      void pageStateApi.save(stateName, JSON.stringify(saved))
+    }
+    // What was added while this was read is kept from now on.
+    if (pane.watches.length > 0) pane.onWatchesChanged()
+  }
+
+  async function load(): Promise<void> {
+    const text = await pageStateApi.load(stateName)
+    if (text !== null) saved = parseSavedWatches(text)
   }
 
   watchEffect(() => {
     for (const [id, pane] of panes) {
-      pane.rowsMax.value = settings.settings.watchRows
+      pane.setRowsMax(settings.settings.watchRows)
       const state = connections.findConnection(id)?.state
       if (connections.status === 'ready' && (state === undefined || state === 'closed')) {
         pane.dispose()
@@ -32,5 +69,5 @@ export const useWatchStore = defineStore('watches', () => {
     }
   })
 
-  return { panes, paneOf }
+  return { panes, paneOf, headRevisionOf }
 })

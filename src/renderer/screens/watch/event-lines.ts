@@ -1,73 +1,127 @@
-/** Rows of a watch pane as the list shows them: newest first, filtered, grouped by revision. Pure. */
-
-import { keyText, previewText } from '../../format/bytes-text.ts'
-import type { WatchRow } from '../../stores/watch-pane.ts'
-
-/** Which events are shown. */
-export interface EventFilter {
-  /** Part of a key or value; empty for all. */
-  readonly text: string
-  readonly kind: 'all' | 'create' | 'put' | 'delete'
-}
-
-/** One line of the list, and its place in the group of its revision. */
-export interface EventLine {
-  readonly row: WatchRow
-  /** First line of its revision: it carries the revision and the time. */
-  readonly isFirst: boolean
-  /** Last line of its revision: a border closes the group. */
-  readonly isLast: boolean
-  /** Changes of its revision in the list. */
-  readonly groupSize: number
-}
-
 /**
- * Lines of the list, newest revision first; inside of a revision the changes keep their order.
- *
- * @param rows      oldest first, as the pane keeps them
- * @param hiddenIds watches whose rows are not shown
+ * Rows of a watch pane as the lines of a list: in one of two directions, grouped by revision, with room for the details of
+ * one row. Pure. A line is reckoned when it is asked for: of a hundred thousand only those in sight ever are.
  */
-export function eventLines(
-  rows: readonly WatchRow[],
-  filter: EventFilter,
-  hiddenIds: ReadonlySet<number>,
-): readonly EventLine[] {
-  const lines: EventLine[] = []
-  let end = rows.length
-  while (end > 0) {
-    const start = groupStart(rows, end - 1)
-    const group = rows.slice(start, end).filter((row) => isShown(row, filter, hiddenIds))
-    group.forEach((row, index) => {
-      lines.push({
-        row,
-        isFirst: index === 0,
-        isLast: index === group.length - 1,
-        groupSize: group.length,
-      })
-    })
-    end = start
-  }
-  return lines
+
+import type { SortedIds } from '../../stores/sorted-ids.ts'
+
+/** One line of the list. */
+export type EventLine =
+  | {
+      readonly kind: 'row'
+      readonly id: number
+      /** First line of its revision: it carries the revision and the time. */
+      readonly isFirst: boolean
+      /** Second line of its revision: it carries the number of changes. */
+      readonly isSecond: boolean
+      /** Last line of its revision: a border closes the group. */
+      readonly isLast: boolean
+      /** Rows of its revision in the list. */
+      readonly groupSize: number
+    }
+  /** Room below a row for its details. */
+  | { readonly kind: 'details'; readonly id: number }
+
+/** How the lines are laid out. */
+export interface LineLayout {
+  /** Newest revision first; inside of a revision the changes keep their order. */
+  readonly isNewestFirst: boolean
+  /** The row whose details are shown below it, and how many lines they take. */
+  readonly expanded: { readonly id: number; readonly lineCount: number } | undefined
 }
 
-function groupStart(rows: readonly WatchRow[], last: number): number {
-  const newest = rows[last]
-  if (newest?.kind !== 'change') return last
-  let start = last
-  for (; start > 0; start--) {
-    const before = rows[start - 1]
-    if (before?.kind !== 'change' || before.change.revision !== newest.change.revision) break
-  }
-  return start
+interface Group {
+  readonly start: number
+  readonly end: number
 }
 
-function isShown(row: WatchRow, filter: EventFilter, hiddenIds: ReadonlySet<number>): boolean {
-  if (hiddenIds.has(row.watchId)) return false
-  if (row.kind === 'seam') return true
-  if (filter.kind !== 'all' && row.op !== filter.kind) return false
-  if (filter.text === '') return true
-  const wanted = filter.text.toLowerCase()
-  if (keyText(row.change.key).toLowerCase().includes(wanted)) return true
-  const value = row.change.current ?? row.change.previous
-  return value !== undefined && previewText(value.bytes).toLowerCase().includes(wanted)
+export class EventLines {
+  readonly count: number
+  private readonly ids: SortedIds
+  private readonly placeOf: (id: number) => number
+  private readonly layout: LineLayout
+  private readonly rowCount: number
+  /** Rows that had left at the front when these lines were made: later ones shift the positions. */
+  private readonly droppedCount: number
+  /** Line of the row with details; -1: none. */
+  private readonly expandedLine: number
+
+  constructor(ids: SortedIds, placeOf: (id: number) => number, layout: LineLayout) {
+    this.ids = ids
+    this.placeOf = placeOf
+    this.layout = layout
+    this.rowCount = ids.length
+    this.droppedCount = ids.droppedCount
+    const { expanded } = layout
+    this.expandedLine = expanded === undefined ? -1 : this.rowLineOf(expanded.id)
+    this.count = this.rowCount + (this.expandedLine < 0 ? 0 : (expanded?.lineCount ?? 0))
+  }
+
+  /** The line at an index; undefined outside of the list, and for a row that left since. */
+  at(index: number): EventLine | undefined {
+    const { expanded } = this.layout
+    if (expanded !== undefined && this.expandedLine >= 0 && index > this.expandedLine) {
+      const below = index - this.expandedLine
+      if (below <= expanded.lineCount) return { kind: 'details', id: expanded.id }
+      return this.row(index - expanded.lineCount)
+    }
+    return this.row(index)
+  }
+
+  /** The row at an index, or the one whose details stand there. */
+  idAt(index: number): number | undefined {
+    return this.at(index)?.id
+  }
+
+  /** Index of a row's line; -1 when it is not in the list. */
+  indexOf(id: number): number {
+    const line = this.rowLineOf(id)
+    const isBelow = this.expandedLine >= 0 && line > this.expandedLine
+    return isBelow ? line + (this.layout.expanded?.lineCount ?? 0) : line
+  }
+
+  private row(line: number): EventLine | undefined {
+    if (line < 0 || line >= this.rowCount) return undefined
+    const asked = this.layout.isNewestFirst ? this.rowCount - 1 - line : line
+    const group = this.groupAround(asked)
+    // Turned round, the group of a position begins where it ended, and is read forwards.
+    const position = this.layout.isNewestFirst ? group.start + (group.end - asked) : asked
+    const id = this.idOf(position)
+    if (id === undefined) return undefined
+    return {
+      kind: 'row',
+      id,
+      isFirst: position === group.start,
+      isSecond: position === group.start + 1,
+      isLast: position === group.end,
+      groupSize: group.end - group.start + 1,
+    }
+  }
+
+  private rowLineOf(id: number): number {
+    const position = this.ids.indexOf(id)
+    if (position < 0) return -1
+    const at = position + this.ids.droppedCount - this.droppedCount
+    if (!this.layout.isNewestFirst || at < 0 || at >= this.rowCount) return at
+    const group = this.groupAround(at)
+    return this.rowCount - 1 - group.end + (at - group.start)
+  }
+
+  private groupAround(position: number): Group {
+    const place = this.placeAt(position)
+    let start = position
+    let end = position
+    while (start > 0 && this.placeAt(start - 1) === place) start--
+    while (end < this.rowCount - 1 && this.placeAt(end + 1) === place) end++
+    return { start, end }
+  }
+
+  private placeAt(position: number): number | undefined {
+    const id = this.idOf(position)
+    return id === undefined ? undefined : this.placeOf(id)
+  }
+
+  private idOf(position: number): number | undefined {
+    return this.ids.at(position + this.droppedCount - this.ids.droppedCount)
+  }
 }

@@ -21,6 +21,7 @@ import { registerKvHandlers } from '../../../../src/main/ipc/kv-handlers.ts'
 import { registerPlanHandlers } from '../../../../src/main/ipc/plan-handlers.ts'
 import { registerScanHandlers } from '../../../../src/main/ipc/scan-handlers.ts'
 import { registerStreamHandlers } from '../../../../src/main/ipc/stream-handlers.ts'
+import { registerWatchRowsHandlers } from '../../../../src/main/ipc/watch-rows-handlers.ts'
 import { StreamHub } from '../../../../src/main/ipc/stream-hub.ts'
 import { appPathsIn } from '../../../../src/main/app-paths.ts'
 import { SettingsStore } from '../../../../src/main/settings-file.ts'
@@ -124,6 +125,7 @@ function wholeApp(ipc: FakeIpc, logger: Logger): void {
   registerConnectionHandlers(whole, connections, () => Promise.resolve(undefined))
   registerKvHandlers(whole, { connections, operations })
   registerStreamHandlers(whole, { clock, connections })
+  registerWatchRowsHandlers(whole, { connections })
   registerScanHandlers(whole, connections)
   registerPlanHandlers(whole, { clock, connections, operations })
   registerFileHandlers(

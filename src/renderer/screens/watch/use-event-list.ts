@@ -1,0 +1,137 @@
+import { computed, ref, shallowRef, watch } from 'vue'
+import type { ComputedRef, Ref, ShallowRef } from 'vue'
+import type { WatchPane } from '../../stores/watch-pane.ts'
+import { EventLines } from './event-lines.ts'
+
+/** Lines that the details of a row take. */
+export const detailLineCount = 10
+
+/** What the user does with the list of events: which row, which rows, which details, which way. */
+export interface EventList {
+  readonly lines: ComputedRef<EventLines>
+  readonly activeId: Ref<number | undefined>
+  readonly selected: ShallowRef<ReadonlySet<number>>
+  readonly expandedId: Ref<number | undefined>
+  readonly isFollowing: Ref<boolean>
+  /** A row that is to be scrolled into sight. */
+  readonly revealed: ShallowRef<{ readonly id: number } | undefined>
+  readonly setActive: (id: number | undefined) => void
+  readonly setFollowing: (isFollowing: boolean) => void
+  /** Makes a row the active one and brings it into sight. */
+  readonly goTo: (id: number) => void
+  /** Chooses everything between the row where choosing began and this one. */
+  readonly extendTo: (id: number) => void
+  readonly choose: (id: number) => void
+  readonly chooseAll: () => void
+  readonly toggleDetails: (id: number | undefined) => void
+  /** The next row of another list in the direction that is read; round the end. */
+  readonly goToNext: (ids: readonly number[], step: 1 | -1) => void
+  /** The rows that acts are for: the chosen ones, or the active one. In revision order. */
+  readonly chosenIds: () => readonly number[]
+}
+
+/** The list of one pane. */
+export function useEventList(pane: () => WatchPane): EventList {
+  const activeId = ref<number>()
+  const anchorId = ref<number>()
+  const selected = shallowRef<ReadonlySet<number>>(new Set())
+  const expandedId = ref<number>()
+  const isFollowing = ref(true)
+  const revealed = shallowRef<{ readonly id: number }>()
+  const lines = computed(() => {
+    const { log, view, isNewestFirst } = pane()
+    pane().observe()
+    const id = expandedId.value
+    const expanded = id === undefined ? undefined : { id, lineCount: detailLineCount }
+    return new EventLines(view.ids, (one) => log.placeOf(one), { isNewestFirst, expanded })
+  })
+
+  watch(pane, () => {
+    activeId.value = undefined
+    expandedId.value = undefined
+    selected.value = new Set()
+  })
+
+  function goTo(id: number): void {
+    isFollowing.value = false
+    choose(id)
+    revealed.value = { id }
+  }
+
+  function choose(id: number): void {
+    activeId.value = id
+    anchorId.value = id
+    selected.value = new Set([id])
+  }
+
+  function extendTo(id: number): void {
+    const { log, view } = pane()
+    const from = anchorId.value === undefined ? -1 : view.ids.indexOf(anchorId.value)
+    const to = view.ids.indexOf(id)
+    if (from < 0 || to < 0) {
+      choose(id)
+      return
+    }
+    const chosen = new Set<number>()
+    for (let at = Math.min(from, to); at <= Math.max(from, to); at++) {
+      const one = view.ids.at(at)
+      if (one !== undefined && log.opOf(one) !== undefined) chosen.add(one)
+    }
+    activeId.value = id
+    selected.value = chosen
+  }
+
+  function chooseAll(): void {
+    const { log, view } = pane()
+    selected.value = new Set(view.ids.toArray().filter((id) => log.opOf(id) !== undefined))
+  }
+
+  function toggleDetails(id: number | undefined): void {
+    if (id === undefined || pane().log.opOf(id) === undefined) return
+    const isOpening = expandedId.value !== id
+    expandedId.value = isOpening ? id : undefined
+    if (isOpening) goTo(id)
+  }
+
+  function goToNext(ids: readonly number[], step: 1 | -1): void {
+    const { log, isNewestFirst } = pane()
+    const isForwards = (step === 1) !== isNewestFirst
+    const next = nextOf(ids, activeId.value, { isForwards, placeOf: (id) => log.placeOf(id) })
+    if (next !== undefined) goTo(next)
+  }
+
+  function chosenIds(): readonly number[] {
+    const { log } = pane()
+    const ids = [...selected.value].filter((id) => log.has(id) && log.opOf(id) !== undefined)
+    return ids.toSorted((left, right) => log.placeOf(left) - log.placeOf(right) || left - right)
+  }
+
+  const setActive = (id: number | undefined): void => {
+    activeId.value = id
+  }
+  const setFollowing = (follows: boolean): void => {
+    isFollowing.value = follows
+  }
+  return {
+    ...{ setActive, setFollowing },
+    ...{ lines, activeId, selected, expandedId, isFollowing, revealed },
+    ...{ goTo, extendTo, choose, chooseAll, toggleDetails, goToNext, chosenIds },
+  }
+}
+
+/** The row next to another among some; round the end. From a row that is none of them, the nearest. */
+function nextOf(
+  ids: readonly number[],
+  from: number | undefined,
+  way: { readonly isForwards: boolean; placeOf(id: number): number },
+): number | undefined {
+  const { isForwards } = way
+  const inOrder = ids.toSorted((left, right) => way.placeOf(left) - way.placeOf(right))
+  const at = from === undefined ? -1 : inOrder.indexOf(from)
+  if (at >= 0) return inOrder[(at + (isForwards ? 1 : -1) + inOrder.length) % inOrder.length]
+  const place = from === undefined ? undefined : way.placeOf(from)
+  return isForwards
+    ? (inOrder.find((id) => way.placeOf(id) > (place ?? 0)) ?? inOrder[0])
+    : (inOrder.findLast((id) => way.placeOf(id) < (place ?? Number.POSITIVE_INFINITY)) ??
+        inOrder.at(-1))
+}
