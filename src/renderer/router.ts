@@ -9,6 +9,7 @@ export type ViewName =
   | 'welcome'
   | 'connections'
   | 'keys'
+  | 'bin'
   | 'watch'
   | 'query'
   | 'compare'
@@ -27,6 +28,7 @@ export const router = createRouter({
       hasSide: true,
       hasInspector: true,
     }),
+    route('bin', () => import('./screens/bin/BinScreen.vue'), {}),
     route('watch', () => import('./screens/watch/WatchScreen.vue'), { hasSide: true }),
     route('query', () => import('./screens/query/QueryScreen.vue'), { hasSide: true }),
     route('compare', () => import('./screens/compare/CompareScreen.vue'), {}),

@@ -1,3 +1,4 @@
+import { binCommands, enBin } from './en-bin.ts'
 import { enCluster } from './en-cluster.ts'
 import { compareCommands, compareReasons, enCompare } from './en-compare.ts'
 import { editingCommands, enEditing } from './en-editing.ts'
@@ -14,6 +15,7 @@ export const en = {
     welcome: 'Welcome',
     connections: 'Connections',
     keys: 'Keys',
+    bin: 'Deleted keys',
     watch: 'Watch',
     query: 'Transactions and queries',
     compare: 'Compare',
@@ -94,6 +96,7 @@ export const en = {
     ...planCommands,
     ...compareCommands,
     ...watchCommands,
+    ...binCommands,
     'view.members': 'Members: Show the cluster',
     'view.nodes': 'Playground: Show the local nodes',
     'view.connections': 'Connections: Connect to a cluster…',
@@ -262,4 +265,5 @@ export const en = {
   plans: enPlans,
   ...enCompare,
   ...enWatch,
+  bin: enBin,
 } as const

@@ -150,6 +150,7 @@ function viewCommands(): readonly Command[] {
   })
   return [
     ofCluster('keys', 'key'),
+    ofCluster('bin', 'trash'),
     ofCluster('watch', 'watch'),
     ofCluster('query', 'query'),
     ofCluster('members', 'members'),

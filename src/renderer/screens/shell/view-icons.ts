@@ -5,6 +5,7 @@ export const viewIcons: Readonly<Record<ViewName, string>> = {
   welcome: 'flag',
   connections: 'connections',
   keys: 'key',
+  bin: 'trash',
   watch: 'watch',
   query: 'query',
   compare: 'diff',
