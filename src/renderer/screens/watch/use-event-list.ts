@@ -1,5 +1,6 @@
 import { computed, ref, shallowRef, watch } from 'vue'
 import type { ComputedRef, Ref, ShallowRef } from 'vue'
+import type { SortedIds } from '../../stores/sorted-ids.ts'
 import type { WatchPane } from '../../stores/watch-pane.ts'
 import { EventLines } from './event-lines.ts'
 
@@ -66,19 +67,13 @@ export function useEventList(pane: () => WatchPane): EventList {
 
   function extendTo(id: number): void {
     const { log, view } = pane()
-    const from = anchorId.value === undefined ? -1 : view.ids.indexOf(anchorId.value)
-    const to = view.ids.indexOf(id)
-    if (from < 0 || to < 0) {
+    const chosen = rowsBetween(view.ids, anchorId.value, id)
+    if (chosen === undefined) {
       choose(id)
       return
     }
-    const chosen = new Set<number>()
-    for (let at = Math.min(from, to); at <= Math.max(from, to); at++) {
-      const one = view.ids.at(at)
-      if (one !== undefined && log.opOf(one) !== undefined) chosen.add(one)
-    }
     activeId.value = id
-    selected.value = chosen
+    selected.value = new Set(chosen.filter((one) => log.opOf(one) !== undefined))
   }
 
   function chooseAll(): void {
@@ -134,4 +129,12 @@ function nextOf(
     ? (inOrder.find((id) => way.placeOf(id) > (place ?? 0)) ?? inOrder[0])
     : (inOrder.findLast((id) => way.placeOf(id) < (place ?? Number.POSITIVE_INFINITY)) ??
         inOrder.at(-1))
+}
+
+/** All ids from one to another, both included; undefined when one of them is not there. */
+function rowsBetween(ids: SortedIds, from: number | undefined, to: number): number[] | undefined {
+  const start = from === undefined ? -1 : ids.indexOf(from)
+  const end = ids.indexOf(to)
+  if (start < 0 || end < 0) return undefined
+  return [...ids.toArray().subarray(Math.min(start, end), Math.max(start, end) + 1)]
 }
