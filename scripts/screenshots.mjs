@@ -13,6 +13,8 @@
  * - `headRevision()`: the newest revision of the cluster
  */
 
+/* global document, window -- inside of functions that run in the page */
+
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -19,6 +19,7 @@ import { OperationLog } from './connections/operation-log.ts'
 import { SecretStore } from './connections/secret-store.ts'
 import { ProfileStore } from './connections/profile-store.ts'
 import { registerCompareHandlers } from './ipc/compare-handlers.ts'
+import { registerActivityHandlers } from './ipc/activity-handlers.ts'
 import {
   registerAppHandlers,
   registerConnectionHandlers,
@@ -234,6 +235,7 @@ function registerHandlers(parts: Parts, info: () => Promise<AppInfo>): void {
   registerStreamHandlers(router, { clock: systemClock, connections })
   registerWatchRowsHandlers(router, { connections })
   registerScanHandlers(router, connections)
+  registerActivityHandlers(router, { clock: systemClock, connections })
   registerFileHandlers(router, new ChosenFiles(systemDialogs))
   registerPlanHandlers(router, { clock: systemClock, connections, operations })
   registerCompareHandlers(router, { clock: systemClock, connections })

@@ -128,6 +128,10 @@ const bridge: Bridge = {
     cancel: call(callChannels.plansCancel),
     list: call(callChannels.plansList),
   },
+  activity: {
+    open: stream(streamChannels.activityOpen),
+    find: call(callChannels.activityFind),
+  },
   bin: { open: stream(streamChannels.binOpen), changes: call(callChannels.binChanges) },
   compare: { open: stream(streamChannels.compareOpen) },
   cluster: {

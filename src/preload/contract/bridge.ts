@@ -5,6 +5,12 @@
  * 16 ms) and once with their end; `close()` ends them from this side.
  */
 
+import type {
+  ActivityFindReply,
+  ActivityFindRequest,
+  ActivityItem,
+  ActivityRequest,
+} from './activity.ts'
 import type { AppCommand, AppInfo, ClipboardRequest } from './app.ts'
 import type { BinItem, BinRequest, RevisionChangesReply, RevisionChangesRequest } from './bin.ts'
 import type { ClusterItem, ClusterSnapshot, ObserveClusterRequest } from './cluster.ts'
@@ -200,6 +206,13 @@ export interface OperationsBridge {
   observe(listener: StreamListener<Operation>): Subscription
 }
 
+export interface ActivityBridge {
+  /** How busy the past of a range was; goes on with what is written until it is closed. */
+  open(request: ActivityRequest, listener: StreamListener<ActivityItem>): Subscription
+  /** The nearest revision that changed the range of an open activity. */
+  find(request: ActivityFindRequest): Promise<Reply<ActivityFindReply>>
+}
+
 export interface Bridge {
   readonly app: AppBridge
   readonly connections: ConnectionsBridge
@@ -212,6 +225,7 @@ export interface Bridge {
   readonly scan: ScanBridge
   readonly plans: PlansBridge
   readonly bin: BinBridge
+  readonly activity: ActivityBridge
   readonly compare: CompareBridge
   readonly cluster: ClusterBridge
   readonly nodes: NodesBridge

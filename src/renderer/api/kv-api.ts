@@ -1,3 +1,4 @@
+import type { ActivityFindReply, ActivityFindRequest } from '../../preload/contract/activity.ts'
 import type {
   CountReply,
   CountRequest,
@@ -29,4 +30,7 @@ export const kvApi = {
     unwrap(getBridge().kv.deleteKeys(request)),
   /** Several writes under conditions, whole or not at all. */
   txn: (request: TxnRequest): Promise<TxnReply> => unwrap(getBridge().kv.txn(request)),
+  /** The nearest change of the range of an open activity. */
+  findChange: (request: ActivityFindRequest): Promise<ActivityFindReply> =>
+    unwrap(getBridge().activity.find(request)),
 } as const

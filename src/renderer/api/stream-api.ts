@@ -1,3 +1,4 @@
+import type { ActivityItem, ActivityRequest } from '../../preload/contract/activity.ts'
 import type { AppCommand } from '../../preload/contract/app.ts'
 import type { ClusterItem, ObserveClusterRequest } from '../../preload/contract/cluster.ts'
 import type { CompareItem, CompareRequest } from '../../preload/contract/compare.ts'
@@ -30,6 +31,9 @@ export const streamApi = {
   /** The difference between two ranges of keys. */
   compare: (request: CompareRequest, handlers: StreamHandlers<CompareItem>): Subscription =>
     subscribe((listener) => getBridge().compare.open(request, listener), handlers),
+  /** How busy the past of a range was. */
+  activity: (request: ActivityRequest, handlers: StreamHandlers<ActivityItem>): Subscription =>
+    subscribe((listener) => getBridge().activity.open(request, listener), handlers),
   /** The past of one key, newest first. */
   history: (request: HistoryRequest, handlers: StreamHandlers<HistoryItem>): Subscription =>
     subscribe((listener) => getBridge().history.open(request, listener), handlers),

@@ -193,6 +193,8 @@ export class KeyBrowser {
       this.status.value = 'ready'
       this.error.value = undefined
       this.answeredAtMs.value = Date.now()
+      // What is in sight has no values now, and asks for them when the rows are told to have changed.
+      this.rowsChanged()
       if (this.searched !== undefined) this.search(this.searched.text, this.searched.needle)
       else if (this.order.value.by !== 'key') await this.sort(this.order.value)
     } catch (failure) {

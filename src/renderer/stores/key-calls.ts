@@ -33,3 +33,16 @@ export async function* deleteSome(
     yield await kvApi.deleteKeys({ connectionId, keys })
   }
 }
+
+/** When a revision came to be, as far as this app saw it; undefined where that cannot be asked, for example compacted. */
+export async function findRevisionTime(
+  connectionId: string,
+  revision: number,
+): Promise<RevisionTime | undefined> {
+  try {
+    return (await kvApi.changesOf({ connectionId, revision, limit: 1 })).time
+  } catch (failure) {
+    if (failure instanceof CallError) return undefined
+    throw failure
+  }
+}

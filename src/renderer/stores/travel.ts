@@ -1,13 +1,22 @@
 /** Reading a tab as of an older revision: opening such tabs, and going from one revision to another. */
 
 import { defineStore } from 'pinia'
+import { shallowReactive, watch } from 'vue'
+import type { KeyRange } from '../../preload/contract/kv.ts'
 import { keyText } from '../format/bytes-text.ts'
 import { useKeyStore } from './keys.ts'
+import { subjectOf } from './key-subject.ts'
 import { useTabStore } from './tabs.ts'
+import { RevisionActivity } from './travel-activity.ts'
 
 export const useTravelStore = defineStore('travel', () => {
   const tabs = useTabStore()
   const keys = useKeyStore()
+  /** Tabs whose timeline is open although they show the head. */
+  const opened = shallowReactive(new Set<string>())
+  /** Tabs that show what changed since their revision. */
+  const withChanges = shallowReactive(new Set<string>())
+  const activities = new Map<string, RevisionActivity>()
 
   /** Opens a tab of keys that reads as of a revision, under a prefix or all of them; answers its id. */
   function openAt(place: {
@@ -25,12 +34,74 @@ export const useTravelStore = defineStore('travel', () => {
     return keys.revisionOf(tabId)
   }
 
-  /** Reads everything in a tab as of a revision; 0: the head. A tab with unsaved text stays where it is. */
-  function setRevision(tabId: string, revision: number): void {
-    if (keys.details.get(tabId)?.isDirty.value === true) return
-    if (revision !== 0) keys.details.get(tabId)?.discard()
+  /**
+   * Reads everything in a tab as of a revision; 0: the head. A tab with unsaved text stays where it is.
+   *
+   * @returns  whether it went there
+   */
+  function setRevision(tabId: string, revision: number): boolean {
+    const detail = keys.details.get(tabId)
+    if (revision !== 0 && detail?.isDirty.value === true) return false
+    if (revision !== 0) detail?.discard()
+    // A timeline that was in use stays when the tab is back at the head.
+    opened.add(tabId)
     keys.setRevision(tabId, revision)
+    return true
   }
 
-  return { openAt, revisionOf, setRevision }
+  function isOpen(tabId: string): boolean {
+    return opened.has(tabId) || revisionOf(tabId) !== 0
+  }
+
+  /** Opens or closes the timeline of a tab that shows the head. */
+  function setOpen(tabId: string, isWanted: boolean): void {
+    if (isWanted) opened.add(tabId)
+    else {
+      opened.delete(tabId)
+      end(tabId)
+    }
+  }
+
+  function hasChanges(tabId: string): boolean {
+    return withChanges.has(tabId)
+  }
+
+  function setChanges(tabId: string, isWanted: boolean): void {
+    if (isWanted) withChanges.add(tabId)
+    else withChanges.delete(tabId)
+  }
+
+  /** How busy the past of a tab's range was; begun at the first call, and anew for another range. */
+  function activityOf(tabId: string, connectionId: string, range: KeyRange): RevisionActivity {
+    const known = activities.get(tabId)
+    const isSame =
+      known?.connectionId === connectionId && subjectOf(known.range) === subjectOf(range)
+    if (known !== undefined && isSame) return known
+    known?.close()
+    const activity = new RevisionActivity(connectionId, range)
+    activities.set(tabId, activity)
+    return activity
+  }
+
+  function end(tabId: string): void {
+    activities.get(tabId)?.close()
+    activities.delete(tabId)
+  }
+
+  watch(
+    () => tabs.tabs,
+    (open) => {
+      for (const tabId of new Set([...activities.keys(), ...opened, ...withChanges])) {
+        if (open.some((tab) => tab.id === tabId)) continue
+        opened.delete(tabId)
+        withChanges.delete(tabId)
+        end(tabId)
+      }
+    },
+  )
+
+  return {
+    ...{ openAt, revisionOf, setRevision, isOpen, setOpen },
+    ...{ hasChanges, setChanges, activityOf },
+  }
 })
