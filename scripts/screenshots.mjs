@@ -39,7 +39,7 @@ if (hasDisplay()) await main(process.argv.slice(2))
 else process.exitCode = onVirtualDisplay()
 
 function onVirtualDisplay() {
-  const screen = '-screen 0 1920x1080x24'
+  const screen = '-screen 0 2560x1440x24'
   const own = [process.execPath, fileURLToPath(import.meta.url), ...process.argv.slice(2)]
   const { status } = spawnSync('xvfb-run', ['-a', '-s', screen, ...own], { stdio: 'inherit' })
   return status ?? 1

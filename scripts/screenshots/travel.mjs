@@ -1,6 +1,36 @@
-/** Time travel: an older revision of a prefix, with what changed since. */
-export async function take({ page, openPrefix, shot }) {
+/** Time travel: a prefix as it was, with the timeline of its writes, what came after each key, and what changed since. */
+export async function take({ page, openPrefix, headRevision, shot }) {
+  const head = await headRevision()
   await openPrefix('/app/checkout/')
-  await shot('travel-head', { widths: [1280], themes: ['light'] })
-  await page.keyboard.press('Escape')
+  await page.getByRole('treeitem', { name: /app/u }).first().press('ArrowRight')
+  await page.keyboard.press('Control+g')
+  const field = page.getByTestId('revision-field')
+  await field.waitFor()
+  await bookmark(page, { revision: Math.round(head * 0.42), name: 'before 1.31 upgrade' })
+  await bookmark(page, { revision: Math.round(head * 0.86), name: 'nightly' })
+  await goTo(page, Math.round(head * 0.72))
+  await shot('travel-browser')
+  await page.keyboard.press('Alt+c')
+  const changes = page.getByTestId('travel-changes')
+  await changes.getByText('express-pay.json').click()
+  await shot('travel-changes')
+}
+
+async function goTo(page, revision) {
+  const field = page.getByTestId('revision-field')
+  await field.fill(String(revision))
+  await field.press('Enter')
+  await page
+    .getByTestId('travel-banner')
+    .getByText(`r${String(revision)}`)
+    .waitFor()
+  await page.getByRole('grid').first().focus()
+}
+
+async function bookmark(page, { revision, name }) {
+  await goTo(page, revision)
+  await page.keyboard.press('Alt+b')
+  await page.getByRole('textbox', { name: 'Name of this revision' }).fill(name)
+  await page.keyboard.press('Enter')
+  await page.getByRole('dialog').waitFor({ state: 'detached' })
 }

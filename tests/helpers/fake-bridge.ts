@@ -36,6 +36,7 @@ import { FakeFiles } from './fake-files.ts'
 import { fakeLeases } from './fake-leases.ts'
 import { fakeQueryRange, runFakeTxn } from './fake-query.ts'
 import { fakePlanBridges } from './fake-plans.ts'
+import { fakeActivity } from './fake-activity.ts'
 import { FakeStore, isIn, nameOf } from './fake-store.ts'
 
 /** What a test may set. */
@@ -88,6 +89,7 @@ export function createFakeWorld(options: FakeBridgeOptions): FakeWorld {
     connections: hub.bridge,
     ...keyBridges(store, cluster),
     files: files.bridge,
+    activity: fakeActivity(store),
     leases: fakeLeases(store),
     compare: {
       open: (request, listener) => openFakeCompare(() => store, request, listener),
@@ -222,18 +224,16 @@ function keyBridges(
     cluster.hasQuorum ? done(make()) : refused('noLeader', 'etcdserver: no leader')
   return {
     kv: {
-      range: (request) => guarded(() => store.range(request)),
+      range: (request) =>
+        findUnreadable(store, request.revision) ?? guarded(() => store.range(request)),
       count: (request) =>
         guarded(() => {
           const { count } = store.range({ ...request, limit: 1, valueBytesMax: 0 })
           return { count, headRevision: store.revision }
         }),
       get: (request) => {
-        if (request.revision > store.revision)
-          return refused(
-            'futureRevision',
-            'etcdserver: mvcc: required revision is a future revision',
-          )
+        const unreadable = findUnreadable(store, request.revision)
+        if (unreadable !== undefined) return unreadable
         return guarded(() => withPair(store.revision, store.find(request.key, request.revision)))
       },
       put: (request) =>
@@ -300,6 +300,15 @@ function keyBridges(
     },
     scan: { open: (request, listener) => openScan(store, request, listener) },
   }
+}
+
+/** Why a revision cannot be read; undefined when it can. */
+function findUnreadable(store: FakeStore, revision: number): Promise<Reply<never>> | undefined {
+  if (revision > store.revision)
+    return refused('futureRevision', 'etcdserver: mvcc: required revision is a future revision')
+  if (revision !== 0 && revision <= store.compactedRevision)
+    return refused('compacted', 'etcdserver: mvcc: required revision has been compacted')
+  return undefined
 }
 
 /** Looks at two thousand keys at a time, so that a test can see it under way and end it. */

@@ -25,19 +25,15 @@ export function registerActivityHandlers(
   const { clock, connections } = parts
   const replays = new Map<number, ActivityReplay>()
   let lastId = 0
-  router.stream<ActivityRequest, ActivityItem>(
-    streamChannels.activityOpen,
-    activityRequestSchema,
-    {
-      policyOf: (): StreamPolicy<ActivityItem> => ({ keepsNewestOnly: true }),
-      begin: (request, sink) => {
-        const activityId = ++lastId
-        const connection = connections.get(request.connectionId)
-        const source = openActivity({ clock, connection, replays, activityId }, request, sink)
-        return endingWith(connections, request.connectionId, sink, source)
-      },
+  router.stream<ActivityRequest, ActivityItem>(streamChannels.activityOpen, activityRequestSchema, {
+    policyOf: (): StreamPolicy<ActivityItem> => ({ keepsNewestOnly: true }),
+    begin: (request, sink) => {
+      const activityId = ++lastId
+      const connection = connections.get(request.connectionId)
+      const source = openActivity({ clock, connection, replays, activityId }, request, sink)
+      return endingWith(connections, request.connectionId, sink, source)
     },
-  )
+  })
   router.call(
     callChannels.activityFind,
     activityFindRequestSchema,

@@ -16,6 +16,7 @@ export const enKeys = {
     views: { tree: 'Tree', flat: 'Flat' },
     chooseColumns: 'Columns',
     columnNames: {
+      after: 'what came after',
       key: 'Key',
       size: 'Size',
       version: 'Version',
@@ -84,6 +85,7 @@ export const enKeys = {
     live: 'Live',
     liveHint: 'Watch this range and show changes as they happen',
     columns: {
+      after: 'What came after',
       key: 'Key',
       size: 'Size',
       version: 'Ver.',

@@ -18,6 +18,8 @@ export interface ClusterEvent {
     'elected' | 'leaderLost' | 'memberLost' | 'memberBack' | 'memberAdded' | 'memberGone'
   readonly memberName: string
   readonly term: number
+  /** The head when it was seen. */
+  readonly revision: number
 }
 
 /** One leader's time, as far as it was seen. `untilMs` is absent while it goes on; no name: nobody led. */
@@ -117,7 +119,7 @@ function withSortedMembers(snapshot: ClusterSnapshot): ClusterSnapshot {
 
 function eventsBetween(before: ClusterSnapshot | undefined, now: ClusterSnapshot): ClusterEvent[] {
   if (before === undefined) return []
-  const at = { atMs: now.observedAtMs, term: now.term }
+  const at = { atMs: now.observedAtMs, term: now.term, revision: now.headRevision }
   const events: ClusterEvent[] = []
   for (const member of now.members) {
     const old = before.members.find((one) => one.id === member.id)

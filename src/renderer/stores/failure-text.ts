@@ -81,6 +81,11 @@ export function isNotPermitted(error: unknown): boolean {
   return error instanceof CallError && error.failure.code === 'permissionDenied'
 }
 
+/** True when the revision asked for is newer than the cluster. */
+export function isFutureRevision(error: unknown): boolean {
+  return error instanceof CallError && error.failure.code === 'futureRevision'
+}
+
 function detailsOf(failure: CallError['failure'] | undefined, message: string): string {
   if (failure === undefined) return message
   const status = failure.grpcStatus === undefined ? '' : ` (${failure.grpcStatus})`

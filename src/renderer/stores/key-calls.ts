@@ -1,7 +1,10 @@
 /** Calls about keys that leave nothing behind in a store. */
 
+import type { RevisionTime } from '../../preload/contract/bin.ts'
 import type { DeleteKeysReply, PutReply } from '../../preload/contract/kv.ts'
+import { CallError } from '../api/bridge.ts'
 import { kvApi } from '../api/kv-api.ts'
+import { binApi } from '../api/plan-api.ts'
 
 /** Writes a key that must not exist: a new one, or a deleted one as it was. Throws `CallError`. */
 export function putNewKey(
@@ -40,7 +43,7 @@ export async function findRevisionTime(
   revision: number,
 ): Promise<RevisionTime | undefined> {
   try {
-    return (await kvApi.changesOf({ connectionId, revision, limit: 1 })).time
+    return (await binApi.changes({ connectionId, revision, limit: 1 })).time
   } catch (failure) {
     if (failure instanceof CallError) return undefined
     throw failure

@@ -88,7 +88,8 @@ export class AfterLookup {
       const states = new Map(this.states.value)
       for (const row of rows) {
         const name = keyText(row.key)
-        if (edge === undefined || compareKeys(row.key, edge) <= 0) states.set(name, stateOf(row, heads.get(name)))
+        if (edge === undefined || compareKeys(row.key, edge) <= 0)
+          states.set(name, stateOf(row, heads.get(name)))
       }
       this.states.value = states
       this.findFirst(range, revision + 1)

@@ -6,17 +6,21 @@ import type { KeyRange } from '../../preload/contract/kv.ts'
 import { keyText } from '../format/bytes-text.ts'
 import { useKeyStore } from './keys.ts'
 import { subjectOf } from './key-subject.ts'
+import { Comparison } from './comparison.ts'
+import { useSettingsStore } from './settings.ts'
 import { useTabStore } from './tabs.ts'
 import { RevisionActivity } from './travel-activity.ts'
 
 export const useTravelStore = defineStore('travel', () => {
   const tabs = useTabStore()
   const keys = useKeyStore()
+  const settings = useSettingsStore()
   /** Tabs whose timeline is open although they show the head. */
   const opened = shallowReactive(new Set<string>())
   /** Tabs that show what changed since their revision. */
   const withChanges = shallowReactive(new Set<string>())
   const activities = new Map<string, RevisionActivity>()
+  const comparisons = new Map<string, Comparison>()
 
   /** Opens a tab of keys that reads as of a revision, under a prefix or all of them; answers its id. */
   function openAt(place: {
@@ -68,7 +72,10 @@ export const useTravelStore = defineStore('travel', () => {
 
   function setChanges(tabId: string, isWanted: boolean): void {
     if (isWanted) withChanges.add(tabId)
-    else withChanges.delete(tabId)
+    else {
+      withChanges.delete(tabId)
+      endComparison(tabId)
+    }
   }
 
   /** How busy the past of a tab's range was; begun at the first call, and anew for another range. */
@@ -83,6 +90,20 @@ export const useTravelStore = defineStore('travel', () => {
     return activity
   }
 
+  /** What changed in a tab's range between its revision and the head; not begun yet. */
+  function comparisonOf(tabId: string): Comparison {
+    const known = comparisons.get(tabId)
+    if (known !== undefined) return known
+    const comparison = new Comparison(settings.settings.keySeparator)
+    comparisons.set(tabId, comparison)
+    return comparison
+  }
+
+  function endComparison(tabId: string): void {
+    comparisons.get(tabId)?.dispose()
+    comparisons.delete(tabId)
+  }
+
   function end(tabId: string): void {
     activities.get(tabId)?.close()
     activities.delete(tabId)
@@ -95,6 +116,7 @@ export const useTravelStore = defineStore('travel', () => {
         if (open.some((tab) => tab.id === tabId)) continue
         opened.delete(tabId)
         withChanges.delete(tabId)
+        endComparison(tabId)
         end(tabId)
       }
     },
@@ -102,6 +124,6 @@ export const useTravelStore = defineStore('travel', () => {
 
   return {
     ...{ openAt, revisionOf, setRevision, isOpen, setOpen },
-    ...{ hasChanges, setChanges, activityOf },
+    ...{ hasChanges, setChanges, activityOf, comparisonOf },
   }
 })

@@ -1,15 +1,22 @@
 import { useI18n } from 'vue-i18n'
 import { keyText, textBytes } from '../../format/bytes-text.ts'
 import { revisionText } from '../../format/quantity-text.ts'
+import { useBookmarkStore } from '../../stores/bookmarks.ts'
+import { useClusterStore } from '../../stores/clusters.ts'
 import { useCommandStore } from '../../stores/commands.ts'
 import { useConnectionStore } from '../../stores/connections.ts'
 import { useKeyStore } from '../../stores/keys.ts'
+import { parseRevision } from '../../stores/revision-entry.ts'
 import { useTabStore } from '../../stores/tabs.ts'
+import { useTravelStore } from '../../stores/travel.ts'
+
+/** What the first character of the field asks for. */
+export type PaletteMode = 'all' | 'commands' | 'keys' | 'revisions'
 
 /** One line of the palette. */
 export interface PaletteEntry {
   readonly id: string
-  readonly kind: 'goto' | 'commands' | 'keys'
+  readonly kind: 'goto' | 'revisions' | 'commands' | 'keys'
   /** Groups stand in this order. */
   readonly order: number
   readonly icon: string
@@ -25,13 +32,16 @@ const keysMax = 20
 
 /** Finds what the palette offers for a text: commands, keys that this window has seen, and the key that was typed. */
 export function usePaletteEntries(): {
-  readonly entries: (text: string, mode: 'all' | 'commands' | 'keys') => readonly PaletteEntry[]
+  readonly entries: (text: string, mode: PaletteMode) => readonly PaletteEntry[]
 } {
   const { t, ...texts } = useI18n()
   const commands = useCommandStore()
   const connections = useConnectionStore()
   const keys = useKeyStore()
   const tabs = useTabStore()
+  const travel = useTravelStore()
+  const clusters = useClusterStore()
+  const bookmarks = useBookmarkStore()
 
   function ofCommands(): PaletteEntry[] {
     return commands.all
@@ -71,8 +81,41 @@ export function usePaletteEntries(): {
     })
   }
 
-  function entries(text: string, mode: 'all' | 'commands' | 'keys'): readonly PaletteEntry[] {
+  /** The revision that was typed, and bookmarks: read in the active tab of keys, or in a new one. */
+  function ofRevisions(text: string, connectionId: string): PaletteEntry[] {
+    const go = (revision: number): void => {
+      const tab = tabs.active
+      if (tab?.view === 'keys' && tab.connectionId === connectionId)
+        travel.setRevision(tab.id, revision)
+      else travel.openAt({ connectionId, revision })
+    }
+    const entry = (revision: number, note?: string): PaletteEntry => ({
+      ...{ id: `revision:${String(revision)}`, kind: 'revisions', order: 0, icon: 'time' },
+      title:
+        revision === 0
+          ? t('travel.backToHead')
+          : t('travel.readAt', { revision: revisionText(revision) }),
+      ...(note === undefined ? {} : { note }),
+      run: () => {
+        go(revision)
+      },
+    })
+    const revision = parseRevision(text)
+    const clusterId = clusters.states.get(connectionId)?.snapshot?.clusterId
+    const named = clusterId === undefined ? [] : bookmarks.bookmarksOf(clusterId)
+    const wanted = text.toLowerCase()
+    return [
+      ...(revision === undefined ? [] : [entry(revision)]),
+      ...named
+        .filter((one) => one.name.toLowerCase().includes(wanted) && one.revision !== revision)
+        .map((one) => entry(one.revision, one.name)),
+    ]
+  }
+
+  function entries(text: string, mode: PaletteMode): readonly PaletteEntry[] {
     const connectionId = connections.activeId
+    if (mode === 'revisions')
+      return connectionId === undefined ? [] : ofRevisions(text, connectionId)
     const found = mode === 'keys' ? [] : ofCommands()
     if (mode === 'commands' || connectionId === undefined) return found
     const go: PaletteEntry = {

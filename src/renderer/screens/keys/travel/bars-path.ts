@@ -2,9 +2,10 @@
 
 const widthUnits = 1_000
 const heightUnits = 54
+/** Heights grow with the square root, so that one import of many keys does not flatten all the days beside it. */
+const gapShare = 0.22
 /** A bar with any writes is seen, however small it is beside the tallest. */
 const heightMin = 2
-const gapShare = 0.22
 
 /**
  * @param span    revisions of the whole axis
@@ -22,7 +23,7 @@ export function barsPath(options: {
   const paths = { before: '', after: '' }
   bars.forEach((writeCount, at) => {
     if (writeCount === 0) return
-    const height = Math.max(heightMin, (writeCount / tallest) * (heightUnits - heightMin))
+    const height = Math.max(heightMin, Math.sqrt(writeCount / tallest) * (heightUnits - heightMin))
     const left = at * step
     const width = Math.max(0.8, Math.min(step, widthUnits - left) * (1 - gapShare))
     const bar = `M${left.toFixed(1)} ${String(heightUnits)}v${(-height).toFixed(1)}h${width.toFixed(1)}V${String(heightUnits)}z`

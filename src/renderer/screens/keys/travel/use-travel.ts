@@ -168,12 +168,3 @@ export function useTravelCommands(
     ]),
   )
 }
-
-/** A revision as the user types it: `84210`, `r84210`, `84,210`; undefined: it is none. */
-export function parseRevision(text: string): number | undefined {
-  const digits = text.trim().replace(/^[@r]+/iu, '').replaceAll(/[,.\s_]/gu, '')
-  if (!/^\d{1,16}$/u.test(digits)) return undefined
-  const revision = Number(digits)
-  return revision >= 1 && Number.isSafeInteger(revision) ? revision : undefined
-}
-
