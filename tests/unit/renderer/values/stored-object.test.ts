@@ -79,13 +79,7 @@ describe('stored objects', () => {
   test('a pod: merged objects, quantities, ports that are numbers or names', () => {
     const quantities = message([1, message([1, 'cpu'], [2, message([1, '250m'])])])
     const probe = message(
-      [
-        1,
-        message([
-          2,
-          message([1, '/ok'], [2, message([1, 1], [2, 0], [3, 'http'])], [3, '']),
-        ]),
-      ],
+      [1, message([2, message([1, '/ok'], [2, message([1, 1], [2, 0], [3, 'http'])], [3, ''])])],
       [2, 5],
       [3, 0],
     )
