@@ -17,6 +17,11 @@ export const appApi = {
   settings: (): Promise<Settings> => unwrap(getBridge().settings.get()),
   updateSettings: (patch: SettingsPatch): Promise<Settings> =>
     unwrap(getBridge().settings.update(patch)),
+  /** Text that was kept under this name, or null. */
+  loadPageState: (name: string): Promise<string | null> =>
+    unwrap(getBridge().settings.loadPageState({ name })),
+  savePageState: (name: string, text: string): Promise<null> =>
+    unwrap(getBridge().settings.savePageState({ name, text })),
 } as const
 
 /** Saved and open clusters. */

@@ -1,10 +1,11 @@
 /**
  * Loads the editor on first use, with its workers from the bundle, and draws it in the colours of the tokens.
  *
- * Only what the product needs is loaded: the core, JSON with its worker, and the YAML colours.
+ * Only what the product needs is loaded: the core, JSON with its worker, and the colours of a few languages.
  */
 
 import type * as MonacoModule from 'monaco-editor/esm/vs/editor/editor.api.js'
+import { addLanguages } from './monaco-languages.ts'
 import { tokenReader } from '../composables/token-value.ts'
 
 /** The editor's own module. */
@@ -49,6 +50,11 @@ export function applyEditorTheme(
       rule('delimiter.colon.json', 'syn-punct'),
       rule('delimiter.comma.json', 'syn-punct'),
       rule('comment', 'syn-comment'),
+      rule('tag', 'syn-key'),
+      rule('metatag', 'syn-keyword'),
+      rule('attribute.name', 'syn-keyword'),
+      rule('attribute.value', 'syn-string'),
+      rule('variable', 'syn-key'),
     ],
     colors: {
       'editor.background': tokenValue('bg-surface'),
@@ -94,5 +100,6 @@ async function load(): Promise<Monaco> {
     getWorker: (_id: string, label: string) =>
       label === 'json' ? new jsonWorker.default() : new editorWorker.default(),
   }
+  addLanguages(monaco.monaco)
   return monaco.monaco
 }

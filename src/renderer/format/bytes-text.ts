@@ -94,6 +94,16 @@ export function previewText(value: Uint8Array, charsMax = 256): string {
   return line.length > charsMax ? line.slice(0, charsMax) : line
 }
 
+/** Text of any bytes over lines: what is no printable character of ASCII, line end or tab stands as `\xNN`. */
+export function escapedText(bytes: Uint8Array): string {
+  const out: string[] = []
+  for (const byte of bytes) {
+    const isPlain = (byte >= 0x20 && byte < 0x7f) || byte === 0x0a || byte === 0x09
+    out.push(isPlain ? String.fromCharCode(byte) : hexEscape(byte))
+  }
+  return out.join('')
+}
+
 /** Lower-case hexadecimal digits of the bytes, two a byte, joined by `separator`. */
 export function hexText(bytes: Uint8Array, separator = ''): string {
   const out: string[] = []

@@ -6,8 +6,7 @@ export const enEditing = {
     kept: 'Your text began at {base} and is kept. Nothing of it was written.',
     same: 'What stands there now is the same as your text.',
     clean: 'Both changes fit together.',
-    open:
-      'No change meets another. | {n} change meets another and is to be chosen. | {n} changes meet others and are to be chosen.',
+    open: 'No change meets another. | {n} change meets another and is to be chosen. | {n} changes meet others and are to be chosen.',
     bytes: 'Bytes cannot be merged: one of the two is to be chosen.',
     merge: 'Merge…',
     take: 'Take theirs',
@@ -134,12 +133,14 @@ export const enEditing = {
       json: 'Keys and values as text, or as base64 where they are not. With revisions and what leases had left.',
       jsonl: 'One key a line, as text or base64. For large exports and for other programs.',
       yaml: 'One list; longer texts as blocks, bytes as base64. With revisions and leases.',
-      dotenv: 'Names as shells allow them, the whole key in a comment above. Bytes as base64. Without leases.',
+      dotenv:
+        'Names as shells allow them, the whole key in a comment above. Bytes as base64. Without leases.',
       etcdctl: 'Lines for bash, bytes as escapes. Without leases.',
     },
     atRevision: 'As of {revision}',
     preview: 'First lines',
-    previewOf: 'The first {n} of {total} keys | The first {n} of {total} keys | The first {n} of {total} keys',
+    previewOf:
+      'The first {n} of {total} keys | The first {n} of {total} keys | The first {n} of {total} keys',
     counting: 'Counting',
     toFile: 'Export to file…',
     toClipboard: 'Copy',
@@ -153,7 +154,8 @@ export const enEditing = {
     importTitle: 'Import keys',
     openFile: 'Open a file…',
     text: 'Text to import',
-    paste: 'Paste JSON, YAML, KEY=value lines or etcdctl put lines here. Nothing in it is ever run.',
+    paste:
+      'Paste JSON, YAML, KEY=value lines or etcdctl put lines here. Nothing in it is ever run.',
     guessed: 'Recognised as {format}',
     readAs: 'Read as',
     auto: 'Recognised: {format}',

@@ -5,6 +5,7 @@ import { editingCommands, enEditing } from './en-editing.ts'
 import { enHistory } from './en-history.ts'
 import { enKeys } from './en-keys.ts'
 import { enPlans, planCommands } from './en-plans.ts'
+import { enValues, valueCommands, valueReasons } from './en-values.ts'
 import { enQuery, queryCommands } from './en-query.ts'
 import { enTravel, travelCommands, travelReasons } from './en-travel.ts'
 import { enWatch, watchCommands } from './en-watch.ts'
@@ -98,6 +99,7 @@ export const en = {
     ...compareCommands,
     ...watchCommands,
     ...binCommands,
+    ...valueCommands,
     'view.members': 'Members: Show the cluster',
     'view.nodes': 'Playground: Show the local nodes',
     'view.connections': 'Connections: Connect to a cluster…',
@@ -135,6 +137,7 @@ export const en = {
       past: 'this is an older revision',
       noKey: 'no key is chosen',
       notEditing: 'nothing is being written',
+      ...valueReasons,
       noRevision: 'no further change',
     },
   },
@@ -267,4 +270,5 @@ export const en = {
   ...enCompare,
   ...enWatch,
   bin: enBin,
+  ...enValues,
 } as const

@@ -172,6 +172,20 @@ export class KeyDetail {
     this.noteConflict()
   }
 
+  /** Goes on writing the same content as bytes, or as text where it is some. */
+  writeAs(form: 'text' | 'bytes'): void {
+    const draft = this.draft.value
+    if (draft === undefined) return
+    const { bytes, ...rest } = draft
+    if (form === 'bytes' && bytes === undefined) {
+      const both = { now: textBytes(draft.text), base: textBytes(draft.baseText) }
+      this.draft.value = { ...rest, text: '', baseText: '', bytes: both }
+    } else if (form === 'text' && bytes !== undefined && isText(bytes.now) && isText(bytes.base)) {
+      const text = findText(bytes.now) ?? ''
+      this.draft.value = { ...rest, text, baseText: findText(bytes.base) ?? '' }
+    }
+  }
+
   /** Drops the draft. */
   discard(): void {
     this.draft.value = undefined
