@@ -25,7 +25,7 @@ export const systemDialogs: FileDialogs = {
   },
 }
 
-function owner(): BrowserWindow | undefined {
+function owner(): ReturnType<typeof BrowserWindow.getAllWindows>[number] | undefined {
   return BrowserWindow.getFocusedWindow() ?? BrowserWindow.getAllWindows()[0]
 }
 

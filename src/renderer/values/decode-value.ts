@@ -66,14 +66,12 @@ export async function decodeValue(value: Uint8Array): Promise<DecodedValue> {
     const layerKind = layers.length < layersMax ? layerOf(kind) : undefined
     if (layerKind === 'kubernetes') return withObject(bytes, layers)
     if (layerKind === 'jwt') return withToken(bytes, layers)
+    if (layerKind === undefined) return innermost({ bytes, kind, layers }, undefined)
     const inner =
-      layerKind === undefined
-        ? undefined
-        : layerKind === 'base64'
-          ? base64Bytes(findText(bytes) ?? '')
-          : await unpacked(bytes, layerKind)
-    if (layerKind === undefined || inner === undefined || typeof inner === 'string')
-      return innermost({ bytes, kind, layers }, inner ?? (layerKind && 'damaged'))
+      layerKind === 'base64'
+        ? (base64Bytes(findText(bytes) ?? '') ?? 'damaged')
+        : await unpacked(bytes, layerKind)
+    if (typeof inner === 'string') return innermost({ bytes, kind, layers }, inner)
     layers.push({ kind: layerKind, fromBytes: bytes.length, toBytes: inner.length })
     bytes = inner
   }

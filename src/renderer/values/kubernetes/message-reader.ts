@@ -69,6 +69,11 @@ export function eachField(
   }
 }
 
+/** A value as a list: the list itself, or one of it alone. */
+export function listOf(value: JsonValue): readonly JsonValue[] {
+  return Array.isArray(value) ? (value as readonly JsonValue[]) : [value]
+}
+
 /** A 64-bit integer as JSON shows it. */
 export function integerOf(value: bigint | string): number | bigint {
   const whole = BigInt(value)
@@ -85,8 +90,7 @@ function readFields(fields: readonly MessageField[], bytes: Uint8Array, depth: n
     if (field === undefined || !fits(field, wireType)) {
       const [name, value] = unknownField(number, wireType, reader)
       const before = unknown[name]
-      unknown[name] =
-        before === undefined ? value : [...(Array.isArray(before) ? before : [before]), value]
+      unknown[name] = before === undefined ? value : [...listOf(before), value]
     } else takeField(read, { field, wireType, reader, depth })
     return true
   })

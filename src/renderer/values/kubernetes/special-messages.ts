@@ -1,5 +1,6 @@
 /** Messages that the API's JSON does not show as objects: times, quantities, JSON inside of messages, and such. */
 
+import { WireType } from '@bufbuild/protobuf/wire'
 import { base64Text, findText } from '../../format/bytes-text.ts'
 import { eachField, integerOf, readMessage, type JsonValue } from './message-reader.ts'
 
@@ -56,8 +57,9 @@ interface Scalars {
 function scalarsOf(message: Uint8Array): Scalars {
   const out: Scalars = { integers: {}, texts: {}, bytes: {} }
   eachField(message, (number, wireType, reader) => {
-    if (wireType === 0) out.integers[number] = BigInt.asIntN(64, BigInt(reader.uint64()))
-    else if (wireType === 2) {
+    if (wireType === WireType.Varint)
+      out.integers[number] = BigInt.asIntN(64, BigInt(reader.uint64()))
+    else if (wireType === WireType.LengthDelimited) {
       const bytes = reader.bytes()
       out.bytes[number] = bytes
       out.texts[number] = findText(bytes) ?? base64Text(bytes)
@@ -70,7 +72,7 @@ function scalarsOf(message: Uint8Array): Scalars {
 function partsOf(message: Uint8Array, wanted: number): Uint8Array[] {
   const parts: Uint8Array[] = []
   eachField(message, (number, wireType, reader) => {
-    if (number !== wanted || wireType !== 2) return false
+    if (number !== wanted || wireType !== WireType.LengthDelimited) return false
     parts.push(reader.bytes())
     return true
   })

@@ -9,6 +9,7 @@ import { base64Text, findText } from '../../format/bytes-text.ts'
 import {
   eachField,
   integerOf,
+  listOf,
   MessageFormError,
   readMessage,
   unknownField,
@@ -55,7 +56,7 @@ export function decodeStoredObject(value: Uint8Array): StoredObject {
     return { apiVersion: '', kind: '', yaml: '', obstacle: 'damaged', reason: error.message }
   }
   const { apiVersion, kind, raw, contentEncoding, contentType } = envelope
-  if (contentEncoding !== '' || /json/u.test(contentType)) {
+  if (contentEncoding !== '' || contentType.includes('json')) {
     const text = contentEncoding === '' ? findText(raw) : undefined
     const facts = { contentEncoding, contentType, ...envelope.unknown }
     const body = text === undefined ? { 'body, base64': base64Text(raw) } : { body: text }
@@ -113,8 +114,7 @@ function dumped(bytes: Uint8Array, depth: number): Record<string, JsonValue> {
     const name = `field ${String(number)}`
     const value = dumpedValue(wireType, reader, { number, depth })
     const before = out[name]
-    out[name] =
-      before === undefined ? value : [...(Array.isArray(before) ? before : [before]), value]
+    out[name] = before === undefined ? value : [...listOf(before), value]
     return true
   })
   return out

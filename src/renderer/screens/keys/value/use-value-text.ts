@@ -1,14 +1,13 @@
 import { computed, onMounted } from 'vue'
 import type { ComputedRef, WritableComputedRef } from 'vue'
 import { useI18n } from 'vue-i18n'
-import { hasMixedLineEnds } from '../../../editor/value-language.ts'
+import { hasLines, hasMixedLineEnds } from '../../../editor/value-language.ts'
 import { findText } from '../../../format/bytes-text.ts'
 import { sizeText } from '../../../format/quantity-text.ts'
 import type { KeyDetail } from '../../../stores/key-detail.ts'
 import { useValueLanguageStore } from '../../../stores/value-languages.ts'
 import { languageOf, type TextLanguage } from '../../../values/text-language.ts'
 import { detectValueKind } from '../../../values/value-kind.ts'
-import { hasLines } from '../../../editor/value-language.ts'
 import { useValueView, type ValueViewState } from './use-value-view.ts'
 import { decodedFacts, lineEndText, timeFacts, type ValueFact } from './value-facts.ts'
 
@@ -109,9 +108,8 @@ function useFacts(
     if (sizeFact.value !== undefined) facts.push(sizeFact.value)
     facts.push(...contentFacts.value)
     const isLaidOut =
-      look.view.value === 'json' && text.value !== undefined && !hasLines(text.value)
-    if (!isWriting && isLaidOut && (text.value?.length ?? 0) > 2)
-      facts.push({ icon: 'info', tone: 'plain', text: t('key.laidOut') })
+      look.view.value === 'json' && (text.value?.length ?? 0) > 2 && !hasLines(text.value ?? '')
+    if (!isWriting && isLaidOut) facts.push({ icon: 'info', tone: 'plain', text: t('key.laidOut') })
     if (!isWriting && look.kind.value?.isText === false && look.view.value === 'text')
       facts.push({ icon: 'info', tone: 'plain', text: t('value.escaped') })
     return facts
