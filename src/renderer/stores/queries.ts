@@ -1,7 +1,7 @@
 /** Transactions and queries: one session a tab, what was saved by name, and what was run since the window opened. */
 
 import { defineStore } from 'pinia'
-import { shallowReactive, shallowRef, watch } from 'vue'
+import { shallowReactive, shallowRef, watch, type ShallowRef } from 'vue'
 import { z } from 'zod'
 import { pageStateApi } from '../api/page-state-api.ts'
 import { QuerySession, type SessionState } from './query-session.ts'
@@ -28,7 +28,7 @@ export interface QueryRun {
 }
 
 const savedStateName = 'queries.saved'
-export const savedMax = 100
+const savedMax = 100
 /** Below what the main process takes for one state of the page. */
 const savedTextUnitsMax = 240_000
 const runsMax = 50
@@ -49,13 +49,10 @@ const savedSchema = z.object({
 export const useQueryStore = defineStore('queries', () => {
   const tabs = useTabStore()
   const sessions = shallowReactive(new Map<string, QuerySession>())
-  const saved = shallowRef<readonly SavedQuery[]>([])
+  const shelf = useShelf()
   const runs = shallowRef<readonly QueryRun[]>([])
-  /** Why what was saved could not be read or kept. */
-  const savedError = shallowRef<unknown>()
   /** Sessions of the last start, until their tabs are shown. */
   const waiting = new Map<string, SessionState>()
-  let loading: Promise<void> | undefined
   let lastRunId = 0
 
   /** The session of a tab; made at the first call. */
@@ -79,6 +76,44 @@ export const useQueryStore = defineStore('queries', () => {
   function restore(tabId: string, state: SessionState): void {
     waiting.set(tabId, state)
   }
+
+  /** Notes a run; the oldest go. */
+  function note(run: Omit<QueryRun, 'id' | 'atMs'>): void {
+    const noted = { ...run, id: ++lastRunId, atMs: Date.now() }
+    runs.value = [noted, ...runs.value].slice(0, runsMax)
+  }
+
+  watch(
+    () => tabs.tabs,
+    (open) => {
+      for (const tabId of [...sessions.keys()]) {
+        const session = open.some((tab) => tab.id === tabId) ? undefined : sessions.get(tabId)
+        if (session === undefined) continue
+        // The tab may be opened again.
+        waiting.set(tabId, session.state())
+        sessions.delete(tabId)
+      }
+    },
+  )
+
+  return {
+    ...{ sessions, runs, ...shelf },
+    ...{ sessionOf, stateOf, restore, note },
+  }
+})
+
+/** What is saved by name. */
+function useShelf(): {
+  readonly saved: ShallowRef<readonly SavedQuery[]>
+  readonly savedError: ShallowRef<unknown>
+  readonly load: () => Promise<void>
+  readonly save: (query: SavedQuery) => Promise<boolean>
+  readonly remove: (name: string) => Promise<void>
+} {
+  const saved = shallowRef<readonly SavedQuery[]>([])
+  /** Why what was saved could not be read or kept. */
+  const savedError = shallowRef<unknown>()
+  let loading: Promise<void> | undefined
 
   /** Reads what was saved, once. */
   function load(): Promise<void> {
@@ -121,27 +156,5 @@ export const useQueryStore = defineStore('queries', () => {
     }
   }
 
-  /** Notes a run; the oldest go. */
-  function note(run: Omit<QueryRun, 'id' | 'atMs'>): void {
-    const noted = { ...run, id: ++lastRunId, atMs: Date.now() }
-    runs.value = [noted, ...runs.value].slice(0, runsMax)
-  }
-
-  watch(
-    () => tabs.tabs,
-    (open) => {
-      for (const tabId of [...sessions.keys()]) {
-        const session = open.some((tab) => tab.id === tabId) ? undefined : sessions.get(tabId)
-        if (session === undefined) continue
-        // The tab may be opened again.
-        waiting.set(tabId, session.state())
-        sessions.delete(tabId)
-      }
-    },
-  )
-
-  return {
-    ...{ sessions, saved, savedError, runs },
-    ...{ sessionOf, stateOf, restore, load, save, remove, note },
-  }
-})
+  return { saved, savedError, load, save, remove }
+}

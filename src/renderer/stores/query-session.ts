@@ -69,6 +69,22 @@ export class QuerySession {
     this.connectionId = connectionId
   }
 
+  /** Chooses between a transaction and a range. */
+  setMode(mode: 'txn' | 'range'): void {
+    this.mode.value = mode
+  }
+
+  /** Takes over what was typed into the range form. */
+  writeRange(form: RangeFormDraft): void {
+    this.rangeForm.value = form
+  }
+
+  /** Puts away what went wrong last. */
+  dropErrors(): void {
+    this.runError.value = undefined
+    this.evaluationError.value = undefined
+  }
+
   /** Takes over what was typed; what was found about the text of before no longer holds. */
   write(draft: TxnDraft): void {
     this.draft.value = draft

@@ -1,17 +1,12 @@
-import { computed, ref, shallowRef, type ComputedRef, type Ref, type ShallowRef } from 'vue'
+import { computed, shallowRef, type ComputedRef, type ShallowRef } from 'vue'
 import { useI18n } from 'vue-i18n'
 import type { ConnectionInfo } from '../../../preload/contract/connection.ts'
-import { useClipboard } from '../../composables/use-clipboard.ts'
 import { useClusterStore } from '../../stores/clusters.ts'
-import { failureLine } from '../../stores/failure-text.ts'
 import { useQueryStore } from '../../stores/queries.ts'
-import { rangeOfDraft, readOptionsOf, txnPartsOf } from '../../stores/query-compile.ts'
-import { getCommandOf, txnInputOf } from '../../stores/query-command.ts'
 import type { Evaluation } from '../../stores/query-evaluate.ts'
 import type { TxnDraft } from '../../stores/query-draft.ts'
 import { rangeFormProblem, textOfRangeForm } from '../../stores/query-range.ts'
 import { deletesOf, hasWrites, type QuerySession } from '../../stores/query-session.ts'
-import { useToastStore } from '../../stores/toasts.ts'
 
 /** What a transaction would do that has to be confirmed before. */
 export interface AskedTxn {
@@ -19,17 +14,14 @@ export interface AskedTxn {
   readonly evaluation: Evaluation
 }
 
-/** The acts of a session: run, look, save, copy. */
+/** Running a session, and looking before. */
 export interface QueryActs {
   readonly asked: ShallowRef<AskedTxn | undefined>
-  readonly isSaving: Ref<boolean>
   /** Why the session cannot be run now, as the name of a reason of commands. */
   readonly obstacle: ComputedRef<string | undefined>
   readonly run: () => Promise<void>
   readonly confirm: () => Promise<void>
   readonly check: () => Promise<void>
-  readonly save: (name: string) => Promise<void>
-  readonly copyCommand: () => Promise<void>
 }
 
 /** Acts on the session of a tab. */
@@ -40,20 +32,9 @@ export function useQueryActs(
   const { t } = useI18n()
   const queries = useQueryStore()
   const clusters = useClusterStore()
-  const toasts = useToastStore()
-  const { copy } = useClipboard()
   const asked = shallowRef<AskedTxn>()
-  const isSaving = ref(false)
 
-  const obstacle = computed(() => {
-    const now = session.value
-    if (now === undefined) return 'noConnection'
-    if (now.mode.value === 'range')
-      return rangeFormProblem(now.rangeForm.value) === undefined ? undefined : 'incomplete'
-    if (!now.isRunnable.value) return 'incomplete'
-    const isRefused = connection.value?.isReadOnly === true && hasWrites(now.draft.value)
-    return isRefused ? 'readOnly' : undefined
-  })
+  const obstacle = computed(() => obstacleOf(session.value, connection.value))
 
   async function run(): Promise<void> {
     const now = session.value
@@ -114,52 +95,7 @@ export function useQueryActs(
     if (now?.mode.value === 'txn' && now.isRunnable.value) await now.evaluate()
   }
 
-  async function save(name: string): Promise<void> {
-    const now = session.value
-    if (now === undefined) return
-    const { mode, txn, range } = now.state()
-    const isKept = await queries.save({ name, kind: mode, text: mode === 'txn' ? txn : range })
-    isSaving.value = false
-    if (isKept) {
-      toasts.show({ icon: 'check', tone: 'ok', text: t('query.saveDialog.saved', { name }) })
-      return
-    }
-    const { savedError } = queries
-    const text =
-      savedError === undefined
-        ? t('query.saveDialog.full')
-        : t('query.saveDialog.failed', { reason: failureLine(savedError) })
-    toasts.show({ icon: 'warn', tone: 'danger', text })
-  }
-
-  async function copyCommand(): Promise<void> {
-    const now = session.value
-    if (now === undefined) return
-    const text = now.mode.value === 'txn' ? txnCommand(now) : rangeCommand(now)
-    if (text !== undefined) await copy(text)
-  }
-
-  function refuse(reason: 'compareRange' | 'leaseCompare' | 'nested' | 'incomplete'): undefined {
-    toasts.show({ icon: 'info', tone: 'info', text: t(`query.obstacles.${reason}`) })
-    return undefined
-  }
-
-  function txnCommand(now: QuerySession): string | undefined {
-    const parts = txnPartsOf(now.draft.value)
-    if (parts === undefined) return refuse('incomplete')
-    const command = txnInputOf(parts)
-    return command.kind === 'text' ? command.text : refuse(command.obstacle)
-  }
-
-  function rangeCommand(now: QuerySession): string | undefined {
-    const form = now.rangeForm.value
-    const range = rangeOfDraft(form.range)
-    const options = readOptionsOf(form.options)
-    if (range === undefined || options === undefined) return refuse('incomplete')
-    return getCommandOf(range, { ...options, isSerializable: form.reads === 'serializable' })
-  }
-
-  return { asked, isSaving, obstacle, run, confirm, check, save, copyCommand }
+  return { asked, obstacle, run, confirm, check }
 }
 
 /** The first key that a transaction names. */
@@ -169,4 +105,16 @@ function subjectOfTxn(draft: TxnDraft): string {
     if (operation.kind !== 'txn') return operation.range.key
   }
   return draft.compares[0]?.range.key ?? ''
+}
+
+function obstacleOf(
+  session: QuerySession | undefined,
+  connection: ConnectionInfo | undefined,
+): string | undefined {
+  if (session === undefined) return 'noConnection'
+  if (session.mode.value === 'range')
+    return rangeFormProblem(session.rangeForm.value) === undefined ? undefined : 'incomplete'
+  if (!session.isRunnable.value) return 'incomplete'
+  const isRefused = connection?.isReadOnly === true && hasWrites(session.draft.value)
+  return isRefused ? 'readOnly' : undefined
 }
