@@ -9,6 +9,7 @@ import { router } from './router.ts'
 import { useConnectionStore } from './stores/connections.ts'
 import { useNodeStore } from './stores/nodes.ts'
 import { useSettingsStore } from './stores/settings.ts'
+import { useTabMemoryStore } from './stores/tab-memory.ts'
 import './styles/index.css'
 
 async function start(): Promise<void> {
@@ -21,6 +22,7 @@ async function start(): Promise<void> {
   await useSettingsStore().start()
   useNodeStore().start()
   await useConnectionStore().start()
+  await useTabMemoryStore().start()
   app.mount('#app')
 }
 

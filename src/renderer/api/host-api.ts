@@ -26,6 +26,7 @@ export const appApi = {
 
 /** Saved and open clusters. */
 export const connectionApi = {
+  list: (): Promise<readonly ConnectionInfo[]> => unwrap(getBridge().connections.list()),
   open: (request: OpenConnectionRequest): Promise<ConnectionInfo> =>
     unwrap(getBridge().connections.open(request)),
   openSaved: (connectionId: string): Promise<ConnectionInfo> =>

@@ -11,6 +11,16 @@ export const queryCommands = {
 
 /** Texts of transactions, queries of single members, and what is kept of them. */
 export const enQuery = {
+  gate: {
+    title: 'Not connected',
+    closed: 'This tab shows its cluster again once it is connected.',
+    playground: 'The local cluster does not run.',
+    unknown: 'The connection of this tab was not saved, or was forgotten.',
+    connect: 'Connect',
+    failed: 'The connection was not opened',
+    close: 'Close tab',
+    notRestored: 'The tabs of the last time could not be brought back whole: {reason}',
+  },
   query: {
     title: 'Queries',
     modes: { label: 'What to send', txn: 'Transaction', range: 'Range' },

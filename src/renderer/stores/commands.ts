@@ -98,6 +98,7 @@ function fixedCommands(): readonly Command[] {
         tabs.cycle(-1)
       },
     },
+    ...tabCommands(),
     ...themeCommands(settings.update),
   ]
   const numbered = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((number): Command => ({
@@ -110,6 +111,38 @@ function fixedCommands(): readonly Command[] {
     },
   }))
   return [...viewCommands(), ...shown, ...numbered]
+}
+
+function tabCommands(): readonly Command[] {
+  const tabs = useTabStore()
+  const moveBy = (step: 1 | -1) => () => {
+    const at = tabs.tabs.findIndex((tab) => tab.id === tabs.activeId)
+    if (tabs.activeId !== undefined) tabs.move(tabs.activeId, at + step)
+  }
+  return [
+    { id: 'tab.moveLeft', icon: 'back', shortcuts: ['Mod+Shift+PageUp'], run: moveBy(-1) },
+    { id: 'tab.moveRight', icon: 'fwd', shortcuts: ['Mod+Shift+PageDown'], run: moveBy(1) },
+    {
+      ...{ id: 'tab.keep', icon: 'pin', shortcuts: [] },
+      run: () => {
+        if (tabs.activeId !== undefined) tabs.describe(tabs.activeId, { isPreview: false })
+      },
+    },
+    {
+      ...{ id: 'view.back', icon: 'back', shortcuts: ['Alt+Left'] },
+      run: () => {
+        tabs.go(-1)
+      },
+      findObstacle: () => (tabs.canGoBack ? undefined : 'nothingVisited'),
+    },
+    {
+      ...{ id: 'view.forward', icon: 'fwd', shortcuts: ['Alt+Right'] },
+      run: () => {
+        tabs.go(1)
+      },
+      findObstacle: () => (tabs.canGoForward ? undefined : 'nothingVisited'),
+    },
+  ]
 }
 
 function themeCommands(update: ReturnType<typeof useSettingsStore>['update']): readonly Command[] {

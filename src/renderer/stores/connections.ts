@@ -18,6 +18,8 @@ export const useConnectionStore = defineStore('connections', () => {
   const connections = shallowRef<readonly ConnectionInfo[]>([])
   const activeId = ref<string>()
   const appInfo = shallowRef<AppInfo>()
+  /** The list has been told by the main process. */
+  const isListed = ref(false)
   const status = ref<'idle' | 'loading' | 'ready' | 'failed'>('idle')
   const error = shallowRef<unknown>()
   const active = computed(() => findConnection(activeId.value))
@@ -32,7 +34,12 @@ export const useConnectionStore = defineStore('connections', () => {
     try {
       appInfo.value = await appApi.info()
       activeId.value = appInfo.value.initialConnectionId
-      streamApi.connections({ onBatch: take })
+      streamApi.connections({
+        onBatch: (events) => {
+          take(events)
+          isListed.value = true
+        },
+      })
       status.value = 'ready'
     } catch (failure) {
       status.value = 'failed'
@@ -66,6 +73,7 @@ export const useConnectionStore = defineStore('connections', () => {
     connections,
     activeId,
     active,
+    isListed,
     appInfo,
     status,
     error,

@@ -14,7 +14,7 @@ import type { WatchChange } from '../../preload/contract/watch.ts'
 import { kvApi } from '../api/kv-api.ts'
 import { streamApi } from '../api/stream-api.ts'
 import { keyText } from '../format/bytes-text.ts'
-import { includesBytes } from './key-order.ts'
+import { boundsOf, includesBytes } from './key-order.ts'
 import { KeyPages } from './key-pages.ts'
 import { KeyRows } from './key-rows.ts'
 import { PreviewCache } from './previews.ts'
@@ -88,6 +88,8 @@ export class KeyBrowser {
   readonly order = shallowRef<ListOrder>({ by: 'key', isDescending: false })
   readonly scan = shallowRef<ScanState>()
   readonly previews: PreviewCache
+  /** The row that the list shall begin with, once. */
+  readonly scrollRequest = shallowRef<number>()
   /** Where the list was scrolled to, for when its tab is shown again. */
   scrollTop = 0
   private readonly pages: KeyPages
@@ -256,6 +258,28 @@ export class KeyBrowser {
   /** Remembers where the list was scrolled to. */
   keepScroll(top: number): void {
     this.scrollTop = top
+  }
+
+  /** The list has been scrolled as asked for. */
+  takeScrollRequest(): void {
+    this.scrollRequest.value = undefined
+  }
+
+  /** Scrolls to a key: where it stands is counted, so that nothing before it has to be read. */
+  async scrollToKey(key: Uint8Array): Promise<void> {
+    const { connectionId, range } = this
+    const { from } = boundsOf(range)
+    try {
+      const before = { kind: 'interval', start: from, end: key } as const
+      const { count } = await kvApi.count({
+        connectionId,
+        range: before,
+        revision: this.atRevision.value,
+      })
+      this.scrollRequest.value = count
+    } catch (failure) {
+      this.error.value = failure
+    }
   }
 
   /** The cluster has a newer revision: the number of keys may be another one. */

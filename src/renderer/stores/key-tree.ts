@@ -99,6 +99,20 @@ export class KeyTree {
     await Promise.all([this.loadLevel(new Uint8Array(0), 0, batchChildren), this.countAll()])
   }
 
+  /** Reads the root, and opens the folders of these paths (as text) as far as they are among the children read. */
+  async loadOpenPaths(paths: readonly string[]): Promise<void> {
+    await this.loadRoot()
+    // Parents are shorter than their children.
+    for (const path of [...paths].sort((left, right) => left.length - right.length)) {
+      const nodes = [...this.levels.value.values()].flatMap((level) => level.nodes)
+      const node = nodes.find((one) => keyText(one.path) === path)
+      if (node === undefined || this.expanded.value.has(path)) continue
+      this.expanded.value.add(path)
+      triggerRef(this.expanded)
+      await this.loadLevel(node.path, node.depth + 1, batchChildren)
+    }
+  }
+
   /** Reads the root and the folders that are open in another tree of the same connection. */
   async loadOpen(other: KeyTree | undefined): Promise<void> {
     await this.loadRoot()

@@ -11,6 +11,8 @@ import { useTabStore } from './tabs.ts'
 export const useKeyTreeStore = defineStore('keyTrees', () => {
   const trees = shallowReactive(new Map<string, KeyTree>())
   const pastTrees = shallowReactive(new Map<string, KeyTree>())
+  /** Folders that were open at the last start, by connection, until its tree is made. */
+  const expandedBefore = new Map<string, readonly string[]>()
 
   /** The tree of a connection; made, and its root read, at the first call and whenever the separator changes. */
   function treeOf(connectionId: string, separator: string): KeyTree {
@@ -18,8 +20,17 @@ export const useKeyTreeStore = defineStore('keyTrees', () => {
     if (known?.separator === separator) return known
     const tree = new KeyTree(connectionId, separator)
     trees.set(connectionId, tree)
-    void tree.loadRoot()
+    void tree.loadOpenPaths(expandedBefore.get(connectionId) ?? [])
+    expandedBefore.delete(connectionId)
     return tree
+  }
+
+  /** Opens folders once the tree of their connection is made. */
+  function expandLater(kept: {
+    readonly connectionId: string
+    readonly expanded: readonly string[]
+  }): void {
+    expandedBefore.set(kept.connectionId, kept.expanded)
   }
 
   /** The tree of a tab that reads an older revision; it begins with the folders open that are open at the head. */
@@ -49,5 +60,5 @@ export const useKeyTreeStore = defineStore('keyTrees', () => {
     },
   )
 
-  return { trees, treeOf, pastTreeOf }
+  return { trees, treeOf, pastTreeOf, expandLater }
 })

@@ -2,7 +2,7 @@
 
 import { defineStore } from 'pinia'
 import { computed, shallowReactive, shallowRef, watch } from 'vue'
-import { keyText } from '../format/bytes-text.ts'
+import { keyText, parseKeyText } from '../format/bytes-text.ts'
 import type { KeyRange } from '../../preload/contract/kv.ts'
 import type { KeyRow } from '../../preload/contract/key-columns.ts'
 import { KeyBrowser } from './key-browser.ts'
@@ -11,6 +11,12 @@ import { includesBytes } from './key-order.ts'
 import { rangeOfSubject, subjectOf } from './key-subject.ts'
 import { useSettingsStore } from './settings.ts'
 import { useTabStore } from './tabs.ts'
+
+/** Where a tab of keys is. */
+export interface KeyPlace {
+  readonly openedKey: string | undefined
+  readonly topKey: string | undefined
+}
 
 export const useKeyStore = defineStore('keys', () => {
   const tabs = useTabStore()
@@ -23,12 +29,49 @@ export const useKeyStore = defineStore('keys', () => {
     tabs.activeId === undefined ? undefined : details.get(tabs.activeId),
   )
 
+  /** What tabs of the last start showed, until they are shown again. */
+  const remembered = new Map<string, KeyPlace>()
+
+  /** The key that is open in a tab, and the first one in sight of its list, both as text. */
+  function placeOf(tabId: string): KeyPlace {
+    const waitingPlace = remembered.get(tabId)
+    if (waitingPlace !== undefined) return waitingPlace
+    const browser = browsers.get(tabId)
+    const detail = details.get(tabId)
+    const top = browser?.rowAt(
+      Math.round(browser.scrollTop / rowHeightPx(settings.settings.density)),
+    )
+    return {
+      openedKey: detail === undefined ? undefined : keyText(detail.key),
+      topKey:
+        top === undefined || browser?.scrollTop === 0 || browser?.order.value.by !== 'key'
+          ? undefined
+          : keyText(top.key),
+    }
+  }
+
+  /** Shows a place again once its tab is shown. */
+  function remember(tabId: string, place: KeyPlace): void {
+    if (place.openedKey !== undefined || place.topKey !== undefined) remembered.set(tabId, place)
+  }
+
+  /** Goes back to where a tab was: the key is opened, and the list scrolled to its first row. */
+  async function goBackTo(browser: KeyBrowser, tabId: string, place: KeyPlace): Promise<void> {
+    const { connectionId } = browser
+    if (place.openedKey !== undefined) openKey(tabId, connectionId, parseKeyText(place.openedKey))
+    if (place.topKey !== undefined) await browser.scrollToKey(parseKeyText(place.topKey))
+  }
+
   /** The browser of a tab; made, and its list read, at the first call. */
   function browserOf(tabId: string, connectionId: string): KeyBrowser {
     const known = browsers.get(tabId)
     if (known?.connectionId === connectionId) return known
     const subject = tabs.tabs.find((tab) => tab.id === tabId)?.subject ?? ''
-    return openRange(tabId, connectionId, rangeOfSubject(subject))
+    const browser = openRange(tabId, connectionId, rangeOfSubject(subject))
+    const place = remembered.get(tabId)
+    remembered.delete(tabId)
+    if (place !== undefined) void goBackTo(browser, tabId, place)
+    return browser
   }
 
   /** The revision that a tab reads as of; 0: the head. */
@@ -106,11 +149,23 @@ export const useKeyStore = defineStore('keys', () => {
     },
   )
 
+  // Back and forward show a range again that the tab showed before.
+  watch(
+    () => tabs.revisit,
+    (visit) => {
+      const known = visit === undefined ? undefined : browsers.get(visit.tabId)
+      if (visit !== undefined && known !== undefined)
+        openRange(visit.tabId, known.connectionId, rangeOfSubject(visit.subject))
+    },
+  )
+
   return {
     ...{ browsers, details, waiting, activeDetail },
     ...{
       browserOf,
       openRange,
+      placeOf,
+      remember,
       revisionOf,
       setRevision,
       openKey,
@@ -121,6 +176,11 @@ export const useKeyStore = defineStore('keys', () => {
     },
   }
 })
+
+/** Height of a row in pixels, as the density has it. */
+function rowHeightPx(density: 'comfortable' | 'compact'): number {
+  return density === 'compact' ? 24 : 28
+}
 
 function searchLoaded(
   browsers: readonly KeyBrowser[],

@@ -1,9 +1,11 @@
 /** The tabs of the window. A tab is a connection, a view and a subject; the router follows the active one. */
 
 import { defineStore } from 'pinia'
-import { computed, ref } from 'vue'
+import { computed, ref, shallowRef, watch } from 'vue'
 import { useRouter } from 'vue-router'
 import type { ViewName } from '../router.ts'
+import { useConnectionStore } from './connections.ts'
+import { findVisit, withVisit, type Visit, type Visits } from './tab-visits.ts'
 
 /** One tab. */
 export interface Tab {
@@ -21,6 +23,14 @@ export interface Tab {
   isDirty: boolean
 }
 
+/** All tabs with what was closed and visited, for the next start. */
+export interface TabsState {
+  readonly tabs: readonly Tab[]
+  readonly activeId: string | undefined
+  readonly closed: readonly Tab[]
+  readonly visits: Visits
+}
+
 /** Views that stand once per connection: their tab is shown again instead of opened twice. */
 const singleViews: ReadonlySet<ViewName> = new Set([
   'welcome',
@@ -30,7 +40,8 @@ const singleViews: ReadonlySet<ViewName> = new Set([
   'nodes',
   'watch',
 ])
-const closedMax = 20
+/** Tabs that can be opened again. */
+export const closedMax = 20
 
 /** What a tab is opened for. */
 interface TabOptions {
@@ -40,6 +51,8 @@ interface TabOptions {
   readonly revision?: number
   /** A tab of its own, whatever is open. */
   readonly isNew?: boolean
+  /** Takes the place of the last preview, and gives way to the next. */
+  readonly isPreview?: boolean
 }
 
 export const useTabStore = defineStore('tabs', () => {
@@ -49,33 +62,42 @@ export const useTabStore = defineStore('tabs', () => {
   const activeId = ref<string>()
   /** A tab with unsaved text that the user wants to close. */
   const closingId = ref<string>()
-  const closed: Tab[] = []
+  const closed = ref<Tab[]>([])
   const active = computed(() => tabs.value.find((tab) => tab.id === activeId.value))
+  const visits = useVisits({ tabs, active, activate })
+  followConnection(active)
   let lastId = 0
+
+  function activate(tab: Tab): void {
+    activeId.value = tab.id
+    void router.push({ name: tab.view, params: { tabId: tab.id } })
+  }
 
   function show(id: string): void {
     const tab = tabs.value.find((one) => one.id === id)
     if (tab === undefined) return
-    activeId.value = id
-    void router.push({ name: tab.view, params: { tabId: id } })
+    activate(tab)
+    visits.note(tab)
   }
 
   /** Opens a view in a tab of its own, or shows the tab that already holds it. */
   function open(view: ViewName, options: TabOptions = {}): Tab {
     const same = tabs.value.find((tab) => options.isNew !== true && isSame(tab, view, options))
     if (same !== undefined) {
+      if (options.isPreview !== true) same.isPreview = false
       show(same.id)
       return same
     }
     lastId++
-    const { connectionId, subject = '', revision = 0 } = options
+    const { connectionId, subject = '', revision = 0, isPreview = false } = options
     const owner = connectionId === undefined ? {} : { connectionId }
     const id = `tab-${String(lastId)}`
-    const tab: Tab = {
-      ...{ id, view, ...owner, subject, revision },
-      ...{ isPreview: false, isDirty: false },
-    }
-    tabs.value = [...tabs.value, tab]
+    const tab: Tab = { ...{ id, view, ...owner, subject, revision, isPreview }, isDirty: false }
+    const replaced = isPreview ? tabs.value.findIndex((one) => one.isPreview && !one.isDirty) : -1
+    tabs.value =
+      replaced < 0
+        ? [...tabs.value, tab]
+        : tabs.value.map((one, at) => (at === replaced ? tab : one))
     show(tab.id)
     return tab
   }
@@ -91,8 +113,7 @@ export const useTabStore = defineStore('tabs', () => {
     const index = tabs.value.findIndex((tab) => tab.id === id)
     const tab = tabs.value[index]
     if (tab === undefined) return
-    closed.push(tab)
-    if (closed.length > closedMax) closed.shift()
+    closed.value = [...closed.value, { ...tab, isDirty: false }].slice(-closedMax)
     tabs.value = tabs.value.filter((one) => one.id !== id)
     const next = tabs.value[Math.min(index, tabs.value.length - 1)]
     if (activeId.value !== id) return
@@ -101,8 +122,9 @@ export const useTabStore = defineStore('tabs', () => {
   }
 
   function reopen(): void {
-    const tab = closed.pop()
+    const tab = closed.value.at(-1)
     if (tab === undefined) return
+    closed.value = closed.value.slice(0, -1)
     tabs.value = [...tabs.value, tab]
     show(tab.id)
   }
@@ -114,20 +136,100 @@ export const useTabStore = defineStore('tabs', () => {
     if (next !== undefined) show(next.id)
   }
 
-  /** Says what a tab shows now. */
+  /** Puts a tab at another place of the strip; places beyond the ends are the ends. */
+  function move(id: string, place: number): void {
+    const tab = tabs.value.find((one) => one.id === id)
+    if (tab === undefined) return
+    const others = tabs.value.filter((one) => one.id !== id)
+    const at = Math.min(others.length, Math.max(0, place))
+    tabs.value = [...others.slice(0, at), tab, ...others.slice(at)]
+  }
+
+  /** Says what a tab shows now. Text being written makes a preview permanent. */
   function describe(
     id: string,
-    change: Partial<Pick<Tab, 'subject' | 'revision' | 'isDirty' | 'isPreview'>>,
+    change: Partial<Pick<Tab, 'subject' | 'isDirty' | 'isPreview' | 'revision'>>,
   ): void {
     const tab = tabs.value.find((one) => one.id === id)
-    if (tab !== undefined) Object.assign(tab, change)
+    if (tab === undefined) return
+    Object.assign(tab, change, change.isDirty === true ? { isPreview: false } : {})
+    if (id === activeId.value) visits.note(tab)
+  }
+
+  /** All that is kept for the next start. */
+  function state(): TabsState {
+    const kept = tabs.value.map((tab) => ({ ...tab, isDirty: false }))
+    const { value: history } = visits.visits
+    return { tabs: kept, activeId: activeId.value, closed: closed.value, visits: history }
+  }
+
+  /** Goes on with what was kept; to be called before any tab is open. */
+  function restore(kept: TabsState): void {
+    const isKnown = ({ view }: Tab): boolean => router.hasRoute(view)
+    tabs.value = kept.tabs.filter(isKnown)
+    closed.value = kept.closed.filter(isKnown)
+    visits.visits.value = kept.visits
+    const numbers = [...kept.tabs, ...kept.closed].map((tab) =>
+      Number(tab.id.replace(/^tab-/u, '')),
+    )
+    lastId = Math.max(0, ...numbers.filter((number) => Number.isSafeInteger(number)))
+    const shown = tabs.value.find((tab) => tab.id === kept.activeId) ?? tabs.value.at(-1)
+    if (shown !== undefined) activate(shown)
   }
 
   return {
-    ...{ tabs, activeId, active, closingId },
-    ...{ show, open, close, requestClose, reopen, cycle, describe },
+    ...{ tabs, activeId, active, closingId, closed, revisit: visits.revisit },
+    ...{ canGoBack: visits.canGoBack, canGoForward: visits.canGoForward, go: visits.go },
+    ...{ show, open, close, requestClose, reopen, cycle, move, describe, state, restore },
   }
 })
+
+/** The window speaks of the cluster of the tab that it shows. */
+function followConnection(active: { readonly value: Tab | undefined }): void {
+  const connections = useConnectionStore()
+  watch(
+    () => active.value?.connectionId,
+    (connectionId) => {
+      if (connectionId !== undefined) connections.activeId = connectionId
+    },
+    { flush: 'sync' },
+  )
+}
+
+/** Back and forward through what was visited, as in a browser. */
+function useVisits(strip: {
+  readonly tabs: { readonly value: readonly Tab[] }
+  readonly active: { readonly value: Tab | undefined }
+  readonly activate: (tab: Tab) => void
+}) {
+  const visits = shallowRef<Visits>({ entries: [], position: -1 })
+  /** A subject that a tab showed before and shall show again. */
+  const revisit = shallowRef<Visit>()
+  const find = (step: 1 | -1): number | undefined =>
+    findVisit(visits.value, step, (visit) => strip.tabs.value.some((tab) => tab.id === visit.tabId))
+  const canGoBack = computed(() => find(-1) !== undefined)
+  const canGoForward = computed(() => find(1) !== undefined)
+
+  function note({ id, subject }: Tab): void {
+    visits.value = withVisit(visits.value, { tabId: id, subject })
+  }
+
+  /** One step back or forward, over tabs that are closed. */
+  function go(step: 1 | -1): void {
+    const position = find(step)
+    const visit = position === undefined ? undefined : visits.value.entries[position]
+    const tab = strip.tabs.value.find((one) => one.id === visit?.tabId)
+    if (position === undefined || visit === undefined || tab === undefined) return
+    visits.value = { ...visits.value, position }
+    if (tab.subject !== visit.subject) {
+      tab.subject = visit.subject
+      revisit.value = visit
+    }
+    if (strip.active.value?.id !== tab.id) strip.activate(tab)
+  }
+
+  return { visits, revisit, canGoBack, canGoForward, note, go }
+}
 
 function isSame(tab: Tab, view: ViewName, options: TabOptions): boolean {
   const { connectionId, subject = '', revision = 0 } = options

@@ -1,0 +1,166 @@
+/** The window as it was: its tabs with what they showed, kept by the main process and brought back at the next start. */
+
+import { defineStore } from 'pinia'
+import { ref, shallowRef, watch } from 'vue'
+import type { ConnectionInfo } from '../../preload/contract/connection.ts'
+import { connectionApi } from '../api/host-api.ts'
+import { pageStateApi } from '../api/page-state-api.ts'
+import { useConnectionStore } from './connections.ts'
+import { useKeyTreeStore } from './key-trees.ts'
+import { useKeyStore } from './keys.ts'
+import { useLayoutStore } from './layout.ts'
+import { useNodeStore } from './nodes.ts'
+import { useQueryStore } from './queries.ts'
+import { useSettingsStore } from './settings.ts'
+import {
+  connectionsBefore,
+  parseWindowState,
+  textOfWindow,
+  withConnections,
+  type WindowState,
+} from './tab-memory-state.ts'
+import { useTabStore } from './tabs.ts'
+
+const stateName = 'window.tabs'
+const saveAfterMs = 300
+/** Scrolling is not announced, so it is looked at now and then. */
+const lookEveryMs = 2_000
+const playgroundId = 'playground'
+const playgroundNodesUsual = 3
+
+export const useTabMemoryStore = defineStore('tabMemory', () => {
+  /** `restored`: what there was to bring back is there, and from now on everything is kept. */
+  const status = ref<'idle' | 'loading' | 'restored'>('idle')
+  /** Why the window of the last time could not be brought back, or the present one not be kept. */
+  const error = shallowRef<unknown>()
+  const take = useWindowState()
+  const bringBack = useBringBack()
+  let savedText = ''
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  /** Brings back the window of the last time and keeps the present one from then on. Never rejects. */
+  async function start(): Promise<void> {
+    status.value = 'loading'
+    try {
+      const text = await pageStateApi.load(stateName)
+      if (text !== null) await bringBack(parseWindowState(text))
+    } catch (failure) {
+      error.value = failure
+    }
+    showAsked()
+    status.value = 'restored'
+    watch(() => textOfWindow(take()), saveSoon)
+    setInterval(saveSoon, lookEveryMs)
+    window.addEventListener('pagehide', () => void save())
+  }
+
+  function saveSoon(): void {
+    timer ??= setTimeout(() => void save(), saveAfterMs)
+  }
+
+  async function save(): Promise<void> {
+    clearTimeout(timer)
+    timer = undefined
+    const text = textOfWindow(take())
+    if (text === savedText) return
+    savedText = text
+    try {
+      await pageStateApi.save(stateName, text)
+    } catch (failure) {
+      error.value = failure
+    }
+  }
+
+  return { status, error, start }
+})
+
+/** What the flags of this start ask for is shown, also when the last window looked at something else. */
+function showAsked(): void {
+  const tabs = useTabStore()
+  const info = useConnectionStore().appInfo
+  const connectionId = info?.initialConnectionId
+  if (tabs.tabs.length === 0 || connectionId === undefined || info?.isFirstStart === true) return
+  if (tabs.active?.connectionId === connectionId) return
+  const last = tabs.tabs.findLast((tab) => tab.connectionId === connectionId)
+  if (last === undefined) tabs.open('keys', { connectionId })
+  else tabs.show(last.id)
+}
+
+/** Reads the present window from the stores. */
+function useWindowState(): () => WindowState {
+  const tabs = useTabStore()
+  const keys = useKeyStore()
+  const trees = useKeyTreeStore()
+  const queries = useQueryStore()
+  const layout = useLayoutStore()
+  const connections = useConnectionStore()
+  const nodes = useNodeStore()
+  return () => {
+    const { tabs: open, activeId, closed, visits } = tabs.state()
+    const extras = open.map((tab) => ({ ...keys.placeOf(tab.id), query: queries.stateOf(tab.id) }))
+    const used = new Set([...open, ...closed].map((tab) => tab.connectionId))
+    return {
+      schemaVersion: 1,
+      ...{ tabs: open.map((tab, at) => ({ ...tab, ...extras[at] })), activeId, closed, visits },
+      connections: connectionsBefore(connections.connections.filter(({ id }) => used.has(id))),
+      playgroundNodes: nodes.nodes.length,
+      trees: [...trees.trees.values()].map((tree) => ({
+        connectionId: tree.connectionId,
+        separator: tree.separator,
+        expanded: [...tree.expanded.value],
+      })),
+      layout: {
+        isSideOpen: layout.isSideOpen,
+        isInspectorOpen: layout.isInspectorOpen,
+        sideWidth: layout.sideWidth,
+        inspectorWidth: layout.inspectorWidth,
+      },
+    }
+  }
+}
+
+/** Puts a kept window into the stores, its connections first. */
+function useBringBack(): (state: WindowState) => Promise<void> {
+  const tabs = useTabStore()
+  const keys = useKeyStore()
+  const trees = useKeyTreeStore()
+  const queries = useQueryStore()
+  const layout = useLayoutStore()
+  const settings = useSettingsStore()
+
+  return async (kept) => {
+    const state = withConnections(kept, await connectionApi.list())
+    Object.assign(layout, state.layout)
+    for (const tree of state.trees) {
+      if (tree.separator === settings.settings.keySeparator) trees.expandLater(tree)
+    }
+    for (const { id, openedKey, topKey, query } of state.tabs) {
+      keys.remember(id, { openedKey, topKey })
+      if (query !== undefined) queries.restore(id, query)
+    }
+    await reopenConnections(state)
+    tabs.restore(state)
+  }
+}
+
+/**
+ * Opens what the tabs need. One that does not open keeps its tabs: they say so and offer to try again, so a failure here
+ * is told there.
+ */
+async function reopenConnections(state: WindowState): Promise<void> {
+  const connections = useConnectionStore()
+  const nodes = useNodeStore()
+  const list = await connectionApi.list()
+  const used = new Set(state.tabs.map((tab) => tab.connectionId))
+  const stateOf = (id: string): ConnectionInfo['state'] | undefined =>
+    list.find((one) => one.id === id)?.state
+  const openings = [...used].map(async (id) => {
+    if (id === undefined) return
+    if (id === playgroundId && stateOf(id) === undefined) {
+      await nodes.startPlayground(state.playgroundNodes || playgroundNodesUsual)
+    } else if (stateOf(id) === 'closed') {
+      await connections.openSaved(id)
+    }
+  })
+  await Promise.allSettled(openings)
+}

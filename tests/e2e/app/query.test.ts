@@ -1,0 +1,236 @@
+/** Transactions, ranges side by side, and tabs that come back: on real etcd and on our own nodes in one window. */
+
+import { AxeBuilder } from '@axe-core/playwright'
+import type { Locator, Page } from 'playwright-core'
+import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { isRealEtcdInstalled, RealEtcdCluster } from '../../helpers/real-etcd.ts'
+import { closeDisplay, launchApp, type LaunchedApp, type PageWindow } from './launch.ts'
+
+declare const window: PageWindow
+
+let launched: LaunchedApp | undefined
+let cluster: RealEtcdCluster | undefined
+afterEach(async () => {
+  const app = launched
+  launched = undefined
+  await app?.close()
+  cluster?.stop()
+  cluster = undefined
+  expect(app?.pageErrors ?? []).toEqual([])
+})
+afterAll(closeDisplay)
+
+const slow = { timeout: 30_000 }
+
+async function showQueries(page: Page): Promise<void> {
+  await page
+    .getByRole('navigation', { name: 'Views' })
+    .getByRole('button', { name: 'Queries', exact: true })
+    .click()
+  await page.getByTestId('query-run-button').waitFor(slow)
+}
+
+/** Chooses a connection by the switcher above the side bar. */
+async function switchTo(page: Page, name: string): Promise<void> {
+  await page.getByRole('button', { name: /^Connection .*, switch$/ }).click()
+  await page.locator('.n-dropdown-option').filter({ hasText: name }).click()
+  await page.getByRole('button', { name: `Connection ${name}, switch`, exact: true }).waitFor(slow)
+}
+
+const branch = (page: Page): Locator => page.getByTestId('outcome-branch')
+
+/** Puts keys without the page's screens, as another client would. */
+async function putKeys(
+  page: Page,
+  connectionName: string,
+  keys: Readonly<Record<string, string>>,
+): Promise<void> {
+  const failures = await page.evaluate(
+    async ({ name, pairs }) => {
+      const list = await window.bridge.connections.list()
+      const id = list.ok ? list.value.find((one) => one.name === name)?.id : undefined
+      if (id === undefined) return [`${name} is not there`]
+      const encoder = new TextEncoder()
+      const failed: string[] = []
+      for (const [key, value] of pairs) {
+        const request = { connectionId: id, key: encoder.encode(key), value: encoder.encode(value) }
+        const reply = await window.bridge.kv.put(request)
+        if (!reply.ok) failed.push(reply.error.message)
+      }
+      return failed
+    },
+    { name: connectionName, pairs: Object.entries(keys) },
+  )
+  expect(failures).toEqual([])
+}
+
+async function expectNoViolations(page: Page, place: string): Promise<void> {
+  const found: string[] = []
+  for (const theme of ['light', 'dark'] as const) {
+    await page.evaluate((chosen) => window.bridge.settings.update({ theme: chosen }), theme)
+    await page.locator(`html[data-theme=${theme}]`).waitFor({ state: 'attached' })
+    const { violations } = await new AxeBuilder({ page })
+      .setLegacyMode()
+      .exclude('.monaco-editor')
+      .analyze()
+    for (const { id, nodes } of violations) {
+      for (const node of nodes) found.push(`${place}, ${theme}: ${id}: ${node.target.join(' ')}`)
+    }
+  }
+  expect(found).toEqual([])
+}
+
+/** By mouse: a template, looked at, run, run again, and a delete that asks first. */
+async function walkByMouse(page: Page): Promise<void> {
+  await showQueries(page)
+  await page.getByRole('button', { name: 'Create if absent' }).click()
+  await page.getByRole('button', { name: 'What would happen now' }).click()
+  await page.getByTestId('compare-finding').getByText('no such key').waitFor()
+  await page.getByTestId('branch-then').waitFor()
+
+  await page.getByTestId('query-run-button').click()
+  await expect.poll(() => branch(page).innerText()).toBe('Then was run')
+  await page.getByTestId('query-run-button').click()
+  await expect.poll(() => branch(page).innerText()).toBe('Else was run')
+  await page.getByTestId('reply').getByRole('row').getByText('/new/key', { exact: true }).waitFor()
+
+  const elseSection = page.getByRole('region', { name: 'Else', exact: true })
+  await elseSection.getByRole('button', { name: 'Add delete to Else' }).click()
+  const row = elseSection.getByRole('listitem', { name: 'Else, operation 2' })
+  await row.getByLabel('Which keys').selectOption('prefix')
+  await row.getByRole('textbox', { name: 'Prefix' }).fill('/new/')
+  await page.getByTestId('query-run-button').click()
+  const dialog = page.getByRole('alertdialog')
+  await dialog.getByText('1 key', { exact: true }).waitFor()
+  await expect
+    .poll(() =>
+      dialog.getByRole('button', { name: 'Cancel' }).evaluate((one) => one.matches(':focus')),
+    )
+    .toBe(true)
+  await dialog.getByRole('button', { name: 'Run and delete' }).click()
+  await page.getByTestId('reply').getByText('1 key deleted').waitFor()
+  await expect.poll(() => page.getByTestId('query-run').count()).toBe(3)
+}
+
+/** By keyboard: a range read in both ways and from every member, and a transaction by its shortcuts. */
+async function walkByKeyboard(page: Page, memberCount: number): Promise<void> {
+  await showQueries(page)
+  await page.getByRole('button', { name: 'Lock', exact: true }).focus()
+  await page.keyboard.press('Enter')
+  await page.keyboard.press('Control+Shift+Enter')
+  await page.getByTestId('branch-then').waitFor()
+  await page.keyboard.press('Control+Enter')
+  await expect.poll(() => branch(page).innerText()).toBe('Then was run')
+
+  await page.keyboard.press('Control+Shift+M')
+  await page.getByRole('textbox', { name: 'Prefix' }).fill('/locks/')
+  await page.keyboard.press('Control+Enter')
+  await page.locator('[data-answer=serializable]').getByText('1 key', { exact: true }).waitFor()
+  await page.locator('[data-answer=linearizable]').getByText('1 key', { exact: true }).waitFor()
+  await page.getByTestId('agreement').getByText('All answers agree').waitFor()
+
+  await page.getByRole('radio', { name: 'Both' }).focus()
+  await page.keyboard.press('ArrowRight')
+  await page.keyboard.press('Control+Enter')
+  const answers = page.getByTestId('answer-member')
+  await expect.poll(() => answers.count()).toBe(memberCount + 1)
+  // Every member answers for itself.
+  await expect
+    .poll(async () => new Set((await answers.allInnerTexts()).slice(1)).size)
+    .toBe(memberCount)
+  await page.keyboard.press('Control+Shift+M')
+}
+
+describe.runIf(isRealEtcdInstalled())('transactions and queries', () => {
+  test('are built, looked at and run by mouse and by keyboard, on real etcd and on our nodes', async () => {
+    cluster = await RealEtcdCluster.start(1)
+    launched = await launchApp({
+      flags: [`--connect=${cluster.clientUrls.join(',')}`, '--playground=3'],
+    })
+    const { page } = launched
+    await page.getByText('Connected', { exact: true }).first().waitFor(slow)
+    await walkByMouse(page)
+    await walkByKeyboard(page, 1)
+    await switchTo(page, 'Playground')
+    await page.getByText('Connected', { exact: true }).first().waitFor(slow)
+    await walkByMouse(page)
+    await expectNoViolations(page, 'transaction')
+    await walkByKeyboard(page, 3)
+    await page.keyboard.press('Control+Shift+M')
+    await expectNoViolations(page, 'range')
+  })
+})
+
+const tabsOf = (page: Page): Locator => page.getByRole('tablist', { name: 'Tabs' }).getByRole('tab')
+
+async function editorText(page: Page): Promise<string> {
+  await page.locator('.monaco-editor .view-line').first().waitFor(slow)
+  return (await page.locator('.monaco-editor .view-lines').innerText()).replaceAll('\u00a0', ' ')
+}
+
+async function openKey(page: Page, prefix: string, name: string): Promise<void> {
+  await page.getByTestId('prefix').waitFor(slow)
+  await page.getByTestId('prefix').fill(prefix)
+  await page.getByRole('grid').getByRole('row').filter({ hasText: name }).click()
+}
+
+describe.runIf(isRealEtcdInstalled())('tabs', () => {
+  test('of two clusters never mix their answers, and come back after a restart', async () => {
+    cluster = await RealEtcdCluster.start(1)
+    launched = await launchApp()
+    const { page } = launched
+    await page.getByText('Connected', { exact: true }).first().waitFor(slow)
+    const opened = await page.evaluate(
+      (endpoints) => window.bridge.connections.open({ endpoints, name: 'real', isSaved: true }),
+      cluster.clientUrls,
+    )
+    expect(opened.ok).toBe(true)
+    await putKeys(page, 'real', { '/same/name': 'of real etcd' })
+    await putKeys(page, 'Playground', { '/same/name': 'of our nodes' })
+
+    await openKey(page, '/same/', 'name')
+    await expect.poll(() => editorText(page)).toBe('of our nodes')
+    await switchTo(page, 'real')
+    await openKey(page, '/same/', 'name')
+    await expect.poll(() => editorText(page)).toBe('of real etcd')
+    // The first tab is the browser of our nodes, the second the welcome, the third the browser of real etcd.
+    for (let round = 0; round < 3; round++) {
+      await page.keyboard.press('Control+1')
+      await expect.poll(() => editorText(page)).toBe('of our nodes')
+      await page.keyboard.press('Control+9')
+      await expect.poll(() => editorText(page)).toBe('of real etcd')
+    }
+    await page.keyboard.press('Alt+ArrowLeft')
+    await expect.poll(() => editorText(page)).toBe('of our nodes')
+    await page.keyboard.press('Alt+ArrowRight')
+    await expect.poll(() => editorText(page)).toBe('of real etcd')
+
+    // By mouse to the front, and by keyboard one place to the right.
+    await tabsOf(page).last().dragTo(tabsOf(page).first())
+    await expect.poll(() => tabsOf(page).first().getAttribute('aria-selected')).toBe('true')
+    await page.keyboard.press('Control+Shift+PageDown')
+    await expect.poll(() => tabsOf(page).nth(1).getAttribute('aria-selected')).toBe('true')
+    const labels = await tabsOf(page).allInnerTexts()
+    await expect
+      .poll(() =>
+        page.evaluate(async () => {
+          const kept = await window.bridge.settings.loadPageState({ name: 'window.tabs' })
+          if (!kept.ok) return []
+          const { tabs } = JSON.parse(kept.value ?? '{"tabs":[]}') as { tabs: { id: string }[] }
+          return tabs.map((tab) => tab.id)
+        }),
+      )
+      .toEqual(['tab-1', 'tab-3', 'tab-2'])
+
+    const { userDataDirectory, pageErrors } = launched
+    await launched.close({ keepsFiles: true })
+    expect(pageErrors).toEqual([])
+    launched = await launchApp({ userDataDirectory })
+    const again = launched.page
+    await expect.poll(() => tabsOf(again).allInnerTexts()).toEqual(labels)
+    await expect.poll(() => tabsOf(again).nth(1).getAttribute('aria-selected')).toBe('true')
+    await expect.poll(() => editorText(again)).toBe('of real etcd')
+    await again.keyboard.press('Control+1')
+    await expect.poll(() => editorText(again)).toBe('of our nodes')
+  })
+})
