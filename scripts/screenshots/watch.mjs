@@ -22,7 +22,11 @@ export async function take({ page, shot, write }) {
     await write([
       put(
         '/app/checkout/flags/express-pay',
-        JSON.stringify({ flag: 'express-pay', enabled: true, rollout: { percent, salt: 'c1f7a0' } }),
+        JSON.stringify({
+          flag: 'express-pay',
+          enabled: true,
+          rollout: { percent, salt: 'c1f7a0' },
+        }),
       ),
     ])
     if (round % 4 === 0)
@@ -37,5 +41,5 @@ export async function take({ page, shot, write }) {
   await page.getByTestId('watch-list').focus()
   await page.keyboard.press('ArrowRight')
   const settle = () => page.getByTestId('diff-count').waitFor()
-  await shot('watch-events', { settle, widths: [1280, 1920] })
+  await shot('watch-events', { settle })
 }

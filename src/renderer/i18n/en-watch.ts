@@ -20,6 +20,7 @@ export const enWatch = {
     keptOf: '{n} of {max}, {size}',
     dropped: 'Dropped from display',
     completeTo: 'Complete up to',
+    completeOf: '{key}: {revision}',
     filter: 'Filter keys or values',
     pattern: 'Filter by regular expression',
     badPattern: 'This is not a regular expression',

@@ -22,7 +22,7 @@ const ringBytesMax = 64 * 1_048_576
 const rowsMaxDefault = 100_000
 /** Shortest time between two showings, and the same when nobody could read along anyway. */
 const showEveryMs = 33
-const showEveryMsBusy = 100
+const showEveryMsBusy = 150
 const busyPerSecond = 200
 
 /** What the user searches in the rows. */

@@ -56,7 +56,7 @@ function paneCommands(parts: WatchCommandParts): readonly Command[] {
     { id: 'watch.find', icon: 'search', shortcuts: ['Mod+F'], run: parts.openSearch },
     {
       id: 'watch.findNext',
-      icon: 'down',
+      icon: 'dn',
       shortcuts: ['F3'],
       run: () => {
         parts.goToFound(1)
@@ -95,7 +95,7 @@ function rowCommands(parts: WatchCommandParts): readonly Command[] {
     },
     {
       id: 'watch.nextMark',
-      icon: 'down',
+      icon: 'dn',
       shortcuts: ['N'],
       run: () => {
         parts.goToMark(1)
