@@ -236,10 +236,11 @@ export class BinPane {
     clearTimeout(this.timer)
     this.timer = undefined
     const found = this.found()
+    const prefix = this.range.kind === 'prefix' ? keyText(this.range.prefix) : ''
     this.count.value = this.entries.size
     this.foundCount.value = found.length
     this.rows.value = this.isTree.value
-      ? binRowsOf(found, { separator: this.separator(), expanded: this.expanded })
+      ? binRowsOf(found, { separator: this.separator(), prefix, expanded: this.expanded })
       : found.map((entry) => ({ kind: 'key', entry, depth: 0, label: entry.text }))
   }
 }

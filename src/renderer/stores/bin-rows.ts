@@ -24,6 +24,8 @@ export type BinRow =
 
 interface TreeOptions {
   readonly separator: string
+  /** All names begin with it; its own folders are no rows. */
+  readonly prefix: string
   readonly expanded: ReadonlySet<string>
 }
 
@@ -31,7 +33,10 @@ interface TreeOptions {
 export function binRowsOf(entries: readonly BinEntry[], options: TreeOptions): readonly BinRow[] {
   const sorted = [...entries].sort((one, other) => (one.text < other.text ? -1 : 1))
   const rows: BinRow[] = []
-  addLevel(sorted, { from: 0, to: sorted.length, path: '', depth: 0 }, { ...options, rows })
+  const { prefix, separator } = options
+  const cut = separator === '' ? -1 : prefix.lastIndexOf(separator)
+  const path = cut < 0 ? '' : prefix.slice(0, cut + separator.length)
+  addLevel(sorted, { from: 0, to: sorted.length, path, depth: 0 }, { ...options, rows })
   return rows
 }
 
@@ -52,7 +57,7 @@ function addLevel(
   while (at < to) {
     const entry = sorted[at]
     if (entry === undefined) return
-    const cut = separator === '' ? -1 : entry.text.indexOf(separator, path.length)
+    const cut = findCut(entry.text, path.length, separator)
     if (cut < 0) {
       rows.push({ kind: 'key', entry, depth, label: entry.text.slice(path.length) })
       at++
@@ -72,6 +77,13 @@ function addLevel(
     if (isExpanded) addLevel(sorted, { from: at, to: end, path: folder, depth: depth + 1 }, parts)
     at = end
   }
+}
+
+/** Where the next folder of a name ends; a separator in front belongs to the folder behind it. -1: there is none. */
+function findCut(text: string, from: number, separator: string): number {
+  if (separator === '') return -1
+  const isLeading = text.startsWith(separator, from)
+  return text.indexOf(separator, isLeading ? from + separator.length : from)
 }
 
 /** The first position behind the names that begin with a folder. */

@@ -1,0 +1,243 @@
+/** Deleted keys and plans in the real app, by mouse and by keyboard: on our own node, and on a real etcd. */
+
+import { AxeBuilder } from '@axe-core/playwright'
+import type { Locator, Page } from 'playwright-core'
+import { afterAll, afterEach, expect, test } from 'vitest'
+import { isRealEtcdInstalled, RealEtcdCluster } from '../../helpers/real-etcd.ts'
+import { closeDisplay, launchApp, type LaunchedApp, type PageWindow } from './launch.ts'
+
+declare const window: PageWindow
+
+/** For a machine three times slower than the one that this was written on. */
+const patience = { timeout: 20_000 }
+
+let launched: LaunchedApp | undefined
+let cluster: RealEtcdCluster | undefined
+afterEach(async () => {
+  const app = launched
+  launched = undefined
+  await app?.close()
+  cluster?.stop()
+  cluster = undefined
+  expect(app?.pageErrors ?? []).toEqual([])
+})
+afterAll(closeDisplay)
+
+/** Writes and deletes keys as somebody else would: one transaction each. Answers the revision. */
+function transact(
+  page: Page,
+  operations: readonly { readonly key: string; readonly value?: string }[],
+): Promise<number> {
+  return page.evaluate(async (wanted) => {
+    const info = await window.bridge.app.info()
+    const connectionId = info.ok ? (info.value.initialConnectionId ?? '') : ''
+    const encoder = new TextEncoder()
+    const reply = await window.bridge.kv.txn({
+      connectionId,
+      compares: [],
+      thenOperations: wanted.map(({ key, value }) =>
+        value === undefined
+          ? { kind: 'delete', range: { kind: 'key', key: encoder.encode(key) } }
+          : { kind: 'put', key: encoder.encode(key), value: encoder.encode(value) },
+      ),
+      elseOperations: [],
+    })
+    if (!reply.ok) throw new Error(reply.error.message)
+    return reply.value.revision
+  }, operations)
+}
+
+/** What stands in the cluster under a prefix. */
+function stateOf(page: Page, prefix: string): Promise<Readonly<Record<string, string>>> {
+  return page.evaluate(async (wanted) => {
+    const info = await window.bridge.app.info()
+    const connectionId = info.ok ? (info.value.initialConnectionId ?? '') : ''
+    const reply = await window.bridge.kv.range({
+      connectionId,
+      range: { kind: 'prefix', prefix: new TextEncoder().encode(wanted) },
+      limit: 1_000,
+      revision: 0,
+      valueBytesMax: 1_000,
+    })
+    if (!reply.ok) throw new Error(reply.error.message)
+    const { columns } = reply.value
+    const text = (bytes: Uint8Array, offsets: Uint32Array, row: number): string =>
+      new TextDecoder().decode(bytes.subarray(offsets[row], offsets[row + 1]))
+    return Object.fromEntries(
+      Array.from({ length: columns.rowCount }, (_, row) => [
+        text(columns.keyBytes, columns.keyOffsets, row),
+        text(columns.valueBytes, columns.valueOffsets, row),
+      ]),
+    )
+  }, prefix)
+}
+
+const binRow = (page: Page, number: number): Locator =>
+  page
+    .getByRole('grid', { name: 'Deleted keys' })
+    .locator(`[role=row][aria-rowindex="${String(number)}"]`)
+
+async function expectBin(page: Page, text: string): Promise<void> {
+  await expect.poll(() => page.getByTestId('bin-count').innerText(), patience).toBe(text)
+}
+
+async function openBin(page: Page, prefix: string): Promise<void> {
+  await page
+    .getByRole('navigation', { name: 'Views' })
+    .getByRole('button', { name: 'Deleted keys', exact: true })
+    .click()
+  await page.getByTestId('bin-prefix').fill(prefix)
+  await page.getByTestId('bin-prefix').press('Enter')
+  await expect.poll(() => page.getByTestId('bin-state').innerText(), patience).toContain('Live')
+}
+
+async function expectNoViolations(page: Page): Promise<void> {
+  // The screens are the same on every cluster; one of them is enough for looking at each element.
+  if (cluster !== undefined) return
+  for (const theme of ['light', 'dark'] as const) {
+    await page.evaluate((wanted) => window.bridge.settings.update({ theme: wanted }), theme)
+    await page.locator(`html[data-theme=${theme}]`).waitFor(patience)
+    // A colour on its way from one theme to the other is no colour of either.
+    await page.evaluate(
+      'Promise.all(document.getAnimations().map((one) => one.finished.catch(() => undefined)))',
+    )
+    const { violations } = await new AxeBuilder({ page })
+      .setLegacyMode()
+      .exclude('.monaco-editor')
+      .analyze()
+    expect(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])).toEqual([])
+  }
+}
+
+async function seed(page: Page, prefix: string): Promise<number> {
+  const keys = ['a/1', 'a/2', 'a/3', 'b'].map((name) => `${prefix}${name}`)
+  const written = await transact(
+    page,
+    keys.map((key) => ({ key, value: `value of ${key}` })),
+  )
+  await transact(page, [{ key: `${prefix}a/1` }, { key: `${prefix}a/2` }])
+  await transact(page, [{ key: `${prefix}b` }])
+  return written
+}
+
+async function walkByMouse(page: Page): Promise<void> {
+  const prefix = '/mouse/'
+  const written = await seed(page, prefix)
+  await openBin(page, prefix)
+  await expectBin(page, '3 deleted')
+  await expect.poll(() => binRow(page, 1).innerText(), patience).toMatch(/^b\s/)
+  await binRow(page, 2).click()
+  const detail = page.getByTestId('bin-detail')
+  await expect.poll(() => page.getByTestId('bin-together').innerText(), patience).toBe('2 keys')
+  await detail.locator('.monaco-editor .view-line').first().waitFor(patience)
+  const value = await detail.locator('.monaco-editor .view-lines').innerText()
+  expect(value.replaceAll('\u00a0', ' ')).toBe('value of /mouse/a/1')
+  await expectNoViolations(page)
+  await page.getByRole('radio', { name: 'Folders' }).click()
+  const folders = page.getByRole('treegrid', { name: 'Deleted keys' })
+  await folders.getByText('2 keys', { exact: true }).waitFor(patience)
+  await expectNoViolations(page)
+  await page.getByRole('radio', { name: 'Newest first' }).click()
+  await binRow(page, 3).waitFor(patience)
+
+  await page.getByTestId('bin-restore-one').click()
+  const dialog = page.locator('dialog[open]')
+  await expect.poll(() => page.getByTestId('plan-counts').innerText(), patience).toContain('1')
+  await page.getByTestId('plan-run').click()
+  await dialog.locator('[data-count=done] dd').getByText('1', { exact: true }).waitFor(patience)
+  await dialog.getByRole('button', { name: 'Close', exact: true }).click()
+  await expectBin(page, '2 deleted')
+  await page.getByRole('button', { name: 'Undo', exact: true }).click()
+  await expectBin(page, '3 deleted')
+
+  // The whole prefix as it was: one key was changed meanwhile, one is new, three are deleted.
+  await transact(page, [
+    { key: `${prefix}a/3`, value: 'changed' },
+    { key: `${prefix}new`, value: 'new' },
+  ])
+  await page.getByRole('button', { name: 'Restore prefix to a revision…' }).click()
+  await page.getByTestId('restore-revision').fill(String(written))
+  await page.getByRole('button', { name: 'Preview…' }).click()
+  await page.getByTestId('plan-typed').waitFor(patience)
+  await expectNoViolations(page)
+  expect(await page.getByTestId('plan-run').isDisabled()).toBe(true)
+  await page.getByTestId('plan-typed').fill('5')
+  await page.getByTestId('plan-run').click()
+  await dialog.locator('[data-count=done] dd').getByText('5', { exact: true }).waitFor(patience)
+  await expectNoViolations(page)
+  expect(await stateOf(page, prefix)).toEqual({
+    '/mouse/a/1': 'value of /mouse/a/1',
+    '/mouse/a/2': 'value of /mouse/a/2',
+    '/mouse/a/3': 'value of /mouse/a/3',
+    '/mouse/b': 'value of /mouse/b',
+  })
+  await page.getByTestId('plan-undo').click()
+  await expect
+    .poll(() => stateOf(page, prefix), patience)
+    .toEqual({ '/mouse/a/3': 'changed', '/mouse/new': 'new' })
+  await dialog.waitFor({ state: 'detached', ...patience })
+}
+
+async function walkByKeyboard(page: Page): Promise<void> {
+  const prefix = '/keyboard/'
+  await seed(page, prefix)
+  await openBin(page, prefix)
+  await expectBin(page, '3 deleted')
+  await page.keyboard.press('Control+f')
+  await page.keyboard.type('a/')
+  await expect.poll(() => binRow(page, 1).innerText(), patience).toMatch(/^a\/1\s/)
+  await page.keyboard.press('Enter')
+  await page.keyboard.press('Control+a')
+  await expect
+    .poll(() => page.getByTestId('bin-chosen').innerText(), patience)
+    .toBe('2 of 3 chosen')
+  await page.keyboard.press('Control+Enter')
+  await page.getByTestId('plan-counts').getByText('2', { exact: true }).waitFor(patience)
+  // Space takes the first row out of the plan.
+  await page.getByRole('grid', { name: 'Rows of the plan' }).focus()
+  await page.keyboard.press('ArrowDown')
+  await page.keyboard.press('Space')
+  await page.locator('dialog[open] [role=checkbox][aria-checked=false]').waitFor(patience)
+  await page.keyboard.press('Control+Enter')
+  await page.getByTestId('plan-report').waitFor(patience)
+  await page.keyboard.press('Escape')
+  await expect
+    .poll(() => stateOf(page, prefix), patience)
+    .toEqual({
+      '/keyboard/a/2': 'value of /keyboard/a/2',
+      '/keyboard/a/3': 'value of /keyboard/a/3',
+    })
+  // What ran stands in the list of runs; its undo is one key away.
+  await page.keyboard.press('Control+Alt+z')
+  const runs = page.getByRole('dialog', { name: /^What this app wrote to/ })
+  await runs.getByRole('button', { name: 'Undo', exact: true }).first().focus()
+  await page.keyboard.press('Enter')
+  await expect
+    .poll(() => stateOf(page, prefix), patience)
+    .toEqual({ '/keyboard/a/3': 'value of /keyboard/a/3' })
+  // A key that is made anew leaves the bin by itself.
+  await page.keyboard.press('Control+f')
+  await page.keyboard.press('Escape')
+  await expectBin(page, '3 deleted')
+  await transact(page, [{ key: `${prefix}b`, value: 'again' }])
+  await expectBin(page, '2 deleted')
+}
+
+async function walk(flags: readonly string[]): Promise<void> {
+  launched = await launchApp({ flags })
+  const { page } = launched
+  await page.getByText('Connected', { exact: true }).first().waitFor({ timeout: 60_000 })
+  await page.getByTestId('prefix').waitFor({ timeout: 60_000 })
+  await walkByMouse(page)
+  await walkByKeyboard(page)
+}
+
+test('deleted keys come back, a prefix is restored, and both are undone: on our own node', async () => {
+  await walk(['--playground=1'])
+})
+
+test.runIf(isRealEtcdInstalled())('the same on a real etcd', async () => {
+  cluster = await RealEtcdCluster.start(1)
+  const [member] = cluster.members
+  await walk([`--connect=${member?.clientUrl ?? ''}`])
+})
