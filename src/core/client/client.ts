@@ -13,9 +13,10 @@ import { ClusterClient } from './cluster-client.ts'
 import { Endpoint, type ClientTlsOptions, type EndpointSecurity } from './endpoint.ts'
 import { EndpointPool } from './endpoint-pool.ts'
 import {
+  followCompaction,
   readKeyHistory,
-  type HistoryChange,
   type HistoryEnd,
+  type HistoryListener,
   type HistoryOptions,
 } from './key-history.ts'
 import { KvClient } from './kv-client.ts'
@@ -66,18 +67,23 @@ export class Client implements Disposable {
     this.maintenance = new MaintenanceClient(this.environment)
   }
 
-  /** The changes of one key, newest first; see `key-history.ts`. */
+  /** Every readable change of one key; see `key-history.ts`. */
   history(
     key: Uint8Array,
     options: HistoryOptions,
-    onChange: (change: HistoryChange) => void,
+    listener: HistoryListener,
   ): Promise<HistoryEnd> {
-    return readKeyHistory(
-      { environment: this.environment, kv: this.kv, watch: this.watch },
-      key,
-      options,
-      onChange,
-    )
+    return readKeyHistory({ environment: this.environment, kv: this.kv }, key, options, listener)
+  }
+
+  /** Tells whenever a compaction goes further than it had; see `key-history.ts`. */
+  followCompaction(
+    key: Uint8Array,
+    options: Parameters<typeof followCompaction>[2],
+    onCompacted: (revision: number) => void,
+  ): Promise<void> {
+    const sources = { environment: this.environment, kv: this.kv }
+    return followCompaction(sources, key, options, onCompacted)
   }
 
   /**
