@@ -9,6 +9,7 @@
 import type { Bridge } from '../../src/preload/contract/bridge.ts'
 import type { ConnectionEvent, ConnectionInfo } from '../../src/preload/contract/connection.ts'
 import type { HistoryItem } from '../../src/preload/contract/history.ts'
+import { historyColumnsOf } from '../../src/preload/contract/history-columns.ts'
 import type { KeyValue } from '../../src/preload/contract/kv.ts'
 import type {
   BridgeError,
@@ -272,27 +273,7 @@ function keyBridges(
     },
     query: { range: (request) => fakeQueryRange(store, cluster, request) },
     history: {
-      open: (request, listener) => {
-        const all = store.history(request.key, request.valueBytesMax)
-        const older = all.filter(
-          (one) => request.beforeRevision === 0 || one.revision < request.beforeRevision,
-        )
-        const items: HistoryItem[] = older
-          .slice(0, request.limit)
-          .map((revision) => ({ kind: 'revision', revision }))
-        items.push({
-          kind: 'finished',
-          hasMore: older.length > request.limit,
-          compactedRevision: store.compactedRevision,
-        })
-        const timer = setTimeout(() => {
-          listener({ kind: 'batch', items })
-          listener({ kind: 'ended' })
-        }, 4)
-        return closing(() => {
-          clearTimeout(timer)
-        })
-      },
+      open: (request, listener) => openHistory(store, request, listener),
     },
     watch: {
       open: (request, listener) => openWatch(store, request, listener),
@@ -357,6 +338,38 @@ function openScan(
   let timer = setTimeout(step, 4)
   return closing(() => {
     clearTimeout(timer)
+  })
+}
+
+function openHistory(
+  store: FakeStore,
+  request: Parameters<Bridge['history']['open']>[0],
+  listener: StreamListener<HistoryItem>,
+): Subscription {
+  let compactedRevision = 0
+  const compactedNow = (): readonly HistoryItem[] => {
+    if (store.compactedRevision === compactedRevision) return []
+    compactedRevision = store.compactedRevision
+    return [{ kind: 'compacted', revision: compactedRevision }]
+  }
+  const start = setTimeout(() => {
+    const columns = historyColumnsOf(store.history(request.key, request.headBytesMax))
+    listener({
+      kind: 'batch',
+      items: [
+        { kind: 'changes', columns },
+        ...compactedNow(),
+        { kind: 'finished', headRevision: store.revision },
+      ],
+    })
+  }, 4)
+  const timer = setInterval(() => {
+    const items = compactedNow()
+    if (items.length > 0) listener({ kind: 'batch', items })
+  }, 50)
+  return closing(() => {
+    clearTimeout(start)
+    clearInterval(timer)
   })
 }
 

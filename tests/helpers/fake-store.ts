@@ -1,7 +1,7 @@
 /** A small store with revisions, generations and watches, in memory, for the page when it runs without a main process. */
 
 import { keyColumnsOf } from '../../src/preload/contract/key-columns.ts'
-import type { HistoryRevision } from '../../src/preload/contract/history.ts'
+import type { HistoryRow } from '../../src/preload/contract/history-columns.ts'
 import type { KeyRange, KeyValue, RangeReply, RangeRequest } from '../../src/preload/contract/kv.ts'
 import type { WatchChange, WatchedValue } from '../../src/preload/contract/watch.ts'
 
@@ -118,21 +118,21 @@ export class FakeStore {
     return this.pageOf(request, rows, count)
   }
 
-  /** Every readable revision of a key, newest first. */
-  history(key: Uint8Array, valueBytesMax: number): readonly HistoryRevision[] {
-    return [...(this.pasts.get(nameOf(key)) ?? [])]
-      .reverse()
-      .filter((one) => revisionOf(one) > this.compactedRevision)
-      .map((one): HistoryRevision => {
+  /** Every readable change of a key, oldest first, beginning with what it was at the compacted revision. */
+  history(key: Uint8Array, headBytesMax: number): readonly HistoryRow[] {
+    const past = this.pasts.get(nameOf(key)) ?? []
+    const base = past.findLastIndex((one) => revisionOf(one) <= this.compactedRevision)
+    return past
+      .slice(Math.max(0, base))
+      .filter((one) => revisionOf(one) > this.compactedRevision || !('deletedAt' in one))
+      .map((one): HistoryRow => {
         if ('deletedAt' in one) return { kind: 'delete', revision: one.deletedAt }
         const { createRevision, version, lease, value } = one
         return {
           kind: 'put',
           revision: one.modRevision,
-          createRevision,
-          version,
-          lease,
-          value: value.subarray(0, valueBytesMax),
+          ...{ createRevision, version, lease },
+          head: value.subarray(0, headBytesMax),
           valueSizeBytes: value.length,
         }
       })

@@ -32,7 +32,7 @@ import { reasonOf, type CallEnvironment } from './retry-policy.ts'
 import { bindMethod } from './rpc-method.ts'
 import {
   callFailureOf,
-  errorOfCancelReason,
+  failureOfCancelReason,
   unreachableFailure,
   type CallFailure,
 } from './status-to-error.ts'
@@ -91,6 +91,7 @@ const connectTimeoutMs = 1_000
 const attemptsMax = 8
 const retryPauseMs = 150
 const tickMs = 100
+const refusalsMax = 3
 const streamWideWatchId = -1n
 /** Enough where neither a compaction nor a key can be used as a fence: the store is empty then. */
 const quietTicksNeeded = 4
@@ -102,6 +103,8 @@ class KeyReplay {
   private readonly listener: ReplayListener
   private stream: ClientDuplexStream<WireRequest, WireResponse> | undefined
   private lanes: Lane[] = []
+  private token: string | undefined
+  private refusalCount = 0
   private compactedRevision = 0
   private hasDelivered = false
   private lastWatchId = 0n
@@ -152,6 +155,9 @@ class KeyReplay {
       pool.markFailed(endpoint, 'no connection was made')
       return unreachableFailure(endpoint.url, 'no connection was made')
     }
+    const known = await endpoint.streamToken()
+    if (!known.ok) return known.failure.isTransportFailure ? known.failure : known.failure.error
+    this.token = known.token
     return new Promise((resolve) => {
       const onAbort = (): void => this.settle?.(canceled)
       this.settle = (failure) => {
@@ -167,7 +173,10 @@ class KeyReplay {
   }
 
   private openStream(endpoint: Endpoint): void {
-    const stream = endpoint.openStream(watchMethod, { needsLeader: true })
+    const stream = endpoint.openStream(watchMethod, {
+      needsLeader: true,
+      token: this.token,
+    })
     this.stream = stream
     this.unanswered = []
     this.serverIds.clear()
@@ -206,7 +215,7 @@ class KeyReplay {
   private onResponse(endpoint: Endpoint, response: WireResponse): void {
     if (response.watchId === streamWideWatchId && !response.created) {
       if (response.canceled) {
-        this.settle?.(errorOfCancelReason(response.cancelReason, endpoint.url))
+        this.onRefused(endpoint, failureOfCancelReason(response.cancelReason, endpoint.url))
         return
       }
       const head = safeNumber(response.header?.revision ?? 0n)
@@ -260,7 +269,7 @@ class KeyReplay {
     if (compactedRevision === 0) {
       // The end of a watch that is not needed any more.
       if (lane === undefined && !isFence) return
-      this.settle?.(errorOfCancelReason(response.cancelReason, endpoint.url))
+      this.onRefused(endpoint, failureOfCancelReason(response.cancelReason, endpoint.url))
       return
     }
     // Servers hold their answers about progress back while a watch that they ended is not cancelled.
@@ -384,16 +393,21 @@ class KeyReplay {
 
   private onLost(endpoint: Endpoint, failure: CallFailure): void {
     const { pool } = this.environment
-    const isFinal = ['unauthenticated', 'permissionDenied', 'unimplemented'].includes(
-      failure.status,
-    )
-    if (isFinal) {
-      this.settle?.(failure.error)
+    if (['unauthenticated', 'permissionDenied', 'unimplemented'].includes(failure.status)) {
+      this.onRefused(endpoint, failure)
       return
     }
     if (failure.isTransportFailure) pool.markFailed(endpoint, reasonOf(failure))
     else pool.moveOnFrom(endpoint)
     this.settle?.(failure)
+  }
+
+  /** A forgotten token is no refusal; a new one that is refused again is. */
+  private onRefused(endpoint: Endpoint, failure: CallFailure): void {
+    this.refusalCount++
+    const mayTryAgain =
+      this.refusalCount < refusalsMax && endpoint.noteStreamFailure(failure, this.token)
+    this.settle?.(mayTryAgain ? failure : failure.error)
   }
 
   private closeStream(): void {

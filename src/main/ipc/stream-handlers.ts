@@ -2,7 +2,6 @@
 
 import type { Clock } from '../../core/base/clock.ts'
 import { Disposables, type Disposable } from '../../core/base/disposable.ts'
-import type { HistoryChange } from '../../core/client/key-history.ts'
 import type { KeyValue } from '../../core/client/key-value.ts'
 import type { RunningWatch, WatchEvent } from '../../core/client/watch-client.ts'
 import { callChannels, streamChannels } from '../../preload/contract/channels.ts'
@@ -15,7 +14,6 @@ import {
   historyRequestSchema,
   type HistoryItem,
   type HistoryRequest,
-  type HistoryRevision,
 } from '../../preload/contract/history.ts'
 import { connectionRequestSchema } from '../../preload/contract/primitives.ts'
 import {
@@ -30,6 +28,7 @@ import type { Connection } from '../connections/connection.ts'
 import type { ConnectionManager } from '../connections/connection-manager.ts'
 import { HostError } from '../host-error.ts'
 import { bridgeErrorOf } from './bridge-error.ts'
+import { historyPolicy, openHistory } from './history-stream.ts'
 import type { IpcRouter } from './ipc-router.ts'
 import { copyBytes } from '../../core/base/bytes.ts'
 import { cutValue, intervalOf } from './key-conversion.ts'
@@ -51,10 +50,7 @@ export function registerStreamHandlers(
     },
   })
   router.stream<HistoryRequest, HistoryItem>(streamChannels.historyOpen, historyRequestSchema, {
-    policyOf: () => ({
-      sizeBytesOf: (item) =>
-        item.kind === 'revision' && item.revision.kind === 'put' ? item.revision.value.length : 0,
-    }),
+    policyOf: () => historyPolicy,
     begin: (request, sink) => {
       const history = openHistory(connections.get(request.connectionId), request, sink)
       return endingWith(connections, request.connectionId, sink, history)
@@ -186,45 +182,6 @@ function watchedValueOf(pair: KeyValue, valueBytesMax: number): WatchedValue {
     modRevision: pair.modRevision,
     version: pair.version,
     lease: pair.lease,
-  }
-}
-
-function openHistory(
-  connection: Connection,
-  request: HistoryRequest,
-  sink: StreamSink<HistoryItem>,
-): Disposable {
-  const abort = new AbortController()
-  const { beforeRevision, limit } = request
-  connection.client
-    .history(request.key, { beforeRevision, limit, signal: abort.signal }, (change) => {
-      sink.push({ kind: 'revision', revision: historyRevisionOf(change, request.valueBytesMax) })
-    })
-    .then((end) => {
-      sink.push({ kind: 'finished', ...end })
-      sink.end()
-    })
-    .catch((error: unknown) => {
-      sink.end(bridgeErrorOf(error))
-    })
-  return {
-    dispose: () => {
-      abort.abort()
-    },
-  }
-}
-
-function historyRevisionOf(change: HistoryChange, valueBytesMax: number): HistoryRevision {
-  if (change.kind === 'delete') return change
-  const { pair, revision } = change
-  return {
-    kind: 'put',
-    revision,
-    createRevision: pair.createRevision,
-    version: pair.version,
-    lease: pair.lease,
-    value: cutValue(pair.value, valueBytesMax),
-    valueSizeBytes: pair.value.length,
   }
 }
 

@@ -1,45 +1,51 @@
-/** The past of one key: every revision that touched it, newest first, as far back as the cluster still has it. */
+/** The past of one key: every change of it that the cluster still has. Crosses as columns, see `history-columns.ts`. */
 
 import { z } from 'zod'
-import { valueSizeBytesMax } from './limits.ts'
-import { connectionIdSchema, keyBytesSchema, revisionSchema } from './primitives.ts'
+import { connectionIdSchema, keyBytesSchema } from './primitives.ts'
+import type { BridgeError } from './reply.ts'
+
+/** Beginnings of values are for one line of a list; values are read by their revision when they are looked at. */
+export const historyHeadBytesMax = 1_024
 
 export const historyRequestSchema = z
   .strictObject({
     connectionId: connectionIdSchema,
     key: keyBytesSchema,
-    /** Only revisions below this one; 0: from the newest on. For the next page: the oldest revision of the last. */
-    beforeRevision: revisionSchema,
-    /** Revisions in all; the stream ends after them. */
-    limit: z.number().int().min(1).max(10_000),
-    /** Values are cut to this many bytes. */
-    valueBytesMax: z.number().int().min(0).max(valueSizeBytesMax),
+    /** This many bytes of each value. */
+    headBytesMax: z.number().int().min(0).max(historyHeadBytesMax),
   })
   .readonly()
 export type HistoryRequest = z.infer<typeof historyRequestSchema>
 
-/** One change of the key. */
-export type HistoryRevision =
-  | {
-      readonly kind: 'put'
-      readonly revision: number
-      readonly createRevision: number
-      /** 1 opens a new life of the key. */
-      readonly version: number
-      readonly lease: bigint
-      /** Perhaps cut; compare its length with `valueSizeBytes`. */
-      readonly value: Uint8Array
-      readonly valueSizeBytes: number
-    }
-  | { readonly kind: 'delete'; readonly revision: number }
+/** Changes in rising order of revisions, as columns: a key may have a hundred thousand of them. */
+export interface HistoryColumns {
+  readonly rowCount: number
+  readonly revisions: Float64Array
+  /** 0: a put; 1: a deletion, whose other columns say nothing. */
+  readonly kinds: Uint8Array
+  readonly createRevisions: Float64Array
+  /** 1 opens a new life of the key. */
+  readonly versions: Float64Array
+  readonly leases: BigInt64Array
+  readonly valueSizesBytes: Float64Array
+  /** Beginnings of the values one after the other; row `i` has those from offset `i` to `i + 1`. */
+  readonly headBytes: Uint8Array
+  readonly headOffsets: Uint32Array
+}
 
-/** What a history stream delivers. `finished` comes once, last, before the stream ends without an error. */
+/** What a history stream delivers. It goes on after `finished`, to tell of compactions, until it is closed. */
 export type HistoryItem =
-  | { readonly kind: 'revision'; readonly revision: HistoryRevision }
+  /** In any order, the newest first; a revision may come twice. */
+  | { readonly kind: 'changes'; readonly columns: HistoryColumns }
+  /**
+   * Changes up to this revision are gone, but for the newest of them: it made the key what it was then, and is readable as of
+   * this revision only. Comes again when a compaction goes further.
+   */
+  | { readonly kind: 'compacted'; readonly revision: number }
   | {
       readonly kind: 'finished'
-      /** Older revisions exist: ask again with `beforeRevision`. */
-      readonly hasMore: boolean
-      /** Changes up to this revision were compacted away and cannot be shown; 0 when nothing was. */
-      readonly compactedRevision: number
+      /** Up to where the history is complete. */
+      readonly headRevision: number
+      /** Only the newest life of the key could be read: the watch was refused for this reason. */
+      readonly refusal?: BridgeError
     }
