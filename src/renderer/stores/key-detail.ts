@@ -6,18 +6,18 @@
  */
 
 import { computed, shallowRef } from 'vue'
-import type { HistoryItem, HistoryRevision } from '../../preload/contract/history.ts'
+import type { HistoryRow } from '../../preload/contract/history-columns.ts'
 import type { DeleteKeysReply, KeyValue, PutReply } from '../../preload/contract/kv.ts'
 import type { Subscription } from '../../preload/contract/reply.ts'
 import type { WatchItem } from '../../preload/contract/watch.ts'
 import { kvApi } from '../api/kv-api.ts'
 import { streamApi } from '../api/stream-api.ts'
 import { findText, isText, sameBytes, textBytes } from '../format/bytes-text.ts'
-import { generationsOf } from './key-history.ts'
+import { KeyHistory } from './key-history.ts'
+import { useObservedTimes } from './observed-times.ts'
 
-const historyPageRevisions = 1_000
 /** The list of revisions shows one line of each value; the whole of it is read when a revision is chosen. */
-const historyValueBytesMax = 200
+const watchValueBytesMax = 120
 
 /** Text being written, and the revision it started from; 0 for a key that does not exist. */
 export interface Draft {
@@ -52,33 +52,33 @@ export class KeyDetail {
   readonly asOf = shallowRef(0)
   /** An older revision that is shown instead of the head, and the key as it was then. */
   readonly past = shallowRef<{ readonly revision: number; readonly pair: KeyValue | undefined }>()
-  /** Newest first. */
-  readonly revisions = shallowRef<readonly HistoryRevision[]>([])
-  readonly historyStatus = shallowRef<'idle' | 'loading' | 'ready' | 'failed'>('idle')
-  readonly historyError = shallowRef<unknown>()
-  readonly hasOlder = shallowRef(false)
-  readonly compactedRevision = shallowRef(0)
+  readonly history: KeyHistory
   readonly draft = shallowRef<Draft>()
   /** What stands in the store instead of what the draft started from; `undefined` value: it was deleted. */
   readonly conflict = shallowRef<{ readonly current: KeyValue | undefined }>()
   readonly isSaving = shallowRef(false)
+  /** A revision that could not be shown, and why. */
+  readonly showError = shallowRef<{ readonly revision: number; readonly failure: unknown }>()
   readonly saveError = shallowRef<unknown>()
   readonly answeredAtMs = shallowRef(0)
-  readonly generations = computed(() => generationsOf(this.revisions.value))
   /** What the screen shows: the head, or the key as it was. */
   readonly shown = computed(() =>
     this.past.value === undefined ? this.head.value : this.past.value.pair,
   )
   readonly isDirty = computed(() => this.draft.value !== undefined && isChanged(this.draft.value))
-  private history: Subscription | undefined
   private watch: Subscription | undefined
+  /** The watch lost its stream, and what it delivers next may have happened long before. */
+  private isBehind = false
   private generation = 0
+  /** Answers may overtake each other; the last question counts. */
+  private showing = 0
 
   /** @param asOf  the revision that its tab reads as of; 0: the head */
   constructor(connectionId: string, key: Uint8Array, asOf = 0) {
     this.connectionId = connectionId
     this.key = key
     this.asOf.value = asOf
+    this.history = new KeyHistory(connectionId, key)
   }
 
   /** Reads the key at the head and its past, and follows both. */
@@ -92,7 +92,7 @@ export class KeyDetail {
       this.status.value = 'ready'
       this.error.value = undefined
       this.beginWatch()
-      this.loadHistory()
+      this.history.open()
     } catch (failure) {
       if (generation !== this.generation) return
       this.status.value = 'failed'
@@ -100,8 +100,38 @@ export class KeyDetail {
     }
   }
 
-  /** Shows the key as it was at a revision; 0 goes back to the revision of the tab. */
+  /**
+   * Shows the key as it was at a revision; 0 goes back to the revision of the tab. What cannot be read is told by `showError`,
+   * and what is shown stays.
+   */
   async showRevision(wanted: number): Promise<void> {
+    try {
+      await this.readShown(wanted)
+      this.showError.value = undefined
+    } catch (failure) {
+      this.showError.value = { revision: wanted, failure }
+    }
+  }
+
+  /** Follows its tab to another revision; 0: the head. What cannot be read there is told as the key's error. */
+  async readAsOf(revision: number): Promise<void> {
+    this.asOf.value = revision
+    this.showError.value = undefined
+    try {
+      await this.readShown(0)
+      this.error.value = undefined
+    } catch (failure) {
+      if (this.asOf.value === revision) this.error.value = failure
+    }
+  }
+
+  dismissShowError(): void {
+    this.showError.value = undefined
+  }
+
+  /** @throws CallError  when the revision cannot be read, unless another one was asked for meanwhile */
+  private async readShown(wanted: number): Promise<void> {
+    const order = ++this.showing
     const asOf = this.asOf.value
     const revision = wanted === 0 ? asOf : wanted
     const isHead = asOf === 0 && revision === this.head.value?.modRevision
@@ -110,20 +140,14 @@ export class KeyDetail {
       return
     }
     const { connectionId, key } = this
-    const reply = await kvApi.get({ connectionId, key, revision })
-    this.headRevision.value = Math.max(this.headRevision.value, reply.headRevision)
-    // Meanwhile the tab may have gone on to another revision.
-    if (this.asOf.value === asOf) this.past.value = { revision, pair: reply.pair }
-  }
-
-  /** Follows its tab to another revision; 0: the head. What cannot be read there is told as the key's error. */
-  async readAsOf(revision: number): Promise<void> {
-    this.asOf.value = revision
+    const readRevision = this.history.readRevisionOf(revision)
     try {
-      await this.showRevision(0)
-      this.error.value = undefined
+      const reply = await kvApi.get({ connectionId, key, revision: readRevision })
+      if (order !== this.showing) return
+      this.headRevision.value = Math.max(this.headRevision.value, reply.headRevision)
+      this.past.value = { revision: readRevision, pair: reply.pair }
     } catch (failure) {
-      if (this.asOf.value === revision) this.error.value = failure
+      if (order === this.showing) throw failure
     }
   }
 
@@ -249,15 +273,9 @@ export class KeyDetail {
     this.saveError.value = undefined
   }
 
-  /** Reads older revisions than the ones at hand. */
-  loadOlder(): void {
-    const oldest = this.revisions.value.at(-1)
-    if (oldest !== undefined && this.hasOlder.value) this.readHistory(oldest.revision)
-  }
-
   dispose(): void {
     this.generation++
-    this.history?.close()
+    this.history.close()
     this.watch?.close()
   }
 
@@ -297,42 +315,6 @@ export class KeyDetail {
     if ((current?.modRevision ?? 0) !== draft.baseModRevision) this.conflict.value = { current }
   }
 
-  private loadHistory(): void {
-    this.revisions.value = []
-    this.readHistory(0)
-  }
-
-  private readHistory(beforeRevision: number): void {
-    this.history?.close()
-    this.historyStatus.value = 'loading'
-    const { connectionId, key } = this
-    const limit = historyPageRevisions
-    this.history = streamApi.history(
-      { connectionId, key, beforeRevision, limit, valueBytesMax: historyValueBytesMax },
-      {
-        onBatch: (items) => {
-          this.takeHistory(items)
-        },
-        onEnd: (error) => {
-          this.historyStatus.value = error === undefined ? 'ready' : 'failed'
-          this.historyError.value = error
-        },
-      },
-    )
-  }
-
-  private takeHistory(items: readonly HistoryItem[]): void {
-    const added: HistoryRevision[] = []
-    for (const item of items) {
-      if (item.kind === 'revision') added.push(item.revision)
-      else {
-        this.hasOlder.value = item.hasMore
-        this.compactedRevision.value = item.compactedRevision
-      }
-    }
-    if (added.length > 0) this.revisions.value = mergedRevisions(this.revisions.value, added)
-  }
-
   private beginWatch(): void {
     this.watch?.close()
     const { connectionId, key } = this
@@ -344,7 +326,7 @@ export class KeyDetail {
         hasPrevious: false,
         isWithoutPuts: false,
         isWithoutDeletes: false,
-        valueBytesMax: historyValueBytesMax,
+        valueBytesMax: watchValueBytesMax,
       },
       {
         onBatch: (items) => {
@@ -355,13 +337,16 @@ export class KeyDetail {
   }
 
   private takeWatch(items: readonly WatchItem[]): void {
-    const added: HistoryRevision[] = []
+    const added: HistoryRow[] = []
     for (const item of items) {
-      if (item.kind !== 'change') continue
-      added.push(revisionOfChange(item.change))
+      if (item.kind === 'interrupted') this.isBehind = true
+      else if (item.kind === 'change') {
+        added.push(rowOfChange(item.change))
+        if (!this.isBehind) useObservedTimes().noteLive(this.connectionId, item.change.revision)
+      } else if (item.kind === 'progress') this.isBehind = false
     }
     if (added.length === 0) return
-    this.revisions.value = mergedRevisions(this.revisions.value, added)
+    this.history.addLive(added)
     this.readHead().catch((failure: unknown) => {
       this.error.value = failure
     })
@@ -374,29 +359,14 @@ function isChanged(draft: Draft): boolean {
   return !sameBytes(draft.bytes.now, draft.bytes.base)
 }
 
-/** Both lists as one, newest first, each revision once. */
-function mergedRevisions(
-  known: readonly HistoryRevision[],
-  added: readonly HistoryRevision[],
-): readonly HistoryRevision[] {
-  const byRevision = new Map(known.map((one) => [one.revision, one]))
-  for (const one of added) byRevision.set(one.revision, one)
-  return [...byRevision.values()].sort((left, right) => right.revision - left.revision)
-}
-
-function revisionOfChange(
-  change: Extract<WatchItem, { kind: 'change' }>['change'],
-): HistoryRevision {
+function rowOfChange(change: Extract<WatchItem, { kind: 'change' }>['change']): HistoryRow {
   const { current, revision } = change
   if (current === undefined) return { kind: 'delete', revision }
   const { createRevision, version, lease, bytes, sizeBytes } = current
   return {
     kind: 'put',
-    revision,
-    createRevision,
-    version,
-    lease,
-    value: bytes,
+    ...{ revision, createRevision, version, lease },
+    head: bytes,
     valueSizeBytes: sizeBytes,
   }
 }
