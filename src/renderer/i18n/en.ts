@@ -2,7 +2,7 @@ import { binCommands, enBin } from './en-bin.ts'
 import { enCluster } from './en-cluster.ts'
 import { compareCommands, compareReasons, enCompare } from './en-compare.ts'
 import { editingCommands, enEditing } from './en-editing.ts'
-import { enHistory } from './en-history.ts'
+import { enHistory, enHistoryCommands } from './en-history.ts'
 import { enKeys } from './en-keys.ts'
 import { enPlans, planCommands } from './en-plans.ts'
 import { enValues, valueCommands, valueReasons } from './en-values.ts'
@@ -130,8 +130,7 @@ export const en = {
     'key.save': 'Key: Save the value',
     'key.edit': 'Key: Edit the value',
     'key.delete': 'Key: Delete…',
-    'history.previous': 'History: Previous change of this key',
-    'history.next': 'History: Next change of this key',
+    ...enHistoryCommands,
     reasons: {
       ...travelReasons,
       ...compareReasons,
@@ -145,6 +144,7 @@ export const en = {
       notEditing: 'nothing is being written',
       ...valueReasons,
       noRevision: 'no further change',
+      noMarks: 'A and B are not marked',
     },
   },
   welcome: {

@@ -87,7 +87,7 @@ export class KeyDetail {
     if (this.status.value !== 'ready') this.status.value = 'loading'
     try {
       await this.readHead()
-      if (this.asOf.value !== 0) await this.showRevision(0)
+      if (this.asOf.value !== 0) await this.readShown(0)
       if (generation !== this.generation) return
       this.status.value = 'ready'
       this.error.value = undefined
@@ -269,6 +269,41 @@ export class KeyDetail {
     return reply
   }
 
+  /**
+   * Writes the value of an older revision as a new one, if the key still is what is shown. It keeps the lease that it has now:
+   * the one of then may be gone.
+   *
+   * @returns  undefined where that revision holds no value
+   */
+  async restore(revision: number): Promise<PutReply | undefined> {
+    const { connectionId, key } = this
+    const expectedModRevision = this.head.value?.modRevision ?? 0
+    const value = await this.history.valueAt(revision)
+    if (value === undefined) return undefined
+    const reply = await kvApi.put({ connectionId, key, value, expectedModRevision })
+    if (reply.kind === 'written') {
+      this.takeWritten(reply, value)
+      if (this.asOf.value === 0) this.past.value = undefined
+    }
+    return reply
+  }
+
+  /** Takes a restore back: the value and lease of before, or no key. False: somebody wrote meanwhile, and nothing was changed. */
+  async undoRestore(written: Extract<PutReply, { kind: 'written' }>): Promise<boolean> {
+    const { connectionId, key } = this
+    const { revision, previous } = written
+    if (previous === undefined) {
+      const keys = [{ key, expectedModRevision: revision }]
+      return (await kvApi.deleteKeys({ connectionId, keys })).deleted.length > 0
+    }
+    const { value, lease } = previous
+    const reply = await kvApi.put({
+      ...{ connectionId, key, value, lease },
+      expectedModRevision: revision,
+    })
+    return reply.kind === 'written'
+  }
+
   dismissSaveError(): void {
     this.saveError.value = undefined
   }
@@ -304,6 +339,7 @@ export class KeyDetail {
     this.headRevision.value = Math.max(this.headRevision.value, reply.headRevision)
     this.head.value = reply.pair
     this.answeredAtMs.value = Date.now()
+    useObservedTimes().noteHead(connectionId, reply.headRevision)
     this.noteConflict()
   }
 

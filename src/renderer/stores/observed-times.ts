@@ -4,7 +4,8 @@
  */
 
 import { defineStore } from 'pinia'
-import { shallowRef } from 'vue'
+import { shallowRef, watch } from 'vue'
+import { useConnectionStore } from './connections.ts'
 
 /** What is known of the time of one revision. */
 export type ObservedTime =
@@ -115,6 +116,20 @@ export const useObservedTimes = defineStore('observed-times', () => {
     void changeCount.value
     return timesOf(connectionId).timeOf(revision)
   }
+
+  const connections = useConnectionStore()
+  // Each look at a cluster tells its newest revision.
+  watch(
+    () => connections.connections,
+    (all) => {
+      for (const { id, headRevision, lastAnswerAtMs } of all) {
+        if (headRevision !== undefined && lastAnswerAtMs !== undefined) {
+          noteHead(id, headRevision, lastAnswerAtMs)
+        }
+      }
+    },
+    { immediate: true },
+  )
 
   return { noteHead, noteLive, of }
 })

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { Client } from '../../../src/core/client/client.ts'
 import { intervalOfPrefix } from '../../../src/core/client/key-value.ts'
-import type { HistoryChange } from '../../../src/core/client/key-history.ts'
+import type { HistoryEnd } from '../../../src/core/client/key-history.ts'
+import type { HistoryChange } from '../../../src/core/client/key-replay.ts'
 import type { WatchEvent, WatchListener } from '../../../src/core/client/watch-client.ts'
 import { StoreError } from '../../../src/core/errors/store-error.ts'
 import { systemClock } from '../../../src/core/io/system-clock.ts'
@@ -20,6 +21,26 @@ function connect(endpoints: readonly string[]): Client {
   const client = new Client({ clock: systemClock, random: systemRandom, endpoints })
   clients.push(client)
   return client
+}
+
+/** The whole history of a key, oldest first. */
+async function readHistory(
+  client: Client,
+  key: Uint8Array,
+): Promise<{ changes: readonly HistoryChange[]; end: HistoryEnd }> {
+  const found = new Map<number, HistoryChange>()
+  const signal = new AbortController().signal
+  const end = await client.history(
+    key,
+    { signal },
+    {
+      onChanges: (changes) => {
+        for (const change of changes) found.set(change.revision, change)
+      },
+      onCompacted: () => undefined,
+    },
+  )
+  return { changes: [...found.values()].sort((a, b) => a.revision - b.revision), end }
 }
 
 afterEach(() => {
@@ -157,58 +178,63 @@ describe.runIf(isRealEtcdInstalled())('Client on one real etcd', () => {
     for (const value of ['3', '4']) {
       revisions.push((await client.kv.put(key, bytes(value))).header.revision)
     }
-    const read = async (
-      options: { beforeRevision?: number; limit?: number } = {},
-    ): Promise<{ changes: HistoryChange[]; end: unknown }> => {
-      const changes: HistoryChange[] = []
-      const signal = new AbortController().signal
-      const end = await client.history(
-        key,
-        { beforeRevision: 0, limit: 100, signal, ...options },
-        (change) => changes.push(change),
-      )
-      return { changes, end }
-    }
-    const whole = await read()
+    const whole = await readHistory(client, key)
     expect(whole.changes.map((change) => [change.kind, change.revision])).toEqual([
-      ['put', revisions[4]],
-      ['put', revisions[3]],
-      ['delete', revisions[2]],
-      ['put', revisions[1]],
       ['put', revisions[0]],
+      ['put', revisions[1]],
+      ['delete', revisions[2]],
+      ['put', revisions[3]],
+      ['put', revisions[4]],
     ])
-    expect(whole.end).toEqual({ hasMore: false, compactedRevision: 0 })
+    expect(whole.end).toMatchObject({ compactedRevision: 0 })
 
-    const page = await read({ limit: 3 })
-    expect(page.changes.map((change) => change.revision)).toEqual([
-      revisions[4],
-      revisions[3],
-      revisions[2],
-    ])
-    expect(page.end).toMatchObject({ hasMore: true })
-    const rest = await read({ beforeRevision: revisions[2]! })
-    expect(rest.changes.map((change) => change.revision)).toEqual([revisions[1], revisions[0]])
-
-    await compact(client, revisions[3]!)
-    const compacted = await read()
-    expect(compacted.changes.map((change) => change.revision)).toEqual([revisions[4], revisions[3]])
-    expect(compacted.end).toEqual({ hasMore: false, compactedRevision: revisions[3] })
+    // The deletion and what was before it go; the value of then stays, as of the compacted revision.
+    await client.kv.put(bytes('/history-other'), bytes('x'))
+    const compactedRevision = revisions[3]!
+    await compact(client, compactedRevision)
+    const compacted = await readHistory(client, key)
+    expect(compacted.changes.map((change) => change.revision)).toEqual([revisions[3], revisions[4]])
+    expect(compacted.end).toMatchObject({ compactedRevision })
   })
 
-  test('the history of a deleted key begins with its deletion', async () => {
+  test('a value of before the compacted revision belongs to the history, and the edge is followed', async () => {
+    const client = connect(cluster.clientUrls)
+    const key = bytes('/edge')
+    const first = (await client.kv.put(key, bytes('1'))).header.revision
+    const edge = (await client.kv.put(bytes('/edge-other'), bytes('x'))).header.revision
+    await compact(client, edge)
+    const gone = (await client.kv.deleteRange({ start: key })).header.revision
+    const { changes, end } = await readHistory(client, key)
+    expect(changes.map((change) => [change.kind, change.revision])).toEqual([
+      ['put', first],
+      ['delete', gone],
+    ])
+    expect(end.compactedRevision).toBe(edge)
+
+    const abort = new AbortController()
+    const moved = new Promise<number>((resolve, reject) => {
+      client
+        .followCompaction(
+          key,
+          { compactedRevision: edge, intervalMs: 20, signal: abort.signal },
+          resolve,
+        )
+        .catch(reject)
+    })
+    await compact(client, gone)
+    expect(await moved).toBe(gone)
+    abort.abort()
+  })
+
+  test('the history of a deleted key ends with its deletion', async () => {
     const client = connect(cluster.clientUrls)
     const key = bytes('/gone')
     await client.kv.put(key, bytes('x'))
     const { header } = await client.kv.deleteRange({ start: key })
-    const changes: HistoryChange[] = []
-    await client.history(
-      key,
-      { beforeRevision: 0, limit: 10, signal: new AbortController().signal },
-      (change) => changes.push(change),
-    )
+    const { changes } = await readHistory(client, key)
     expect(changes.map((change) => [change.kind, change.revision])).toEqual([
-      ['delete', header.revision],
       ['put', header.revision - 1],
+      ['delete', header.revision],
     ])
   })
 

@@ -15,16 +15,27 @@ export interface TimelineScale {
   readonly end: number
 }
 
-/** One mark: a single revision, or several that stand too close to be told apart. */
-export interface TimelineMark {
-  readonly left: number
-  /** Oldest first. */
-  readonly revisions: readonly number[]
+/** The changes of one lane, by rising places. */
+export interface LaneChanges {
+  /** First and last place to draw; none: `last < first`. */
+  readonly first: number
+  readonly last: number
+  readonly revisionAt: (place: number) => number
 }
 
-/** Half the width of a single mark, and of one with a number. */
+/** One mark: a single change, or several that stand too close to be told apart. */
+export interface TimelineMark {
+  /** Percent of the width. */
+  readonly left: number
+  readonly firstPlace: number
+  readonly lastPlace: number
+  readonly count: number
+}
+
+/** Half the width of a single mark, of a number without its digits, and of a digit. */
 const halfSinglePx = 5
-const halfManyPx = 16
+const halfManyPx = 9
+const halfDigitPx = 3.5
 
 /** Percent of a revision. */
 export function leftOf(scale: TimelineScale, revision: number): number {
@@ -34,60 +45,117 @@ export function leftOf(scale: TimelineScale, revision: number): number {
 }
 
 /**
- * Groups the revisions of one lane into marks.
+ * Groups the changes of one lane into marks. One pass over the changes makes groups that are few whatever their number; the
+ * groups are then joined until no two of them touch.
  *
- * @param revisions  oldest first
- * @param alone      revisions that keep a mark of their own (a creation, the chosen one)
+ * @param alone  revisions that keep a mark of their own (a creation, the chosen one)
  */
 export function marksOf(
   scale: TimelineScale,
-  revisions: readonly number[],
+  changes: LaneChanges,
   options: { readonly widthPx: number; readonly alone: ReadonlySet<number> },
 ): readonly TimelineMark[] {
   const { widthPx, alone } = options
-  let marks: readonly TimelineMark[] = revisions.map((revision) => ({
-    left: leftOf(scale, revision),
-    revisions: [revision],
+  const xOf = (place: number): number =>
+    (leftOf(scale, changes.revisionAt(place)) / 100) * Math.max(1, widthPx)
+  const groups: Group[] = []
+  for (let place = changes.first; place <= changes.last; place++) {
+    const x = xOf(place)
+    const isAlone = alone.has(changes.revisionAt(place))
+    const last = groups.at(-1)
+    if (last === undefined || isAlone || last.isAlone || !touch(last, x, halfSinglePx)) {
+      groups.push({ firstX: x, lastX: x, firstPlace: place, lastPlace: place, isAlone })
+    } else {
+      last.lastX = x
+      last.lastPlace = place
+    }
+  }
+  return joined(groups).map((group) => ({
+    left: (centreOf(group) / Math.max(1, widthPx)) * 100,
+    firstPlace: group.firstPlace,
+    lastPlace: group.lastPlace,
+    count: countOf(group),
   }))
+}
+
+interface Group {
+  readonly firstX: number
+  lastX: number
+  readonly firstPlace: number
+  lastPlace: number
+  readonly isAlone: boolean
+}
+
+function joined(groups: readonly Group[]): readonly Group[] {
+  let before = groups
   // A mark with a number is wider than the ones it stands for, so that joining two may bring it upon a third.
   for (;;) {
-    const joined = joinedOnce(marks, { scale, widthPx, alone })
-    if (joined.length === marks.length) return joined
-    marks = joined
+    const after: Group[] = []
+    for (const group of before) {
+      const last = after.at(-1)
+      const canJoin = last !== undefined && !last.isAlone && !group.isAlone
+      if (canJoin && touch(last, centreOf(group), halfPxOf(group))) {
+        last.lastX = group.lastX
+        last.lastPlace = group.lastPlace
+      } else after.push({ ...group })
+    }
+    if (after.length === before.length) return after
+    before = after
   }
 }
 
-function joinedOnce(
-  marks: readonly TimelineMark[],
-  options: {
-    readonly scale: TimelineScale
-    readonly widthPx: number
-    readonly alone: ReadonlySet<number>
-  },
-): readonly TimelineMark[] {
-  const { scale, widthPx, alone } = options
-  const joined: TimelineMark[] = []
-  const isAlone = (mark: TimelineMark): boolean => mark.revisions.some((one) => alone.has(one))
-  for (const mark of marks) {
-    const last = joined.at(-1)
-    if (last === undefined || isAlone(last) || isAlone(mark) || !overlap(last, mark, widthPx)) {
-      joined.push(mark)
-      continue
-    }
-    const revisions = [...last.revisions, ...mark.revisions]
-    const ends = [revisions[0] ?? 0, revisions.at(-1) ?? 0] as const
-    joined[joined.length - 1] = {
-      left: (leftOf(scale, ends[0]) + leftOf(scale, ends[1])) / 2,
-      revisions,
-    }
-  }
-  return joined
+function touch(group: Group, x: number, halfPx: number): boolean {
+  return x - centreOf(group) < halfPxOf(group) + halfPx
 }
 
-function overlap(left: TimelineMark, right: TimelineMark, widthPx: number): boolean {
-  const halfOf = (mark: TimelineMark): number =>
-    mark.revisions.length > 1 ? halfManyPx : halfSinglePx
-  return ((right.left - left.left) / 100) * widthPx < halfOf(left) + halfOf(right)
+function centreOf(group: Group): number {
+  return (group.firstX + group.lastX) / 2
+}
+
+function countOf(group: Group): number {
+  return group.lastPlace - group.firstPlace + 1
+}
+
+function halfPxOf(group: Group): number {
+  const count = countOf(group)
+  return count === 1 ? halfSinglePx : halfManyPx + String(count).length * halfDigitPx
+}
+
+/** The stretch of revisions that is shown; moved and widened by the user, never beyond `all`. */
+export interface TimelineWindow {
+  readonly oldest: number
+  readonly newest: number
+}
+
+const spanMin = 4
+
+/** The window after a zoom about a revision; `factor` below 1 shows less. Undefined: everything is shown. */
+export function zoomed(
+  all: TimelineWindow,
+  shown: TimelineWindow,
+  zoom: { readonly factor: number; readonly about: number },
+): TimelineWindow | undefined {
+  const spanAll = all.newest - all.oldest
+  const span = Math.max(spanMin, (shown.newest - shown.oldest) * zoom.factor)
+  if (span >= spanAll) return undefined
+  const share = (zoom.about - shown.oldest) / Math.max(1, shown.newest - shown.oldest)
+  return clamped(all, zoom.about - span * Math.min(1, Math.max(0, share)), span)
+}
+
+/** The window moved by a share of its width. */
+export function panned(
+  all: TimelineWindow,
+  shown: TimelineWindow,
+  share: number,
+): TimelineWindow | undefined {
+  const span = shown.newest - shown.oldest
+  if (span >= all.newest - all.oldest) return undefined
+  return clamped(all, shown.oldest + span * share, span)
+}
+
+function clamped(all: TimelineWindow, oldest: number, span: number): TimelineWindow {
+  const from = Math.min(Math.max(all.oldest, oldest), all.newest - span)
+  return { oldest: from, newest: from + span }
 }
 
 /** Revisions to write under the axis: the two ends and round ones between, never closer than their text needs. */

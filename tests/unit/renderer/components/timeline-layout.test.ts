@@ -1,31 +1,80 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   leftOf,
   marksOf,
+  panned,
   ticksOf,
+  zoomed,
 } from '../../../../src/renderer/components/timeline/timeline-layout.ts'
+import type { LaneChanges } from '../../../../src/renderer/components/timeline/timeline-layout.ts'
 
 const scale = { oldest: 100, newest: 200, start: 0, end: 100 }
 
+const changesOf = (revisions: readonly number[]): LaneChanges => ({
+  first: 0,
+  last: revisions.length - 1,
+  revisionAt: (place) => revisions[place] ?? 0,
+})
+
 describe('marksOf', () => {
   test('marks that stand apart are drawn alone', () => {
-    const marks = marksOf(scale, [100, 150, 200], { widthPx: 500, alone: new Set() })
-    expect(marks.map((mark) => mark.revisions)).toEqual([[100], [150], [200]])
+    const marks = marksOf(scale, changesOf([100, 150, 200]), { widthPx: 500, alone: new Set() })
+    expect(marks.map((mark) => [mark.firstPlace, mark.lastPlace])).toEqual([
+      [0, 0],
+      [1, 1],
+      [2, 2],
+    ])
   })
 
-  test('marks that would touch are one mark with their number, and no two marks touch', () => {
-    const revisions = Array.from({ length: 50 }, (_, at) => 100 + at * 2)
-    const marks = marksOf(scale, revisions, { widthPx: 300, alone: new Set() })
-    expect(marks.flatMap((mark) => mark.revisions)).toEqual(revisions)
-    for (let at = 1; at < marks.length; at++) {
-      const gapPx = (((marks[at]?.left ?? 0) - (marks[at - 1]?.left ?? 0)) / 100) * 300
-      expect(gapPx).toBeGreaterThanOrEqual(10)
-    }
+  test('every change is in one mark, in order, and no two marks touch', () => {
+    const revisions = fc.uniqueArray(fc.integer({ min: 100, max: 100_000 }), { minLength: 1 })
+    fc.assert(
+      fc.property(revisions, fc.integer({ min: 50, max: 2_000 }), (chosen, widthPx) => {
+        const sorted = [...chosen].sort((left, right) => left - right)
+        const wide = { oldest: 100, newest: 100_000, start: 3, end: 96 }
+        const marks = marksOf(wide, changesOf(sorted), { widthPx, alone: new Set() })
+        let next = 0
+        let lastPx = Number.NEGATIVE_INFINITY
+        for (const mark of marks) {
+          expect(mark.firstPlace).toBe(next)
+          expect(mark.count).toBe(mark.lastPlace - mark.firstPlace + 1)
+          next = mark.lastPlace + 1
+          const px = (mark.left / 100) * widthPx
+          expect(px - lastPx).toBeGreaterThanOrEqual(9.99)
+          lastPx = px
+        }
+        expect(next).toBe(sorted.length)
+      }),
+    )
   })
 
   test('the chosen revision keeps a mark of its own', () => {
-    const marks = marksOf(scale, [100, 101, 102, 103], { widthPx: 100, alone: new Set([102]) })
-    expect(marks.map((mark) => mark.revisions)).toContainEqual([102])
+    const marks = marksOf(scale, changesOf([100, 101, 102, 103]), {
+      widthPx: 100,
+      alone: new Set([102]),
+    })
+    expect(marks.map((mark) => [mark.firstPlace, mark.lastPlace])).toContainEqual([2, 2])
+  })
+
+  test('a hundred thousand changes become few marks', () => {
+    const revisions = Array.from({ length: 100_000 }, (_, at) => 100 + at * 3)
+    const wide = { oldest: 100, newest: 300_100, start: 3, end: 96 }
+    const marks = marksOf(wide, changesOf(revisions), { widthPx: 1_200, alone: new Set() })
+    expect(marks.length).toBeLessThan(80)
+    expect(marks.reduce((sum, mark) => sum + mark.count, 0)).toBe(100_000)
+  })
+})
+
+describe('the window', () => {
+  const all = { oldest: 0, newest: 1_000 }
+  test('a zoom keeps the revision under the pointer in its place', () => {
+    expect(zoomed(all, all, { factor: 0.5, about: 250 })).toEqual({ oldest: 125, newest: 625 })
+  })
+  test('it never leaves what there is, and is dropped when everything fits', () => {
+    expect(zoomed(all, { oldest: 0, newest: 600 }, { factor: 2, about: 0 })).toBeUndefined()
+    expect(panned(all, { oldest: 900, newest: 1_000 }, 1)).toEqual({ oldest: 900, newest: 1_000 })
+    expect(panned(all, { oldest: 100, newest: 200 }, -0.5)).toEqual({ oldest: 50, newest: 150 })
   })
 })
 

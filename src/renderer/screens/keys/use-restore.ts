@@ -1,0 +1,74 @@
+import { ref } from 'vue'
+import type { Ref } from 'vue'
+import { useI18n } from 'vue-i18n'
+import type { PutReply } from '../../../preload/contract/kv.ts'
+import { keyText } from '../../format/bytes-text.ts'
+import { revisionText } from '../../format/quantity-text.ts'
+import { failureLine } from '../../stores/failure-text.ts'
+import type { KeyDetail } from '../../stores/key-detail.ts'
+import { useToastStore } from '../../stores/toasts.ts'
+
+type Written = Extract<PutReply, { kind: 'written' }>
+
+/** Writes an older value as a new revision, and takes that back. */
+export function useRestore(detail: () => KeyDetail): {
+  /** The revision that is being written again; 0: none. */
+  readonly restoring: Ref<number>
+  readonly restore: (revision: number) => Promise<void>
+} {
+  const { t } = useI18n()
+  const toasts = useToastStore()
+  const restoring = ref(0)
+
+  async function restore(revision: number): Promise<void> {
+    const from = detail()
+    if (restoring.value !== 0 || revision === 0) return
+    restoring.value = revision
+    try {
+      const reply = await from.restore(revision)
+      if (reply?.kind === 'written') offerUndo(from, revision, reply)
+      else {
+        toasts.show({
+          icon: 'warn',
+          tone: 'danger',
+          text: t(reply === undefined ? 'history.nothingToRestore' : 'history.restoreSkipped'),
+          subject: keyText(from.key),
+        })
+      }
+    } catch (failure) {
+      fail('history.restoreFailed', failure)
+    } finally {
+      restoring.value = 0
+    }
+  }
+
+  function offerUndo(from: KeyDetail, revision: number, written: Written): void {
+    toasts.show({
+      icon: 'undo',
+      tone: 'ok',
+      text: t('history.restored', { revision: revisionText(revision) }),
+      subject: revisionText(written.revision),
+      act: { label: t('state.undo'), icon: 'undo', run: () => void undo(from, written) },
+    })
+  }
+
+  async function undo(from: KeyDetail, written: Written): Promise<void> {
+    try {
+      const isBack = await from.undoRestore(written)
+      toasts.show({
+        icon: isBack ? 'check' : 'warn',
+        tone: isBack ? 'ok' : 'danger',
+        text: t(isBack ? 'history.undone' : 'history.undoSkipped'),
+        subject: keyText(from.key),
+      })
+    } catch (failure) {
+      fail('history.undoFailed', failure)
+    }
+  }
+
+  function fail(text: string, failure: unknown): void {
+    toasts.show({ icon: 'warn', tone: 'danger', text: `${t(text)} ${failureLine(failure)}` })
+  }
+
+  return { restoring, restore }
+}
