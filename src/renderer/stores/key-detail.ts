@@ -282,7 +282,7 @@ export class KeyDetail {
     if (value === undefined) return undefined
     const reply = await kvApi.put({ connectionId, key, value, expectedModRevision })
     if (reply.kind === 'written') {
-      this.takeWritten(reply, value)
+      this.takeWritten(reply, value, undefined)
       if (this.asOf.value === 0) this.past.value = undefined
     }
     return reply
