@@ -1,4 +1,6 @@
 /** The watch pane: three watches over a day's changes, a transaction in one group, and the details of one change. */
+import { TextEncoder } from 'node:util'
+
 export async function take({ page, shot, write }) {
   const watch = async (prefix) => {
     await page.getByRole('button', { name: 'New watch' }).first().click()

@@ -8,6 +8,7 @@
 
 import { shallowRef, unref } from 'vue'
 import type { WatchRowsItem } from '../../preload/contract/watch.ts'
+import { ExpiryCheck } from './expiry-check.ts'
 import { PaneWatch } from './pane-watch.ts'
 import { watchColours } from './watch-definition.ts'
 import type { WatchDefinition } from './watch-definition.ts'
@@ -55,6 +56,7 @@ export class WatchPane {
   readonly listeners = new Set<(added: readonly number[]) => void>()
   /** Colours of watches that are no more, for the rows that stay. */
   private readonly retired = new Map<number, number>()
+  private readonly expiry: ExpiryCheck
   private lastId = 0
   private showTimer: ReturnType<typeof setTimeout> | undefined
   private shownAtMs = 0
@@ -68,6 +70,10 @@ export class WatchPane {
     this.view = new WatchView(this.log, show)
     this.matches = new WatchView(this.log, show)
     this.matches.showNothing()
+    this.expiry = new ExpiryCheck(connectionId, this.log, () => {
+      if (this.filter.kind === 'all') this.show()
+      else this.applyFilter()
+    })
     this.timer = setInterval(() => {
       this.tick()
     }, 1_000)
@@ -193,6 +199,7 @@ export class WatchPane {
   dispose(): void {
     clearInterval(this.timer)
     clearTimeout(this.showTimer)
+    this.expiry.dispose()
     for (const watch of this.watches) watch.stop()
     this.listeners.clear()
   }
@@ -226,6 +233,7 @@ export class WatchPane {
       const { added, changeCount, liveIds } = watch.take(item, seenAtMs)
       this.total += changeCount
       for (const id of liveIds) this.rates.add(this.log.opOf(id) ?? 'put', 1)
+      this.expiry.take(liveIds)
       this.view.take(added)
       this.matches.take(added)
       for (const listener of this.listeners) listener(added)

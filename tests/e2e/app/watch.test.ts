@@ -178,7 +178,7 @@ async function walkByKeyboard({ page }: LaunchedApp): Promise<void> {
   await expect.poll(() => page.getByTestId('watch-found').innerText()).toBe('1 of 2')
   await page.keyboard.press('Escape')
 
-  await expect.poll(() => list.evaluate((element) => element.matches(':focus'))).toBe(true)
+  await page.locator('[data-testid=watch-list]:focus').waitFor()
   await page.keyboard.press('m')
   await page.keyboard.press('ArrowRight')
   const details = page.getByTestId('watch-details')

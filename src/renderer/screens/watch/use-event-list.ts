@@ -101,12 +101,8 @@ export function useEventList(pane: () => WatchPane): EventList {
     return ids.toSorted((left, right) => log.placeOf(left) - log.placeOf(right) || left - right)
   }
 
-  const setActive = (id: number | undefined): void => {
-    activeId.value = id
-  }
-  const setFollowing = (follows: boolean): void => {
-    isFollowing.value = follows
-  }
+  const setActive = (id: number | undefined): void => void (activeId.value = id)
+  const setFollowing = (follows: boolean): void => void (isFollowing.value = follows)
   return {
     ...{ setActive, setFollowing },
     ...{ lines, activeId, selected, expandedId, isFollowing, revealed },
