@@ -45,7 +45,7 @@ const values: Readonly<Record<string, Uint8Array>> = {
   '/v/e-bytes': Buffer.from('00ff10414243', 'hex'),
   '/v/f-object': Buffer.from(stored, 'hex'),
   '/v/g-markup': Buffer.from('<img src=x onerror="window.broken=1">\u202e\u0007 end'),
-  '/v/h-setting': Buffer.from('a = 1\nb = \n[c]\nd = 2\n'),
+  '/v/h-setting': Buffer.from('[c]\nd = "two"\ne = "three\n'),
 }
 
 async function fill(page: Page): Promise<void> {
@@ -81,7 +81,7 @@ const rowOf = (page: Page, name: string): Locator =>
 
 async function openByMouse(page: Page, name: string): Promise<void> {
   await rowOf(page, name).click()
-  await expect.poll(() => page.getByTestId('detail-key').innerText()).toBe(`/v/${name}`)
+  await expect.poll(() => page.getByTestId('detail-key').textContent()).toBe(`/v/${name}`)
 }
 
 async function editorText(page: Page): Promise<string> {
