@@ -2,6 +2,7 @@
 
 import { LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
+import { jsonFaultOffset } from './json-fault.ts'
 import {
   asText,
   nextRowId,
@@ -260,15 +261,13 @@ function readOptionsDraftOf(json: z.infer<typeof readJsonSchema>): ReadOptionsDr
   }
 }
 
-/** The browser's words end with the position; without one the text ended too early. */
 function syntaxProblem(text: string, message: string): JsonProblem {
-  const position = /at position ([0-9]+)/u.exec(message)?.[1]
-  const before = text.slice(0, position === undefined ? text.length : Number(position))
-  const lines = before.split('\n')
+  const lines = text.slice(0, jsonFaultOffset(text)).split('\n')
   return {
     line: lines.length,
     column: (lines.at(-1)?.length ?? 0) + 1,
-    message: message.replace(/ (in JSON )?at position .*$/u, ''),
+    // What follows repeats the text or counts its characters; the place stands beside it.
+    message: message.replace(/(?:, (?:\.\.\.)?"[^]*| (?:in JSON )?at position .*)$/u, ''),
   }
 }
 

@@ -1,0 +1,88 @@
+import { describe, expect, test } from 'vitest'
+import type { ConnectionInfo } from '../../../../src/preload/contract/connection.ts'
+import {
+  parseWindowState,
+  textOfWindow,
+  withConnections,
+  type WindowState,
+} from '../../../../src/renderer/stores/tab-memory-state.ts'
+import { findVisit, visitsMax, withVisit } from '../../../../src/renderer/stores/tab-visits.ts'
+
+const tab = {
+  ...{ id: 'tab-1', view: 'keys' as const, connectionId: 'one', subject: '/a/' },
+  ...{ isPreview: false, revision: 12, isDirty: false },
+}
+const state: WindowState = {
+  schemaVersion: 1,
+  tabs: [{ ...tab, openedKey: '/a/b', topKey: '/a/a' }],
+  activeId: 'tab-1',
+  closed: [tab],
+  visits: { entries: [{ tabId: 'tab-1', subject: '/a/' }], position: 0 },
+  connections: [{ id: 'one', name: 'one', endpoints: ['http://127.0.0.1:2379'] }],
+  playgroundNodes: 3,
+  trees: [{ connectionId: 'one', separator: '/', expanded: ['/a/'] }],
+  layout: { isSideOpen: true, isInspectorOpen: false, sideWidth: 300, inspectorWidth: 320 },
+}
+
+const connection = (change: Partial<ConnectionInfo>): ConnectionInfo => ({
+  ...{ id: 'other', name: 'other', origin: 'launch', environment: 'none', isReadOnly: false },
+  ...{ state: 'ready', headRevision: 0 },
+  endpoints: [{ url: 'http://127.0.0.1:2379', kind: 'ready', isActive: true }],
+  ...change,
+})
+
+describe('the kept window', () => {
+  test('is the same after it was kept', () => {
+    expect(parseWindowState(textOfWindow(state))).toEqual(state)
+  })
+
+  test.each([
+    ['no JSON', 'x'],
+    ['another version', JSON.stringify({ ...state, schemaVersion: 2 })],
+    ['a tab without its view', JSON.stringify({ ...state, tabs: [{ id: 'tab-1' }] })],
+  ])('of %s is refused as a whole', (_name, text) => {
+    expect(() => parseWindowState(text)).toThrow()
+  })
+
+  test('leaves out what would make it too large, and keeps its tabs', () => {
+    const query = { mode: 'txn' as const, txn: 'x'.repeat(300_000), range: '' }
+    const text = textOfWindow({ ...state, tabs: [{ ...tab, query }] })
+    expect(text.length).toBeLessThan(250_000)
+    expect(parseWindowState(text).tabs).toEqual([tab])
+  })
+
+  test('finds a connection that was not saved by its endpoints', () => {
+    const moved = withConnections(state, [connection({ id: 'new' })])
+    expect([moved.tabs[0]?.connectionId, moved.trees[0]?.connectionId]).toEqual(['new', 'new'])
+  })
+
+  test('keeps the tabs of a connection that is not there', () => {
+    const other = connection({ endpoints: [] })
+    expect(withConnections(state, [other]).tabs[0]?.connectionId).toBe('one')
+  })
+})
+
+describe('visits', () => {
+  const none = { entries: [], position: -1 }
+  const visit = (tabId: string): { tabId: string; subject: string } => ({ tabId, subject: '' })
+  const walked = ['a', 'b', 'c'].reduce((visits, id) => withVisit(visits, visit(id)), none)
+  const always = (): boolean => true
+
+  test('lead back over tabs that are closed', () => {
+    expect(findVisit(walked, -1, always)).toBe(1)
+    expect(findVisit(walked, -1, ({ tabId }) => tabId !== 'b')).toBe(0)
+    expect(findVisit(walked, 1, always)).toBeUndefined()
+  })
+
+  test('forget what was ahead when something else is shown', () => {
+    const next = withVisit({ ...walked, position: 0 }, visit('d'))
+    expect(next.entries.map(({ tabId }) => tabId)).toEqual(['a', 'd'])
+    expect(withVisit(next, visit('d'))).toEqual(next)
+  })
+
+  test('are bounded', () => {
+    let visits = walked
+    for (let at = 0; at < visitsMax * 2; at++) visits = withVisit(visits, visit(String(at)))
+    expect([visits.entries.length, visits.position]).toEqual([visitsMax, visitsMax - 1])
+  })
+})
