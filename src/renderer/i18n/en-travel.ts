@@ -8,6 +8,7 @@ export const enTravel = {
     ', {n} revision behind the head. Writing is off. | , {n} revisions behind the head. Writing is off.',
   atTheHead: ', the newest revision. Writing is off.',
   restoreFrom: 'Restore from here…',
+  restoreKey: 'Restore this key…',
   backToHead: 'Back to head',
   tabTitle: '{name} at {revision}',
   region: 'Revision of this tab',
