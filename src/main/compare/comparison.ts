@@ -26,7 +26,8 @@ import { readReplayDifference } from './replay-difference.ts'
  * Measured against etcd 3.4 and 3.5 and our own nodes.
  */
 const keysPerReplayedRevision = 8
-/** Replays of a few revisions are always worth a try, and paging a few keys always shorter. */
+/** A replay is given up when it brings more changes than this part of the keys: one revision can change many. */
+const changesMaxPerKey = 0.5
 const changesMaxMin = 1_000
 
 export interface CompareParts {
@@ -112,7 +113,9 @@ async function replayed(run: Run): Promise<number | undefined> {
   if (!isSamePlace(request.left, request.right)) return undefined
   const totalCount = Math.abs(left.revision - right.revision)
   const keyCount = left.keyCount + right.keyCount
-  if (totalCount * keysPerReplayedRevision > keyCount) return undefined
+  // At least so many keys came or went, however few revisions it took.
+  const changesMin = Math.max(totalCount, Math.abs(left.keyCount - right.keyCount))
+  if (changesMin * keysPerReplayedRevision > keyCount) return undefined
   tellStart(run, 'replay')
   const isWhole = await readReplayDifference(
     {
@@ -123,7 +126,7 @@ async function replayed(run: Run): Promise<number | undefined> {
       rightCount: right.keyCount,
       basis,
       ignoresLeases: request.ignoresLeases,
-      changesMax: Math.max(changesMaxMin, keyCount),
+      changesMax: Math.max(changesMaxMin, keyCount * changesMaxPerKey),
       onProgress: (doneCount) => {
         parts.push({ kind: 'progress', counts: rows.counts, doneCount, totalCount })
       },

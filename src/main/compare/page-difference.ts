@@ -11,7 +11,8 @@ import type { DifferenceRows } from './difference-rows.ts'
 import { isSameState, stateOfPair } from './key-state.ts'
 
 const keyPageRowsMin = 1_000
-const keyPageRowsMax = 10_000
+/** Larger pages would hold the main process for longer than a frame or two while they are decoded. */
+const keyPageRowsMax = 5_000
 const valuePageRowsMin = 250
 const valuePageRowsMax = 5_000
 /** Pages with values aim at this size. */

@@ -5,6 +5,7 @@ export const enKeys = {
     title: 'Keys',
     new: 'New key',
     newHere: 'New key here',
+    compare: 'Compare with a revision or a cluster',
     refresh: 'Refresh',
     allKeys: 'All keys',
     tree: 'Key tree',

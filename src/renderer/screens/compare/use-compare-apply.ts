@@ -68,11 +68,20 @@ export function useCompareApply(
   function nameOf(side: SideName): string {
     const run = comparison().run.value
     if (run === undefined) return ''
-    const { connectionId, subject: prefix, revision } = run.sides[side]
+    const { revision } = run.sides[side]
+    if (revision === 0) return t('compare.sideHead', { place: placeOf(side) })
+    return t('compare.side', { place: placeOf(side), revision: revisionText(revision) })
+  }
+
+  /** Prefix and connection of a side. */
+  function placeOf(side: SideName): string {
+    const choice = comparison().run.value?.sides[side]
+    const { connectionId = '', subject: prefix = '' } = choice ?? {}
     const connection = connections.findConnection(connectionId)?.name ?? connectionId
-    const named = { connection, prefix: prefix === '' ? t('compare.everyKey') : prefix }
-    if (revision === 0) return t('compare.sideHead', named)
-    return t('compare.side', { ...named, revision: revisionText(revision) })
+    return t('compare.place', {
+      connection,
+      prefix: prefix === '' ? t('compare.everyKey') : prefix,
+    })
   }
 
   function obstacleOf(target: SideName): string | undefined {
@@ -97,16 +106,13 @@ export function useCompareApply(
     const one = comparison()
     const run = one.run.value
     if (run === undefined || obstacleOf(target) !== undefined) return
-    const { rows, text, isAll } = subject()
+    const { rows, isAll } = subject()
     const source = applySource(one, { target, rows: isAll && run.isCut ? undefined : rows })
     if (source === undefined) return
     plans.begin({
       connectionId: run.sides[target].connectionId,
       source,
-      subject: t('compare.subject', {
-        what: text,
-        source: nameOf(target === 'left' ? 'right' : 'left'),
-      }),
+      subject: placeOf(target),
     })
   }
 
