@@ -202,6 +202,8 @@ export class Comparison {
 
   /** Opens the next difference, or the previous one, of those shown. Answers its line; -1: there is none. */
   step(by: 1 | -1): number {
+    // What came in a moment ago may not be laid out yet.
+    if (this.timer !== undefined) this.layOut()
     if (this.view.length === 0) return -1
     const open = this.openRow.value
     let position = by > 0 ? 0 : this.view.length - 1

@@ -182,7 +182,8 @@ describe.runIf(isRealEtcdInstalled())('comparisons', () => {
       await page.getByTestId('compare-method').waitFor({ timeout: 20_000 })
       await expect.poll(() => counts(page)).toEqual(['3', '1', '1', '1'])
 
-      await page.keyboard.press('Alt+ArrowDown')
+      await line(page, '/past/a/one, changed').waitFor()
+    await page.keyboard.press('Alt+ArrowDown')
       await expect.poll(() => page.getByTestId('open-key').innerText()).toBe('/past/a/one')
       await page.keyboard.press('Alt+ArrowDown')
       await expect.poll(() => page.getByTestId('open-key').innerText()).toBe('/past/a/two')

@@ -20,8 +20,10 @@ export function useCompareCommands(parts: CompareCommandParts): void {
   const running = (): string | undefined =>
     parts.comparison().status.value === 'running' ? 'running' : undefined
   const notCompared = (): string | undefined => (acts.hasRun.value ? undefined : 'notCompared')
-  const nothing = (): string | undefined =>
-    parts.comparison().shownCount.value > 0 ? undefined : 'noDifference'
+  const nothing = (): string | undefined => {
+    const { added = 0, changed = 0, removed = 0 } = parts.comparison().run.value?.counts ?? {}
+    return added + changed + removed > 0 ? undefined : 'noDifference'
+  }
   const commands: readonly Command[] = [
     {
       id: 'compare.start',
