@@ -22,6 +22,8 @@ beforeAll(async () => {
   launched = await launchApp({ flags: ['--playground=1'] })
   const { page } = launched
   await page.getByText('Connected', { exact: true }).first().waitFor({ timeout: 60_000 })
+  // The screen that answers to the keys is there a moment later than the connection.
+  await page.getByTestId('prefix').waitFor({ timeout: 60_000 })
   ids.ours = await page.evaluate(async () => {
     const info = await window.bridge.app.info()
     return info.ok ? (info.value.initialConnectionId ?? '') : ''
@@ -183,7 +185,7 @@ describe.runIf(isRealEtcdInstalled())('comparisons', () => {
       await expect.poll(() => counts(page)).toEqual(['3', '1', '1', '1'])
 
       await line(page, '/past/a/one, changed').waitFor()
-    await page.keyboard.press('Alt+ArrowDown')
+      await page.keyboard.press('Alt+ArrowDown')
       await expect.poll(() => page.getByTestId('open-key').innerText()).toBe('/past/a/one')
       await page.keyboard.press('Alt+ArrowDown')
       await expect.poll(() => page.getByTestId('open-key').innerText()).toBe('/past/a/two')
