@@ -60,6 +60,7 @@ export function fakePlanBridges(
   const sources = {
     clock: browserClock,
     kv,
+    quietMs: 0,
     watch: (
       options: Parameters<FakePlanCluster['watch']>[1],
       listener: Parameters<FakePlanCluster['watch']>[2],

@@ -26,10 +26,8 @@ const questionsAtOnce = 128
 /** Deletions gather this long, so that one question asks for many. */
 const gatherMs = 20
 const progressAskMs = 150
-/** Servers before 3.4.25 and 3.5.8 answer a progress request too early, so one answer alone proves nothing. */
+/** An answer may have been on its way when the last deletions came, so that the first one alone proves nothing. */
 const progressAnswersNeeded = 2
-/** A server that answers no progress request is done when it was silent for this long. */
-const silenceMs = 2_000
 const compactionAskMs = 5_000
 
 /** A watch under way, as much of it as is used. */
@@ -43,6 +41,11 @@ export interface BinWatch extends Disposable {
 export interface BinSources {
   readonly clock: Clock
   readonly kv: PlanCluster
+  /**
+   * The replay is called complete only after this long without a deletion: 0 for servers whose answers about progress can
+   * be relied on. Others (before 3.4.25 and 3.5.8) answer while they still owe deletions; those are shown when they come.
+   */
+  readonly quietMs: number
   watch(options: WatchOptions, listener: WatchListener): BinWatch
 }
 
@@ -311,8 +314,8 @@ export class DeletedKeys implements Disposable {
   private askProgress(): void {
     const { clock } = this.sources
     this.progressTimer = clock.setTimer(progressAskMs, () => {
-      const isSilent = clock.monotonicMs() - this.lastSignMs > silenceMs
-      if (this.progressAnswers >= progressAnswersNeeded || isSilent) {
+      const isQuiet = clock.monotonicMs() - this.lastSignMs >= this.sources.quietMs
+      if (this.progressAnswers >= progressAnswersNeeded && isQuiet) {
         this.isReplayed = true
         this.tellProgress()
         return

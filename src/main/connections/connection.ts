@@ -137,6 +137,11 @@ export class Connection implements Disposable {
     this.notify()
   }
 
+  /** What the members that answered last are; empty before any did. */
+  serverVersions(): readonly string[] {
+    return [...this.statuses.values()].map(({ version }) => version)
+  }
+
   /** Another password for this connection's user; the next probe tries it. */
   logIn(password: string): void {
     const { login } = this.client

@@ -41,6 +41,8 @@ export interface PlanHandlerParts {
   readonly operations: OperationLog
 }
 
+/** Such a server has delivered everything when nothing came for this long; it takes up to a second to begin. */
+const quietMs = 4_000
 /** Keys that the command line of an operation names; a hundred would be a page of it. */
 const keysInCommandLine = 3
 
@@ -88,7 +90,20 @@ export function registerPlanHandlers(router: IpcRouter, parts: PlanHandlerParts)
 
 function sourcesOf(clock: Clock, connection: Connection): BinSources {
   const { kv, watch } = connection.client
-  return { clock, kv, watch: (options, listener) => watch.open(options, listener) }
+  return {
+    ...{ clock, kv },
+    quietMs: connection.serverVersions().some(answersProgressEarly) ? quietMs : 0,
+    watch: (options, listener) => watch.open(options, listener),
+  }
+}
+
+/** Whether a server answers questions about progress while it still owes changes; mended in 3.4.25 and 3.5.8. */
+function answersProgressEarly(version: string): boolean {
+  const [major = 0, minor = 0, patch = 0] = version
+    .split('.')
+    .map((part) => Number.parseInt(part, 10))
+  if (major !== 3) return false
+  return minor < 4 || (minor === 4 && patch < 25) || (minor === 5 && patch < 8)
 }
 
 async function changesOf(

@@ -1,0 +1,64 @@
+/** Deleted keys with the last value of one, and the plan that restores a whole prefix. */
+export async function take({ page, write, headRevision, shot }) {
+  const encoder = new TextEncoder()
+  const key = (name) => encoder.encode(`/app/checkout/${name}`)
+  const before = await headRevision()
+  const sessions = Array.from(
+    { length: 14 },
+    (_, number) => `sessions/${String(4711 + number * 37)}`,
+  )
+  await write(
+    sessions.map((name) => ({
+      kind: 'put',
+      key: key(name),
+      value: encoder.encode(JSON.stringify({ cart: name.slice(-4), items: 3, currency: 'EUR' })),
+    })),
+  )
+  const wallet = {
+    flag: 'pay-later',
+    enabled: true,
+    rollout: { strategy: 'percentage', percent: 15 },
+  }
+  await write([
+    {
+      kind: 'put',
+      key: key('flags/pay-later'),
+      value: encoder.encode(JSON.stringify(wallet, undefined, 2)),
+    },
+    { kind: 'put', key: key('limits/pay-later'), value: encoder.encode('25000') },
+  ])
+  const remove = (name) => ({ kind: 'delete', range: { kind: 'key', key: key(name) } })
+  await write(sessions.slice(0, 4).map(remove))
+  await write([remove(sessions[7])])
+  await write([remove('flags/pay-later'), remove('limits/pay-later')])
+  await write(sessions.slice(4, 7).map(remove))
+
+  await page
+    .getByRole('navigation', { name: 'Views' })
+    .getByRole('button', { name: 'Deleted keys', exact: true })
+    .click()
+  await page.getByTestId('bin-prefix').fill('/app/checkout/')
+  await page.getByTestId('bin-prefix').press('Enter')
+  const row = page.getByRole('grid', { name: 'Deleted keys' }).getByText('flags/pay-later')
+  await row.click()
+  await page.getByTestId('bin-together').waitFor()
+  const settle = async () => {
+    await page.getByTestId('bin-detail').locator('.view-line').first().waitFor()
+  }
+  await shot('plans-bin', { settle, widths: [1280] })
+  await shot('plans-bin', { settle, widths: [1920], themes: ['light'] })
+  await page.getByRole('button', { name: 'Restore prefix to a revision…' }).click()
+  await page.getByTestId('restore-revision').fill(String(before))
+  await page.getByRole('button', { name: 'Preview…' }).click()
+  await page.getByTestId('plan-counts').waitFor()
+  await shot('plans-preview', { widths: [1280] })
+  const typed = page.getByTestId('plan-typed')
+  if (await typed.isVisible()) {
+    const text = await page.getByTestId('plan-run').innerText()
+    await typed.fill(text.replaceAll(/[^0-9]/g, ''))
+  }
+  await page.getByTestId('plan-run').click()
+  await page.getByTestId('plan-report').waitFor()
+  await shot('plans-report', { widths: [1280], themes: ['light'] })
+  await page.keyboard.press('Escape')
+}

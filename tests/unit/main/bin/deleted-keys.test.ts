@@ -1,0 +1,98 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { intervalOfPrefix } from '../../../../src/core/client/key-value.ts'
+import { DeletedKeys } from '../../../../src/main/bin/deleted-keys.ts'
+import { readRevisionChanges } from '../../../../src/main/bin/revision-changes.ts'
+import type { BinItem } from '../../../../src/preload/contract/bin.ts'
+import { keyAt } from '../../../../src/preload/contract/plan-columns.ts'
+import { browserClock } from '../../../helpers/fake-plans.ts'
+import { bytes, PlanWorld, textOf } from '../../../helpers/plan-world.ts'
+
+const patience = { timeout: 10_000 }
+const open: DeletedKeys[] = []
+afterEach(() => {
+  for (const bin of open.splice(0)) bin.dispose()
+})
+
+function sourcesOf(world: PlanWorld) {
+  return {
+    clock: browserClock,
+    kv: world.cluster,
+    quietMs: 0,
+    watch: (
+      options: Parameters<PlanWorld['cluster']['watch']>[1],
+      listener: Parameters<PlanWorld['cluster']['watch']>[2],
+    ) => world.cluster.watch(browserClock, options, listener),
+  }
+}
+
+/** What a page would show: key and revision of its deletion, and what else was told. */
+function binOf(world: PlanWorld, prefix: string) {
+  const shown = new Map<string, number>()
+  const told: BinItem[] = []
+  open.push(
+    new DeletedKeys(sourcesOf(world), intervalOfPrefix(bytes(prefix)), {
+      push: (item) => {
+        told.push(item)
+        if (item.kind === 'returned') for (const key of item.keys) shown.delete(textOf(key) ?? '')
+        if (item.kind !== 'deleted') return
+        for (let row = 0; row < item.columns.rowCount; row++) {
+          const key = textOf(keyAt(item.columns, row)) ?? ''
+          shown.set(key, item.columns.deletedRevisions[row] ?? 0)
+        }
+      },
+      onFailed: (error) => {
+        throw error
+      },
+    }),
+  )
+  const isComplete = (): boolean => told.some((item) => item.kind === 'progress' && item.isComplete)
+  return { shown, told, isComplete }
+}
+
+describe('the bin', () => {
+  test('holds what is deleted under its prefix, and not what exists again', async () => {
+    const world = new PlanWorld()
+    for (const key of ['/a/1', '/a/2', '/b']) world.put(key, 'x')
+    const first = world.remove('/a/1')
+    world.remove('/a/2', '/b')
+    world.put('/a/2', 'again')
+    const bin = binOf(world, '/a/')
+    await expect.poll(bin.isComplete, patience).toBe(true)
+    expect([...bin.shown]).toEqual([['/a/1', first]])
+  })
+
+  test('follows what is deleted and made anew while it is open', async () => {
+    const world = new PlanWorld()
+    world.put('/a/1', 'x')
+    const bin = binOf(world, '/a/')
+    await expect.poll(bin.isComplete, patience).toBe(true)
+    const first = world.remove('/a/1')
+    await expect.poll(() => [...bin.shown], patience).toEqual([['/a/1', first]])
+    world.put('/a/1', 'y')
+    await expect.poll(() => [...bin.shown], patience).toEqual([])
+    const second = world.remove('/a/1')
+    await expect.poll(() => [...bin.shown], patience).toEqual([['/a/1', second]])
+  })
+
+  test('begins at the compacted revision and says so', async () => {
+    const world = new PlanWorld()
+    for (const key of ['/a/1', '/a/2']) world.put(key, 'x')
+    const gone = world.remove('/a/1')
+    const kept = world.remove('/a/2')
+    world.store.compactedRevision = gone
+    const bin = binOf(world, '/a/')
+    await expect.poll(bin.isComplete, patience).toBe(true)
+    expect([...bin.shown]).toEqual([['/a/2', kept]])
+    expect(bin.told).toContainEqual({ kind: 'compacted', compactedRevision: gone })
+  })
+})
+
+test('a revision tells everything that it changed, wherever that is', async () => {
+  const world = new PlanWorld()
+  for (const key of ['/a/1', '/b']) world.put(key, 'x')
+  const revision = world.remove('/a/1', '/b')
+  world.put('/c', 'x')
+  const { changes, changeCount } = await readRevisionChanges(sourcesOf(world), revision, 1)
+  expect(changeCount).toBe(2)
+  expect(changes.map(({ kind, key }) => `${kind} ${textOf(key) ?? ''}`)).toEqual(['delete /a/1'])
+})

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest'
+import { RevisionTimes } from '../../../../src/main/connections/revision-times.ts'
+
+test('a revision lies between the last look that did not see it and the first that did', () => {
+  const times = new RevisionTimes()
+  times.note(10, 1_000)
+  times.note(10, 2_000)
+  times.note(14, 3_000)
+  expect(times.timeOf(12)).toEqual({ revision: 12, afterMs: 2_000, beforeMs: 3_000 })
+  expect(times.timeOf(10)).toEqual({ revision: 10, beforeMs: 1_000 })
+  expect(times.timeOf(3)).toEqual({ revision: 3, beforeMs: 1_000 })
+  expect(times.timeOf(15)).toEqual({ revision: 15, afterMs: 3_000 })
+})
+
+test('nothing is known of a revision while nothing was seen', () => {
+  expect(new RevisionTimes().timeOf(5)).toEqual({ revision: 5 })
+})
+
+test('an answer from a member that is behind tells nothing', () => {
+  const times = new RevisionTimes()
+  times.note(10, 1_000)
+  times.note(8, 2_000)
+  expect(times.timeOf(9)).toEqual({ revision: 9, beforeMs: 1_000 })
+  expect(times.timeOf(11)).toEqual({ revision: 11, afterMs: 1_000 })
+})
+
+test('of very many looks some are given up: bounds become wider, never wrong', () => {
+  const times = new RevisionTimes()
+  const looks = 30_000
+  for (let look = 1; look <= looks; look++) times.note(look * 10, look * 1_000)
+  for (let look = 2; look < looks; look += 997) {
+    const { afterMs = 0, beforeMs = Number.POSITIVE_INFINITY } = times.timeOf(look * 10 - 5)
+    expect(afterMs).toBeLessThanOrEqual((look - 1) * 1_000)
+    expect(beforeMs).toBeGreaterThanOrEqual(look * 1_000)
+  }
+  expect(times.timeOf(looks * 10)).toMatchObject({ beforeMs: looks * 1_000 })
+})
