@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import type { ConnectionInfo } from '../../preload/contract/connection.ts'
 import type { ViewName } from '../router.ts'
-import { closedMax } from './tabs.ts'
+import { closedMax, type Tab } from './tabs.ts'
 import { visitsMax } from './tab-visits.ts'
 
 /** More tabs than anybody opens; what is beyond is not kept. */
@@ -91,6 +91,13 @@ export function textOfWindow(state: WindowState): string {
  */
 export function parseWindowState(text: string): WindowState {
   return windowSchema.parse(JSON.parse(text))
+}
+
+/** A kept tab as the window holds it. */
+export function tabOf(kept: WindowState['closed'][number]): Tab {
+  const { id, view, connectionId, subject, isPreview, revision } = kept
+  const owner = connectionId === undefined ? {} : { connectionId }
+  return { ...{ id, view, ...owner, subject, isPreview, revision }, isDirty: false }
 }
 
 /** What is needed to recognise connections that were not saved: they get another id at every start. */

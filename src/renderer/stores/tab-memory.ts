@@ -15,6 +15,7 @@ import { useSettingsStore } from './settings.ts'
 import {
   connectionsBefore,
   parseWindowState,
+  tabOf,
   textOfWindow,
   withConnections,
   type WindowState,
@@ -101,7 +102,9 @@ function useWindowState(): () => WindowState {
     const used = new Set([...open, ...closed].map((tab) => tab.connectionId))
     return {
       schemaVersion: 1,
-      ...{ tabs: open.map((tab, at) => ({ ...tab, ...extras[at] })), activeId, closed, visits },
+      tabs: open.map((tab, at) => ({ ...tab, ...extras[at] })),
+      ...{ activeId, closed: [...closed] },
+      visits: { ...visits, entries: [...visits.entries] },
       connections: connectionsBefore(connections.connections.filter(({ id }) => used.has(id))),
       playgroundNodes: nodes.nodes.length,
       trees: [...trees.trees.values()].map((tree) => ({
@@ -139,7 +142,12 @@ function useBringBack(): (state: WindowState) => Promise<void> {
       if (query !== undefined) queries.restore(id, query)
     }
     await reopenConnections(state)
-    tabs.restore(state)
+    tabs.restore({
+      tabs: state.tabs.map(tabOf),
+      activeId: state.activeId,
+      closed: state.closed.map(tabOf),
+      visits: state.visits,
+    })
   }
 }
 
