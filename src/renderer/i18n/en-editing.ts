@@ -61,6 +61,7 @@ export const enEditing = {
     keep: 'Keep {id}',
     existing: 'An existing lease',
     grant: 'A new lease',
+    grantNow: 'Grant and choose',
     ttl: 'Time to live in seconds',
     choose: 'Lease',
     loading: 'Reading the leases',

@@ -1,7 +1,7 @@
 /** Calls about keys that leave nothing behind in a store. */
 
 import type { RevisionTime } from '../../preload/contract/bin.ts'
-import type { DeleteKeysReply, PutReply } from '../../preload/contract/kv.ts'
+import type { KeyValue, PutReply } from '../../preload/contract/kv.ts'
 import { CallError } from '../api/bridge.ts'
 import { kvApi } from '../api/kv-api.ts'
 import { binApi } from '../api/plan-api.ts'
@@ -20,21 +20,13 @@ export async function countKeys(connectionId: string): Promise<number> {
   return (await kvApi.count({ connectionId, range, revision: 0 })).count
 }
 
-/** Keys of one call: each batch is a step of the progress that is shown. */
-const keysPerCall = 500
-
-/** Deletes keys in batches, each only if it is still as it was seen; yields what became of each batch. Throws `CallError`. */
-export async function* deleteSome(
+/** One key with its whole value, as of a revision (0: the newest); undefined where it does not exist. Throws `CallError`. */
+export async function getKey(
   connectionId: string,
-  rows: readonly { readonly key: Uint8Array; readonly modRevision: number }[],
-): AsyncGenerator<DeleteKeysReply> {
-  for (let first = 0; first < rows.length; first += keysPerCall) {
-    const keys = rows.slice(first, first + keysPerCall).map(({ key, modRevision }) => ({
-      key: Uint8Array.from(key),
-      expectedModRevision: modRevision,
-    }))
-    yield await kvApi.deleteKeys({ connectionId, keys })
-  }
+  key: Uint8Array,
+  revision: number,
+): Promise<KeyValue | undefined> {
+  return (await kvApi.get({ connectionId, key, revision })).pair
 }
 
 /** When a revision came to be, as far as this app saw it; undefined where that cannot be asked, for example compacted. */
