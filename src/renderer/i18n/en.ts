@@ -138,7 +138,6 @@ export const en = {
       noConnection: 'not connected',
       readOnly: 'this connection is read-only',
       incomplete: 'not complete yet',
-      past: 'this is an older revision',
       noKey: 'no key is chosen',
       nothingVisited: 'nothing was visited there',
       notEditing: 'nothing is being written',

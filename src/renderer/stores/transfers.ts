@@ -106,7 +106,7 @@ async function* exportRows(
   }
 }
 
-interface ExportedPair extends TransferRow {
+interface ExportedPair extends Required<Omit<TransferRow, 'leaseTtlSeconds'>> {
   readonly lease: bigint
 }
 

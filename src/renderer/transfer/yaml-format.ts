@@ -32,7 +32,7 @@ export const yamlWriter: TransferWriter = {
 /** Reads a list of records, an object with such a list under `keys`, or an object of names and values. */
 export function parseYaml(text: string): ParsedTransfer {
   const counter = new LineCounter()
-  const document = parseDocument(text, { lineCounter: counter, uniqueKeys: true, maxAliasCount: 0 })
+  const document = parseDocument(text, { lineCounter: counter, uniqueKeys: true })
   const [fault] = document.errors
   if (fault !== undefined) {
     const { line } = counter.linePos(fault.pos[0])

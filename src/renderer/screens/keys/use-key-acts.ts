@@ -10,6 +10,7 @@ import { failureLine } from '../../stores/failure-text.ts'
 import { draftBytes } from '../../stores/key-detail.ts'
 import type { KeyDetail } from '../../stores/key-detail.ts'
 import { putNewKey } from '../../stores/key-calls.ts'
+import { useUndoStore } from '../../stores/undo-writes.ts'
 import { useToastStore } from '../../stores/toasts.ts'
 
 /** What can be done with the opened key. */
@@ -26,10 +27,15 @@ export interface KeyActs {
 }
 
 /** The acts of an opened key, with their commands, toasts and undo. */
-export function useKeyActs(detail: () => KeyDetail, connection: () => ConnectionInfo): KeyActs {
+export function useKeyActs(
+  detail: () => KeyDetail,
+  connection: () => ConnectionInfo,
+  tabId: () => string,
+): KeyActs {
   const { t } = useI18n()
   const toasts = useToastStore()
   const undo = useUndoDelete()
+  const undoes = useUndoStore()
   const isRemoving = ref(false)
   const isBusy = ref(false)
 
@@ -39,6 +45,9 @@ export function useKeyActs(detail: () => KeyDetail, connection: () => Connection
     const reply = await detail().save(draftBytes(draft))
     if (reply?.kind !== 'written') return
     const subject = revisionText(reply.revision)
+    const { key } = detail()
+    const before = reply.previous === undefined ? {} : { before: reply.previous }
+    undoes.note(tabId(), connection().id, [{ key, revision: reply.revision, ...before }])
     toasts.show({
       icon: 'check',
       tone: 'ok',
@@ -60,6 +69,7 @@ export function useKeyActs(detail: () => KeyDetail, connection: () => Connection
           subject: keyText(detail().key),
         })
       } else {
+        undoes.note(tabId(), connection().id, [{ key: deleted.key, revision: 0, before: deleted }])
         undo.offer(connection().id, deleted)
       }
     } catch (failure) {

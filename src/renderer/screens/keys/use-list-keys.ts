@@ -5,6 +5,7 @@ import type { KeyRow } from '../../../preload/contract/key-columns.ts'
 import { useClipboard } from '../../composables/use-clipboard.ts'
 import type { KeyBrowser } from '../../stores/key-browser.ts'
 import { rowsText } from './rows-text.ts'
+import type { RowActs } from './use-row-acts.ts'
 import type { KeySelection } from './use-key-selection.ts'
 
 /** What the keys of a list act on. */
@@ -14,6 +15,7 @@ export interface ListKeysParts {
   readonly active: Ref<number>
   readonly isReadOnly: () => boolean
   readonly remove: (rows: readonly KeyRow[]) => void
+  readonly rowActs: () => RowActs
 }
 
 /** The keys of a list, and the same acts for its buttons. */
@@ -21,6 +23,8 @@ export interface ListKeys {
   readonly press: (event: KeyboardEvent) => void
   readonly copyRows: () => void
   readonly remove: () => void
+  /** The chosen rows as they are now, or the active one. */
+  readonly chosenRows: () => readonly KeyRow[]
 }
 
 export function useListKeys(parts: ListKeysParts): ListKeys {
@@ -49,16 +53,29 @@ export function useListKeys(parts: ListKeysParts): ListKeys {
     if (rows.length > 0 && !parts.isReadOnly()) parts.remove(rows)
   }
 
+  function withActive(act: (row: KeyRow) => Promise<void>): () => void {
+    return () => {
+      const row = parts.browser().rowAt(active.value)
+      if (row !== undefined) void act(row)
+    }
+  }
+
   function press(event: KeyboardEvent): void {
     if (event.isComposing) return
     const hasMod = event.ctrlKey || event.metaKey
     const acts: Readonly<Record<string, () => void>> = hasMod
-      ? { a: selection.selectLoaded, c: copyRows, Backspace: remove }
+      ? {
+          ...{ a: selection.selectLoaded, c: copyRows, Backspace: remove },
+          C: withActive((row) => parts.rowActs().copyCommand(row)),
+          d: withActive((row) => parts.rowActs().duplicate(row)),
+          z: () => void parts.rowActs().undo(),
+        }
       : {
           ' ': () => {
             selection.toggle(active.value)
           },
           Delete: remove,
+          F2: withActive((row) => parts.rowActs().rename(row)),
           Escape: selection.clear,
         }
     const act = acts[event.key]
@@ -67,5 +84,5 @@ export function useListKeys(parts: ListKeysParts): ListKeys {
     act()
   }
 
-  return { press, copyRows, remove }
+  return { press, copyRows, remove, chosenRows }
 }

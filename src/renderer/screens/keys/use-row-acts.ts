@@ -14,6 +14,7 @@ import { useKeyDialogStore } from '../../stores/key-dialogs.ts'
 import { useTabStore } from '../../stores/tabs.ts'
 import { useToastStore } from '../../stores/toasts.ts'
 import { useUndoStore } from '../../stores/undo-writes.ts'
+import { plainDefinition } from '../../stores/watch-definition.ts'
 import { useWatchStore } from '../../stores/watches.ts'
 import { keyCommand, keyPutCommand } from '../../transfer/key-command.ts'
 import { recordOf } from '../../transfer/row-record.ts'
@@ -53,7 +54,7 @@ export function useRowActs(place: RowActsPlace): RowActs {
   const undo = useUndo(place)
   const writeObstacle = (): string | undefined => {
     if (place.connection().isReadOnly) return t('commands.reasons.readOnly')
-    return place.revision() === 0 ? undefined : t('commands.reasons.past')
+    return place.revision() === 0 ? undefined : t('commands.reasons.pastRevision')
   }
   const connectionId = (): string => place.connection().id
 
@@ -80,7 +81,8 @@ export function useRowActs(place: RowActsPlace): RowActs {
     const id = connectionId()
     const headRevision = place.connection().headRevision
     const pane = watches.paneOf(id)
-    pane.add({ keyText: keyText(key), range: { kind: 'key', key }, startRevision: 0, headRevision })
+    const definition = { ...plainDefinition, scope: 'key', keyText: keyText(key) } as const
+    pane.add({ ...definition, colour: pane.nextColour }, headRevision)
     tabs.open('watch', { connectionId: id })
   }
 
@@ -94,7 +96,12 @@ export function useRowActs(place: RowActsPlace): RowActs {
 
   function itemsForOne(row: KeyRow): readonly MenuItem[] {
     const obstacle = writeObstacle()
-    const item = (id: string, icon: string, run: () => void, more?: Partial<MenuItem>): MenuItem => ({
+    const item = (
+      id: string,
+      icon: string,
+      run: () => void,
+      more?: Partial<MenuItem>,
+    ): MenuItem => ({
       ...{ id, icon, run, label: t(`acts.${id}`) },
       ...more,
     })
@@ -231,8 +238,7 @@ function useCopies(
   function copyValue({ value }: KeyValue): void {
     const text = findText(value)
     void copy(text ?? base64Text(value))
-    if (text === undefined)
-      toasts.show({ icon: 'info', tone: 'info', text: t('acts.binaryValue') })
+    if (text === undefined) toasts.show({ icon: 'info', tone: 'info', text: t('acts.binaryValue') })
   }
 
   return {

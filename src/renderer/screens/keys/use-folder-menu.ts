@@ -1,0 +1,58 @@
+import { shallowRef, type ShallowRef } from 'vue'
+import { useI18n } from 'vue-i18n'
+import type { MenuItem } from '../../components/menu/menu-item.ts'
+import { useClipboard } from '../../composables/use-clipboard.ts'
+import { keyText } from '../../format/bytes-text.ts'
+
+/** An open menu and its place in the window. */
+interface OpenMenu {
+  readonly items: readonly MenuItem[]
+  readonly left: number
+  readonly top: number
+  readonly label: string
+}
+
+/** The menu of a folder. */
+export function useFolderMenu(acts: {
+  readonly findObstacle: () => string | undefined
+  readonly run: (act: 'export' | 'import' | 'remove', prefix: Uint8Array) => void
+}): {
+  readonly menu: ShallowRef<OpenMenu | undefined>
+  readonly open: (
+    prefix: Uint8Array,
+    place: { readonly left: number; readonly top: number },
+  ) => void
+} {
+  const { t } = useI18n()
+  const { copy } = useClipboard()
+  const menu = shallowRef<OpenMenu>()
+
+  function open(prefix: Uint8Array, place: { readonly left: number; readonly top: number }): void {
+    const obstacle = acts.findObstacle()
+    const line = (
+      act: 'export' | 'import' | 'remove',
+      more: Pick<MenuItem, 'label' | 'icon'> & Partial<MenuItem>,
+    ): MenuItem => ({
+      id: act,
+      run: () => {
+        acts.run(act, prefix)
+      },
+      ...more,
+    })
+    const items: readonly MenuItem[] = [
+      {
+        ...{ id: 'copyKey', icon: 'copy', label: t('acts.copyKey') },
+        run: () => void copy(keyText(prefix)),
+      },
+      line('export', { label: t('acts.exportPrefix'), icon: 'download' }),
+      line('import', { label: t('acts.importHere'), icon: 'upload', obstacle }),
+      line('remove', {
+        ...{ label: t('acts.deletePrefix'), icon: 'trash', obstacle },
+        ...{ isDanger: true, isGroupStart: true },
+      }),
+    ]
+    menu.value = { items, ...place, label: t('acts.menu', { key: keyText(prefix) }) }
+  }
+
+  return { menu, open }
+}

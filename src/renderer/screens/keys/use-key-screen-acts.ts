@@ -1,0 +1,166 @@
+import { onScopeDispose } from 'vue'
+import type { ConnectionInfo } from '../../../preload/contract/connection.ts'
+import type { KeyRow } from '../../../preload/contract/key-columns.ts'
+import type { KeyValue } from '../../../preload/contract/kv.ts'
+import { keyRevisionColumnsOf } from '../../../preload/contract/plan-columns.ts'
+import { keyText } from '../../format/bytes-text.ts'
+import { useCommandStore } from '../../stores/commands.ts'
+import type { KeyBrowser } from '../../stores/key-browser.ts'
+import { useKeyDialogStore } from '../../stores/key-dialogs.ts'
+import { subjectOf } from '../../stores/key-subject.ts'
+import { usePlanStore } from '../../stores/plans.ts'
+import { useRowActs, type RowActs } from './use-row-acts.ts'
+
+/** What the acts of a key screen need to know. */
+export interface KeyScreenParts {
+  readonly tabId: () => string
+  readonly connection: () => ConnectionInfo | undefined
+  readonly browser: () => KeyBrowser | undefined
+  /** The opened key at the revision that is read. */
+  readonly opened: () => Pick<KeyValue, 'key' | 'modRevision'> | undefined
+}
+
+export interface KeyScreenActs {
+  readonly askNew: () => void
+  /** Plans that some keys are deleted, each only as it was seen. */
+  readonly remove: (rows: readonly Pick<KeyRow, 'key' | 'modRevision'>[]) => void
+  /** Plans that everything under a prefix is deleted. */
+  readonly removeUnder: (prefix: Uint8Array) => void
+  readonly exportUnder: (prefix: Uint8Array) => void
+  readonly importUnder: (prefix: Uint8Array) => void
+}
+
+/** Acts of a key screen on many keys, and the commands for the opened one. */
+export function useKeyScreenActs(parts: KeyScreenParts): KeyScreenActs {
+  const plans = usePlanStore()
+  const dialogs = useKeyDialogStore()
+  const withConnection = (act: (connectionId: string) => void): void => {
+    const connection = parts.connection()
+    if (connection !== undefined) act(connection.id)
+  }
+  const revision = (): number => parts.browser()?.atRevision.value ?? 0
+
+  const askNew = (): void => {
+    withConnection((id) => {
+      dialogs.ask(id, { kind: 'new', prefix: parts.browser()?.prefix ?? new Uint8Array(0) })
+    })
+  }
+  const exportRange = (): void => {
+    const browser = parts.browser()
+    if (browser === undefined) return
+    const subject = { kind: 'range', range: browser.range, revision: revision() } as const
+    dialogs.ask(browser.connectionId, { kind: 'export', subject })
+  }
+  const importUnder = (prefix: Uint8Array): void => {
+    withConnection((id) => {
+      dialogs.ask(id, { kind: 'import', prefix })
+    })
+  }
+  const acts: KeyScreenActs = {
+    askNew,
+    remove: (rows) => {
+      const [first] = rows
+      const browser = parts.browser()
+      if (first === undefined || browser === undefined) return
+      const keys = rows.map(({ key, modRevision }) => ({ key, revision: modRevision }))
+      plans.begin({
+        connectionId: browser.connectionId,
+        subject: rows.length === 1 ? keyText(first.key) : subjectOf(browser.range),
+        source: { kind: 'deleteKeys', keys: keyRevisionColumnsOf(keys) },
+      })
+    },
+    removeUnder: (prefix) => {
+      withConnection((connectionId) => {
+        const range = { kind: 'prefix', prefix } as const
+        plans.begin({
+          connectionId,
+          subject: keyText(prefix),
+          source: { kind: 'deleteRange', range },
+        })
+      })
+    },
+    exportUnder: (prefix) => {
+      const subject = {
+        kind: 'range',
+        range: { kind: 'prefix', prefix },
+        revision: revision(),
+      } as const
+      withConnection((id) => {
+        dialogs.ask(id, { kind: 'export', subject })
+      })
+    },
+    importUnder,
+  }
+  useScreenCommands(parts, { ...acts, exportRange })
+  return acts
+}
+
+function useScreenCommands(
+  parts: KeyScreenParts,
+  acts: KeyScreenActs & { readonly exportRange: () => void },
+): void {
+  const commands = useCommandStore()
+  const rowActs = useOpenedActs(parts, acts)
+  const findObstacle = (): string | undefined => {
+    if ((parts.browser()?.atRevision.value ?? 0) !== 0) return 'pastRevision'
+    return parts.connection()?.isReadOnly === true ? 'readOnly' : undefined
+  }
+  const findKeyObstacle = (): string | undefined =>
+    parts.opened() === undefined ? 'noKey' : undefined
+  const withOpened = (act: (key: Pick<KeyValue, 'key' | 'modRevision'>) => unknown) => (): void => {
+    const opened = parts.opened()
+    if (opened !== undefined) act(opened)
+  }
+  onScopeDispose(
+    commands.register([
+      { id: 'keys.new', icon: 'plus', shortcuts: ['Mod+N'], run: acts.askNew, findObstacle },
+      {
+        ...{ id: 'key.duplicate', icon: 'copy', shortcuts: ['Mod+D'] },
+        run: withOpened(rowActs.duplicate),
+        findObstacle: () => findObstacle() ?? findKeyObstacle(),
+      },
+      {
+        ...{ id: 'key.rename', icon: 'edit', shortcuts: ['F2'] },
+        run: withOpened(rowActs.rename),
+        findObstacle: () => findObstacle() ?? findKeyObstacle(),
+      },
+      {
+        ...{ id: 'key.copyCommand', icon: 'terminal', shortcuts: ['Mod+Shift+C'] },
+        run: withOpened(rowActs.copyCommand),
+        findObstacle: findKeyObstacle,
+      },
+      // Its shortcut belongs to the list alone: in a field the same keys take back what was typed.
+      {
+        id: 'keys.undo',
+        icon: 'undo',
+        shortcuts: [],
+        run: () => void rowActs.undo(),
+        findObstacle,
+      },
+      { id: 'keys.export', icon: 'download', shortcuts: [], run: acts.exportRange },
+      {
+        ...{ id: 'keys.import', icon: 'upload', shortcuts: [], findObstacle },
+        run: () => {
+          acts.importUnder(parts.browser()?.prefix ?? new Uint8Array(0))
+        },
+      },
+    ]),
+  )
+}
+
+/** The acts on the opened key, for its commands. */
+function useOpenedActs(parts: KeyScreenParts, acts: KeyScreenActs): RowActs {
+  return useRowActs({
+    connection: () => {
+      const connection = parts.connection()
+      if (connection === undefined) throw new Error('a command ran without its connection')
+      return connection
+    },
+    tabId: parts.tabId,
+    revision: () => parts.browser()?.atRevision.value ?? 0,
+    separator: () => '/',
+    open: () => undefined,
+    remove: acts.remove,
+    copyRows: () => undefined,
+  })
+}
