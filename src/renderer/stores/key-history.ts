@@ -93,11 +93,13 @@ export class KeyHistory {
     this.changeCount.value++
   }
 
-  /** Marks a revision as one of the two to compare; the older one becomes A. */
+  /** Marks a revision as one of the two to compare. A is the older one: an A that is newer than B begins a new pair. */
   mark(which: 'a' | 'b', revision: number): void {
-    const marks = { ...this.marks.value, [which]: revision }
-    this.marks.value =
-      marks.a > 0 && marks.b > 0 && marks.a > marks.b ? { a: marks.b, b: marks.a } : marks
+    const { a, b } = this.marks.value
+    if (which === 'a') this.marks.value = { a: revision, b: revision < b ? b : 0 }
+    else if (revision === a) this.marks.value = { a: 0, b: revision }
+    else if (revision < a) this.markPair(a, revision)
+    else this.marks.value = { a, b: revision }
   }
 
   /** Marks two revisions at once. */
