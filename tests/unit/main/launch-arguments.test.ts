@@ -19,10 +19,10 @@ describe('parseLaunchArguments', () => {
   })
 
   test('endpoints are separated by commas', () => {
-    expect(parseLaunchArguments(['--connect=http://a:2379, b:2379']).connectEndpoints).toEqual([
-      'http://a:2379',
-      'b:2379',
+    const { connectEndpoints } = parseLaunchArguments([
+      '--connect=http://a:2379, b:2379,https://c:1',
     ])
+    expect(connectEndpoints).toEqual(['http://a:2379', 'b:2379', 'https://c:1'])
   })
 
   test('the last of a flag given twice wins', () => {
@@ -34,8 +34,8 @@ describe('parseLaunchArguments', () => {
     ['--playground=three', '--playground takes a number of nodes from 1 to 7, not "three"'],
     ['--connect=', '--connect takes addresses like http://host:2379, separated by commas, not ""'],
     [
-      '--connect=https://host:2379',
-      '--connect takes addresses like http://host:2379, separated by commas, not "https://host:2379"',
+      '--connect=ftp://host:2379',
+      '--connect takes addresses like http://host:2379, separated by commas, not "ftp://host:2379"',
     ],
   ])('%s is refused with a sentence', (argument, sentence) => {
     expect(() => parseLaunchArguments([argument])).toThrow(new LaunchArgumentError(sentence))

@@ -15,10 +15,14 @@ import {
   registerSettingsHandlers,
 } from '../../../../src/main/ipc/host-handlers.ts'
 import { ChosenFiles } from '../../../../src/main/files/chosen-files.ts'
+import { registerActivityHandlers } from '../../../../src/main/ipc/activity-handlers.ts'
+import { registerCompareHandlers } from '../../../../src/main/ipc/compare-handlers.ts'
 import { registerFileHandlers } from '../../../../src/main/ipc/file-handlers.ts'
 import { IpcRouter, type IpcEvent } from '../../../../src/main/ipc/ipc-router.ts'
 import { registerKvHandlers } from '../../../../src/main/ipc/kv-handlers.ts'
+import { registerLeaseHandlers } from '../../../../src/main/ipc/lease-handlers.ts'
 import { registerPlanHandlers } from '../../../../src/main/ipc/plan-handlers.ts'
+import { registerQueryHandlers } from '../../../../src/main/ipc/query-handlers.ts'
 import { registerScanHandlers } from '../../../../src/main/ipc/scan-handlers.ts'
 import { registerStreamHandlers } from '../../../../src/main/ipc/stream-handlers.ts'
 import { registerWatchRowsHandlers } from '../../../../src/main/ipc/watch-rows-handlers.ts'
@@ -124,10 +128,14 @@ function wholeApp(ipc: FakeIpc, logger: Logger): void {
   })
   registerConnectionHandlers(whole, connections, () => Promise.resolve(undefined))
   registerKvHandlers(whole, { connections, operations })
+  registerLeaseHandlers(whole, { connections, operations })
+  registerQueryHandlers(whole, { clock, connections })
   registerStreamHandlers(whole, { clock, connections })
   registerWatchRowsHandlers(whole, { connections })
   registerScanHandlers(whole, connections)
+  registerActivityHandlers(whole, { clock, connections })
   registerPlanHandlers(whole, { clock, connections, operations })
+  registerCompareHandlers(whole, { clock, connections })
   registerFileHandlers(
     whole,
     new ChosenFiles({
