@@ -96,6 +96,7 @@ export default defineConfig({
           hookTimeout: 180_000,
           fileParallelism: false,
           sequence: { groupOrder: 5 },
+          expect,
         },
       },
     ],
