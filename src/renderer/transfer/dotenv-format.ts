@@ -5,7 +5,6 @@
  * Example: `# key /app/flags` over `app_flags='on'`.
  */
 
-import { parse } from 'dotenv'
 import { base64Text, findText, keyText, parseKeyText, textBytes } from '../format/bytes-text.ts'
 import { problemOf } from './json-format.ts'
 import { bytesOfBase64 } from './row-record.ts'
@@ -17,7 +16,9 @@ import type {
 } from './transfer-row.ts'
 
 const keyComment = /^# key (.*?)( \(base64\))?$/u
-const assignment = /^\s*(?:export\s+)?([\w.-]+)\s*(?:=|:\s)/u
+const assignment = /^\s*(?:export\s+)?([\w.-]+)\s*(?:=|:\s)\s*(.*)$/su
+/** A value in one of three kinds of quotes, maybe with a comment behind it. */
+const quoted = /^(?:'((?:\\'|[^'])*)'|"((?:\\"|[^"])*)"|`((?:\\`|[^`])*)`)\s*(?:#.*)?$/u
 const plainLine = /^\s*(?:$|#)/u
 
 /** Lines `NAME='value'`, each under a comment with its key. */
@@ -42,14 +43,14 @@ export function parseDotenv(text: string): ParsedTransfer {
       comment = keyComment.exec(source) ?? undefined
       continue
     }
-    const name = assignment.exec(source)?.[1]
-    const [entry] = Object.entries(parse(source))
-    if (name === undefined || entry === undefined) {
+    const [, name, rest] = assignment.exec(source) ?? []
+    if (name === undefined || rest === undefined) {
       problems.push({ line, reason: 'noAssignment', detail: source.slice(0, 80) })
     } else {
       const [, written, base64] = comment ?? []
+      const held = assignedValue(rest)
       try {
-        const value = base64 === undefined ? textBytes(entry[1]) : bytesOfBase64(entry[1])
+        const value = base64 === undefined ? textBytes(held) : bytesOfBase64(held)
         rows.push({ key: written === undefined ? textBytes(name) : parseKeyText(written), value })
       } catch (error) {
         problems.push(problemOf(error, line))
@@ -103,11 +104,21 @@ function endOfQuote(lines: readonly string[], first: number, quote: string): num
   return first
 }
 
+/** What stands behind the sign: the inside of quotes, or the words before a comment. */
+function assignedValue(rest: string): string {
+  const [, single, double, backtick] = quoted.exec(rest) ?? []
+  const literal = single ?? backtick
+  if (literal !== undefined) return literal
+  if (double !== undefined) return double.replaceAll('\\n', '\n').replaceAll('\\r', '\r')
+  return (/^[^#]*/u.exec(rest)?.[0] ?? '').trim()
+}
+
 /** The value in quotes, or undefined when none can hold it. */
 function heldValue(value: Uint8Array): string | undefined {
   const text = findText(value)
   // A carriage return is taken for a line end, and other control characters are best not left in a file for shells.
-  if (text === undefined || /(?!\n)\p{Cc}/u.test(text)) return undefined
+  // A backslash before the closing quote is taken for a quote within by some readers.
+  if (text === undefined || /(?!\n)\p{Cc}|\\$/u.test(text)) return undefined
   const quote = ["'", '`'].find((one) => !text.includes(one))
   return quote === undefined ? undefined : `${quote}${text}${quote}`
 }
