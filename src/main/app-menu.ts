@@ -39,7 +39,7 @@ export function installAppMenu(commands: AppCommands): void {
       label: 'File',
       submenu: [
         command('New Key…', 'keys.new', 'CmdOrCtrl+N'),
-        command('New Connection…', 'connection.new', 'CmdOrCtrl+Shift+N'),
+        command('New Connection…', 'view.connections', 'CmdOrCtrl+Shift+N'),
         { type: 'separator' },
         command('Close Tab', 'tab.close', 'CmdOrCtrl+W'),
         { type: 'separator' },
@@ -52,7 +52,6 @@ export function installAppMenu(commands: AppCommands): void {
       submenu: [
         command('Command Palette…', 'view.palette', 'CmdOrCtrl+K'),
         command('Toggle Side Bar', 'view.side', 'CmdOrCtrl+B'),
-        command('Toggle Panel', 'view.panel', 'CmdOrCtrl+J'),
         command('Toggle Inspector', 'view.inspector', 'CmdOrCtrl+I'),
         { type: 'separator' },
         { role: 'resetZoom' },

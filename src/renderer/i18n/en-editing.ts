@@ -191,6 +191,7 @@ export const enEditing = {
     nextNote: 'The next step lists what is created, updated, left alone; nothing is written yet.',
     ignoring: 'Lines that cannot be read are left out.',
     fileName: 'File {name}, {size}',
+    pasted: 'pasted text',
     notText: 'This file is not UTF-8 text.',
     tooMany: 'More than {n} keys at once cannot be imported; split the file.',
     close: 'Another text',

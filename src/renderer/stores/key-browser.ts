@@ -462,7 +462,9 @@ export class KeyBrowser {
     this.rowsChanged()
   }
 
+  /** The rows that follow come from elsewhere, without the values that were fetched for the others. */
   private endScan(): void {
+    this.previews.clear()
     this.scanStream?.close()
     this.scanStream = undefined
     this.scan.value = undefined
