@@ -3,7 +3,7 @@
  * of any of them, which are read when they are looked at.
  */
 
-import { computed, shallowRef } from 'vue'
+import { computed, shallowRef, triggerRef } from 'vue'
 import type { BridgeError, Subscription } from '../../preload/contract/reply.ts'
 import type { HistoryItem } from '../../preload/contract/history.ts'
 import { historyColumnsOf } from '../../preload/contract/history-columns.ts'
@@ -26,9 +26,6 @@ export interface HistoryMarks {
 
 /** The past of one key of one connection. */
 export class KeyHistory {
-  readonly past = new KeyPast()
-  /** Rises with every change of `past`, which is no reactive thing itself. */
-  readonly changeCount = shallowRef(0)
   readonly status = shallowRef<'idle' | 'loading' | 'ready' | 'failed'>('idle')
   readonly error = shallowRef<unknown>()
   /** Why only the newest life of the key could be read. */
@@ -37,17 +34,16 @@ export class KeyHistory {
   readonly movedTo = shallowRef(0)
   readonly marks = shallowRef<HistoryMarks>({ a: 0, b: 0 })
   readonly generations = computed(() => {
-    void this.changeCount.value
     return this.past.generations()
   })
   readonly compactedRevision = computed(() => {
-    void this.changeCount.value
     return this.past.compactedRevision
   })
   readonly readableCount = computed(() => {
-    void this.changeCount.value
     return this.past.readableCount
   })
+  /** Its content changes in place; whoever read it is told. */
+  private readonly pastRef = shallowRef(new KeyPast())
   private readonly connectionId: string
   private readonly key: Uint8Array
   private stream: Subscription | undefined
@@ -57,6 +53,11 @@ export class KeyHistory {
   constructor(connectionId: string, key: Uint8Array) {
     this.connectionId = connectionId
     this.key = key
+  }
+
+  /** The changes that are known. Reading them in a computed value makes it follow them. */
+  get past(): KeyPast {
+    return this.pastRef.value
   }
 
   /** Begins to read, or reads again what may have been missed. What is known stays. */
@@ -90,7 +91,7 @@ export class KeyHistory {
   addLive(rows: readonly HistoryRow[]): void {
     if (rows.length === 0) return
     this.past.add(historyColumnsOf(rows))
-    this.changeCount.value++
+    triggerRef(this.pastRef)
   }
 
   /** Marks a revision as one of the two to compare. A is the older one: an A that is newer than B begins a new pair. */
@@ -152,7 +153,7 @@ export class KeyHistory {
           break
       }
     }
-    this.changeCount.value++
+    triggerRef(this.pastRef)
   }
 
   private takeCompacted(revision: number): void {

@@ -4,7 +4,7 @@
  */
 
 import { defineStore } from 'pinia'
-import { shallowRef, watch } from 'vue'
+import { shallowRef, triggerRef, watch } from 'vue'
 import { useConnectionStore } from './connections.ts'
 
 /** What is known of the time of one revision. */
@@ -87,33 +87,31 @@ export class ObservedTimes {
 }
 
 export const useObservedTimes = defineStore('observed-times', () => {
-  const byConnection = new Map<string, ObservedTimes>()
-  /** Rises with every look, so that what is shown is computed anew. */
-  const changeCount = shallowRef(0)
+  /** Changes in place; whoever read it is told. */
+  const byConnection = shallowRef(new Map<string, ObservedTimes>())
 
   function timesOf(connectionId: string): ObservedTimes {
-    const known = byConnection.get(connectionId)
+    const known = byConnection.value.get(connectionId)
     if (known !== undefined) return known
     const times = new ObservedTimes()
-    byConnection.set(connectionId, times)
+    byConnection.value.set(connectionId, times)
     return times
   }
 
   /** This was the newest revision of a connection at this time. */
   function noteHead(connectionId: string, revision: number, atMs = Date.now()): void {
     timesOf(connectionId).noteHead(revision, atMs)
-    changeCount.value++
+    triggerRef(byConnection)
   }
 
   /** A change of a connection arrived on a watch that was not behind. */
   function noteLive(connectionId: string, revision: number, atMs = Date.now()): void {
     timesOf(connectionId).noteLive(revision, atMs)
-    changeCount.value++
+    triggerRef(byConnection)
   }
 
   /** What is known of the time of a revision. */
   function of(connectionId: string, revision: number): ObservedTime {
-    void changeCount.value
     return timesOf(connectionId).timeOf(revision)
   }
 
@@ -123,7 +121,7 @@ export const useObservedTimes = defineStore('observed-times', () => {
     () => connections.connections,
     (all) => {
       for (const { id, headRevision, lastAnswerAtMs } of all) {
-        if (headRevision !== undefined && lastAnswerAtMs !== undefined) {
+        if (lastAnswerAtMs !== undefined) {
           noteHead(id, headRevision, lastAnswerAtMs)
         }
       }

@@ -50,7 +50,6 @@ export function useHistoryPlot(detail: () => KeyDetail): HistoryPlot {
   const shown = shallowRef<TimelineWindow>()
   const all = computed<TimelineWindow>(() => {
     const { history } = detail()
-    void history.changeCount.value
     const { past } = history
     return { oldest: past.revisionAt(0), newest: past.revisionAt(past.count - 1) }
   })

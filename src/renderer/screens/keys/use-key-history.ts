@@ -32,7 +32,6 @@ export function useKeyHistory(
 
   function findChange(by: 1 | -1): number {
     const { history } = detail()
-    void history.changeCount.value
     const { past } = history
     // Where nothing is shown (the key was deleted) the step begins at the place where it would stand.
     const place = past.placeFrom(selected.value === 0 ? Number.POSITIVE_INFINITY : selected.value)
@@ -43,14 +42,6 @@ export function useKeyHistory(
   function stepChange(by: 1 | -1): void {
     const revision = findChange(by)
     if (revision > 0) void detail().showRevision(revision)
-  }
-
-  function findRevision(by: 1 | -1): number {
-    const { past, headRevision, history } = detail()
-    const now = past.value?.revision ?? headRevision.value
-    const next = now + by
-    const oldest = Math.max(1, history.compactedRevision.value)
-    return next < oldest || next > headRevision.value ? 0 : next
   }
 
   function choose(revision: number, isSecond: boolean): void {
@@ -74,7 +65,28 @@ export function useKeyHistory(
     parts.openDiff()
   }
 
+  const acts = { selected, findChange, stepChange, choose, compare, comparePrevious }
+  useHistoryCommands(detail, acts, parts.restore)
+  return acts
+}
+
+/** The store's own revision before or after the one that is shown; 0: none is readable there. */
+function findRevision(detail: KeyDetail, by: 1 | -1): number {
+  const { past, headRevision, history } = detail
+  const now = past.value?.revision ?? headRevision.value
+  const next = now + by
+  const oldest = Math.max(1, history.compactedRevision.value)
+  return next < oldest || next > headRevision.value ? 0 : next
+}
+
+/** Commands of the history, for as long as the key is open. */
+function useHistoryCommands(
+  detail: () => KeyDetail,
+  acts: KeyHistoryActs,
+  restore: (revision: number) => void,
+): void {
   const commands = useCommandStore()
+  const { selected, findChange, stepChange, compare, comparePrevious } = acts
   const needs = (revision: () => number) => (): string | undefined =>
     revision() > 0 ? undefined : 'noRevision'
   const step = (by: 1 | -1): Pick<Command, 'run' | 'findObstacle'> => ({
@@ -85,10 +97,10 @@ export function useKeyHistory(
   })
   const stepRevision = (by: 1 | -1): Pick<Command, 'run' | 'findObstacle'> => ({
     run: () => {
-      const revision = findRevision(by)
+      const revision = findRevision(detail(), by)
       if (revision > 0) void detail().showRevision(revision)
     },
-    findObstacle: needs(() => findRevision(by)),
+    findObstacle: needs(() => findRevision(detail(), by)),
   })
   const mark = (which: 'a' | 'b'): Pick<Command, 'run' | 'findObstacle'> => ({
     run: () => {
@@ -126,11 +138,10 @@ export function useKeyHistory(
         icon: 'undo',
         shortcuts: [],
         run: () => {
-          parts.restore(selected.value)
+          restore(selected.value)
         },
         findObstacle: () => (detail().past.value?.pair === undefined ? 'noRevision' : undefined),
       },
     ]),
   )
-  return { selected, findChange, stepChange, choose, compare, comparePrevious }
 }

@@ -30,7 +30,6 @@ export function useLastChanges(
 
   const changes = computed(() => {
     const { history } = detail()
-    void history.changeCount.value
     const { past } = history
     const first = Math.max(0, past.count - countMax)
     return Array.from({ length: past.count - first }, (_, at) => past.count - 1 - at).map(
