@@ -82,6 +82,12 @@ export const enHistory = {
     sideBySide: 'Side by side',
     inline: 'Inline',
     restore: 'Restore {revision}',
+    restoreTitle: 'Restore',
+    restoreAction: 'Restore',
+    restoreText:
+      'This writes the value of {revision} to {connection} as a new revision. The connection is in production.',
+    restoreNote: 'It can be taken back for as long as nobody else writes the key.',
+    backTo: 'Back to {revision}',
     restored: 'Restored {revision} as',
     restoreSkipped: 'Not restored, the key changed meanwhile:',
     nothingToRestore: 'Nothing to restore, there was no value:',

@@ -79,6 +79,7 @@ export class KeyDetail {
     this.key = key
     this.asOf.value = asOf
     this.history = new KeyHistory(connectionId, key)
+    this.history.endAt(asOf)
   }
 
   /** Reads the key at the head and its past, and follows both. */
@@ -116,6 +117,7 @@ export class KeyDetail {
   /** Follows its tab to another revision; 0: the head. What cannot be read there is told as the key's error. */
   async readAsOf(revision: number): Promise<void> {
     this.asOf.value = revision
+    this.history.endAt(revision)
     this.showError.value = undefined
     try {
       await this.readShown(0)
@@ -186,8 +188,12 @@ export class KeyDetail {
   chooseLease(lease: bigint | undefined): void {
     const draft = this.draft.value
     if (draft === undefined) return
-    const { lease: _before, ...rest } = draft
-    this.draft.value = lease === undefined ? rest : { ...rest, lease }
+    const { text, baseModRevision, baseText, bytes } = draft
+    this.draft.value = {
+      ...{ text, baseModRevision, baseText },
+      ...(bytes === undefined ? {} : { bytes }),
+      ...(lease === undefined ? {} : { lease }),
+    }
   }
 
   /** Takes a draft up again that was dropped. */

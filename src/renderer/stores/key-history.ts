@@ -94,6 +94,13 @@ export class KeyHistory {
     triggerRef(this.pastRef)
   }
 
+  /** Ends the history at a revision, as the tab reads it; 0: it goes on to the head. */
+  endAt(revision: number): void {
+    this.past.endAt(revision)
+    this.keepMarks()
+    triggerRef(this.pastRef)
+  }
+
   /** Marks a revision as one of the two to compare. A is the older one: an A that is newer than B begins a new pair. */
   mark(which: 'a' | 'b', revision: number): void {
     const { a, b } = this.marks.value
@@ -160,6 +167,11 @@ export class KeyHistory {
     const isMoved = this.status.value === 'ready' && revision > this.past.compactedRevision
     this.past.compact(revision)
     if (isMoved) this.movedTo.value = revision
+    this.keepMarks()
+  }
+
+  /** A mark goes with its change. */
+  private keepMarks(): void {
     const { a, b } = this.marks.value
     const kept = (marked: number): number => (this.past.placeOf(marked) === -1 ? 0 : marked)
     this.marks.value = { a: kept(a), b: kept(b) }

@@ -44,6 +44,9 @@ export class KeyPast {
   private flags = new Uint8Array(capacityMin)
   private blockOf = new Uint32Array(capacityMin)
   private rowOf = new Uint32Array(capacityMin)
+  /** All changes that are kept; those after `endRevision` have places at and above `count`. */
+  private storedCount = 0
+  private endRevision = Number.POSITIVE_INFINITY
 
   /** Takes a block of rising revisions; those that are known already are passed over. */
   add(columns: HistoryColumns): void {
@@ -51,13 +54,14 @@ export class KeyPast {
     let row = 0
     while (row < columns.rowCount) {
       const revision = columns.revisions[row] ?? 0
-      const place = this.placeFrom(revision)
-      if (place < this.count && this.revisions[place] === revision) {
+      const place = this.storedFrom(revision)
+      if (place < this.storedCount && this.revisions[place] === revision) {
         row++
         continue
       }
       // Rows up to the next known revision go in together.
-      const next = place < this.count ? (this.revisions[place] ?? 0) : Number.POSITIVE_INFINITY
+      const next =
+        place < this.storedCount ? (this.revisions[place] ?? 0) : Number.POSITIVE_INFINITY
       let end = row + 1
       while (end < columns.rowCount && (columns.revisions[end] ?? 0) < next) end++
       this.insert(place, { block, columns, row, end })
@@ -71,6 +75,12 @@ export class KeyPast {
     if (revision <= this.compactedRevision) return
     this.compactedRevision = revision
     this.trim()
+  }
+
+  /** Ends the history at a revision: what came later is kept and not shown. 0: nothing is hidden. */
+  endAt(revision: number): void {
+    this.endRevision = revision === 0 ? Number.POSITIVE_INFINITY : revision
+    this.show()
   }
 
   /** Revision at a place; 0 outside. */
@@ -106,14 +116,7 @@ export class KeyPast {
 
   /** First place at or above a revision; `count` when there is none. */
   placeFrom(revision: number): number {
-    let low = 0
-    let high = this.count
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((this.revisions[middle] ?? 0) < revision) low = middle + 1
-      else high = middle
-    }
-    return low
+    return Math.min(this.count, this.storedFrom(revision))
   }
 
   /** The nearest place before or after one that holds a value; -1 when there is none. */
@@ -146,6 +149,27 @@ export class KeyPast {
     return found.map((one, index) => ({ ...one, number: index + 1 })).reverse()
   }
 
+  private storedFrom(revision: number): number {
+    let low = 0
+    let high = this.storedCount
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.revisions[middle] ?? 0) < revision) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  /** Counts what is shown after the changes or their end have moved. */
+  private show(): void {
+    const { endRevision, storedCount } = this
+    this.count =
+      endRevision < Number.POSITIVE_INFINITY ? this.storedFrom(endRevision + 1) : storedCount
+    let readable = 0
+    for (let place = 0; place < this.count; place++) if (!this.isDeletion(place)) readable++
+    this.readableCount = readable
+  }
+
   private isCreation(place: number): boolean {
     return place < this.count && ((this.flags[place] ?? 0) & creationFlag) !== 0
   }
@@ -161,9 +185,9 @@ export class KeyPast {
   ): void {
     const { block, columns, row, end } = from
     const added = end - row
-    this.reserve(this.count + added)
+    this.reserve(this.storedCount + added)
     for (const column of [this.revisions, this.flags, this.blockOf, this.rowOf]) {
-      column.copyWithin(place + added, place, this.count)
+      column.copyWithin(place + added, place, this.storedCount)
     }
     for (let at = 0; at < added; at++) {
       const isDeletion = columns.kinds[row + at] === 1
@@ -172,9 +196,8 @@ export class KeyPast {
       this.flags[place + at] = (isDeletion ? deletionFlag : 0) | (isCreation ? creationFlag : 0)
       this.blockOf[place + at] = block
       this.rowOf[place + at] = row + at
-      if (!isDeletion) this.readableCount++
     }
-    this.count += added
+    this.storedCount += added
   }
 
   private reserve(count: number): void {
@@ -184,7 +207,7 @@ export class KeyPast {
       column: Column,
       larger: Column,
     ): Column => {
-      larger.set(column.subarray(0, this.count))
+      larger.set(column.subarray(0, this.storedCount))
       return larger
     }
     this.revisions = grown(this.revisions, new Float64Array(capacity))
@@ -196,22 +219,23 @@ export class KeyPast {
   private trim(): void {
     let dropped = 0
     if (this.compactedRevision > 0) {
-      const behind = this.placeFrom(this.compactedRevision + 1)
+      const behind = this.storedFrom(this.compactedRevision + 1)
       dropped = behind === 0 ? 0 : this.isDeletion(behind - 1) ? behind : behind - 1
     }
-    const surplus = this.count - changesMax
+    const surplus = this.storedCount - changesMax
     if (surplus > dropped) {
       dropped = surplus
       this.isCut = true
     }
-    if (dropped <= 0) return
-    for (let place = 0; place < dropped; place++) {
-      if (!this.isDeletion(place)) this.readableCount--
-    }
+    if (dropped > 0) this.drop(dropped)
+    this.show()
+  }
+
+  private drop(dropped: number): void {
     for (const column of [this.revisions, this.flags, this.blockOf, this.rowOf]) {
-      column.copyWithin(0, dropped, this.count)
+      column.copyWithin(0, dropped, this.storedCount)
     }
-    this.count -= dropped
-    if (this.count === 0) this.blocks = []
+    this.storedCount -= dropped
+    if (this.storedCount === 0) this.blocks = []
   }
 }

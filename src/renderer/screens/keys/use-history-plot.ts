@@ -3,7 +3,8 @@ import type { ComputedRef } from 'vue'
 import { leftOf, marksOf, panned, zoomed } from '../../components/timeline/timeline-layout.ts'
 import type { TimelineScale, TimelineWindow } from '../../components/timeline/timeline-layout.ts'
 import type { KeyDetail } from '../../stores/key-detail.ts'
-import type { Generation } from '../../stores/key-past.ts'
+import type { HistoryMarks } from '../../stores/key-history.ts'
+import type { Generation, KeyPast } from '../../stores/key-past.ts'
 
 /** Where a lane's parts stand; the texts are the screen's. */
 export interface PlottedLane {
@@ -63,54 +64,6 @@ export function useHistoryPlot(detail: () => KeyDetail): HistoryPlot {
     end,
   }))
 
-  function laneOf(
-    generation: Generation,
-    options: { readonly widthPx: number; readonly selected: number },
-  ): PlottedLane {
-    const { past, marks } = detail().history
-    const { first, last, deletedAt } = generation
-    const { a, b } = marks.value
-    const { oldest, newest } = window.value
-    const creation = generation.hasBeginning ? past.revisionAt(first) : -1
-    const inside = {
-      first: Math.max(first, past.placeFrom(oldest)),
-      last: Math.min(last, past.placeFrom(newest + 1) - 1),
-      revisionAt: (place: number) => past.revisionAt(place),
-    }
-    const plotted = marksOf(scale.value, inside, {
-      widthPx: options.widthPx,
-      alone: new Set([creation, options.selected, a, b]),
-    })
-    const next = past.revisionAt(last + 2)
-    return {
-      number: generation.number,
-      band: {
-        left: generation.hasBeginning ? leftOf(scale.value, creation) - 1.2 : scale.value.start,
-        right: deletedAt === undefined ? 100 : leftOf(scale.value, deletedAt),
-        isOpen: deletedAt === undefined,
-        isTorn: !generation.hasBeginning,
-      },
-      marks: plotted.map((mark) => ({
-        left: mark.left,
-        count: mark.count,
-        isCreation: mark.count === 1 && past.revisionAt(mark.firstPlace) === creation,
-        isSelected:
-          options.selected >= past.revisionAt(mark.firstPlace) &&
-          options.selected <= past.revisionAt(mark.lastPlace),
-        revision: past.revisionAt(mark.lastPlace),
-        place: mark.lastPlace,
-      })),
-      stone:
-        deletedAt === undefined
-          ? undefined
-          : {
-              left: leftOf(scale.value, deletedAt),
-              absentTo: next === 0 ? end : leftOf(scale.value, next),
-              revision: deletedAt,
-            },
-    }
-  }
-
   function zoom(factor: number, share = 0.5): void {
     const { oldest, newest } = window.value
     shown.value = zoomed(all.value, window.value, {
@@ -123,7 +76,11 @@ export function useHistoryPlot(detail: () => KeyDetail): HistoryPlot {
     scale,
     isZoomed: computed(() => shown.value !== undefined),
     hasSeam,
-    laneOf,
+    laneOf: (generation, options) => {
+      const { past, marks } = detail().history
+      const axis = { scale: scale.value, past, marks: marks.value }
+      return laneOn(axis, generation, options)
+    },
     zoom,
     pan: (share) => {
       if (shown.value !== undefined) shown.value = panned(all.value, shown.value, share)
@@ -131,5 +88,59 @@ export function useHistoryPlot(detail: () => KeyDetail): HistoryPlot {
     showAll: () => {
       shown.value = undefined
     },
+  }
+}
+
+/** Where a life of the key stands on the axis. */
+function laneOn(
+  axis: {
+    readonly scale: TimelineScale
+    readonly past: KeyPast
+    readonly marks: HistoryMarks
+  },
+  generation: Generation,
+  options: { readonly widthPx: number; readonly selected: number },
+): PlottedLane {
+  const { scale, past } = axis
+  const { first, last, deletedAt } = generation
+  const { a, b } = axis.marks
+  const { oldest, newest } = scale
+  const creation = generation.hasBeginning ? past.revisionAt(first) : -1
+  const inside = {
+    first: Math.max(first, past.placeFrom(oldest)),
+    last: Math.min(last, past.placeFrom(newest + 1) - 1),
+    revisionAt: (place: number) => past.revisionAt(place),
+  }
+  const plotted = marksOf(scale, inside, {
+    widthPx: options.widthPx,
+    alone: new Set([creation, options.selected, a, b]),
+  })
+  const next = past.revisionAt(last + 2)
+  return {
+    number: generation.number,
+    band: {
+      left: generation.hasBeginning ? leftOf(scale, creation) - 1.2 : scale.start,
+      right: deletedAt === undefined ? 100 : leftOf(scale, deletedAt),
+      isOpen: deletedAt === undefined,
+      isTorn: !generation.hasBeginning,
+    },
+    marks: plotted.map((mark) => ({
+      left: mark.left,
+      count: mark.count,
+      isCreation: mark.count === 1 && past.revisionAt(mark.firstPlace) === creation,
+      isSelected:
+        options.selected >= past.revisionAt(mark.firstPlace) &&
+        options.selected <= past.revisionAt(mark.lastPlace),
+      revision: past.revisionAt(mark.lastPlace),
+      place: mark.lastPlace,
+    })),
+    stone:
+      deletedAt === undefined
+        ? undefined
+        : {
+            left: leftOf(scale, deletedAt),
+            absentTo: next === 0 ? end : leftOf(scale, next),
+            revision: deletedAt,
+          },
   }
 }

@@ -72,11 +72,12 @@ export function useKeyHistory(
 
 /** The store's own revision before or after the one that is shown; 0: none is readable there. */
 function findRevision(detail: KeyDetail, by: 1 | -1): number {
-  const { past, headRevision, history } = detail
-  const now = past.value?.revision ?? headRevision.value
+  const { past, headRevision, history, asOf } = detail
+  const newest = asOf.value === 0 ? headRevision.value : asOf.value
+  const now = past.value?.revision ?? newest
   const next = now + by
   const oldest = Math.max(1, history.compactedRevision.value)
-  return next < oldest || next > headRevision.value ? 0 : next
+  return next < oldest || next > newest ? 0 : next
 }
 
 /** Commands of the history, for as long as the key is open. */

@@ -1,6 +1,7 @@
-import { ref } from 'vue'
+import { ref, watch } from 'vue'
 import type { Ref } from 'vue'
 import { useI18n } from 'vue-i18n'
+import type { ConnectionInfo } from '../../../preload/contract/connection.ts'
 import type { PutReply } from '../../../preload/contract/kv.ts'
 import { keyText } from '../../format/bytes-text.ts'
 import { revisionText } from '../../format/quantity-text.ts'
@@ -10,17 +11,36 @@ import { useToastStore } from '../../stores/toasts.ts'
 
 type Written = Extract<PutReply, { kind: 'written' }>
 
-/** Writes an older value as a new revision, and takes that back. */
-export function useRestore(detail: () => KeyDetail): {
+/** Writes an older value as a new revision, and takes that back. In production it asks first. */
+export function useRestore(
+  detail: () => KeyDetail,
+  connection: () => ConnectionInfo,
+): {
   /** The revision that is being written again; 0: none. */
   readonly restoring: Ref<number>
-  readonly restore: (revision: number) => Promise<void>
+  /** The revision that the user is asked about; 0: none. */
+  readonly asked: Ref<number>
+  /** Writes it, or asks. */
+  readonly restore: (revision: number) => void
+  /** Writes what was asked about. */
+  readonly confirm: () => Promise<void>
 } {
   const { t } = useI18n()
   const toasts = useToastStore()
   const restoring = ref(0)
+  const asked = ref(0)
 
-  async function restore(revision: number): Promise<void> {
+  function restore(revision: number): void {
+    if (connection().environment === 'production') asked.value = revision
+    else void write(revision)
+  }
+
+  async function confirm(): Promise<void> {
+    await write(asked.value)
+    asked.value = 0
+  }
+
+  async function write(revision: number): Promise<void> {
     const from = detail()
     if (restoring.value !== 0 || revision === 0) return
     restoring.value = revision
@@ -70,5 +90,8 @@ export function useRestore(detail: () => KeyDetail): {
     toasts.show({ icon: 'warn', tone: 'danger', text: `${t(text)} ${failureLine(failure)}` })
   }
 
-  return { restoring, restore }
+  watch(detail, () => {
+    asked.value = 0
+  })
+  return { restoring, asked, restore, confirm }
 }
