@@ -20,13 +20,21 @@ import * as history from './history.mjs'
 import * as maintenance from './maintenance.mjs'
 import * as million from './million.mjs'
 import { ui } from './ui.mjs'
+import { uiHistory } from './ui-history.mjs'
 import { uiWatch } from './ui-watch.mjs'
 import * as unary from './unary.mjs'
 import * as watch from './watch.mjs'
 
 const families = { unary, million, watch, cluster, history, maintenance }
 /** Not a comparison in the table: they run only when they are named. */
-const tools = { durability: proveDurability, profile, smoke, ui, 'ui-watch': uiWatch }
+const tools = {
+  durability: proveDurability,
+  profile,
+  smoke,
+  ui,
+  'ui-history': uiHistory,
+  'ui-watch': uiWatch,
+}
 const defaultJson = fileURLToPath(new URL('./results/latest.json', import.meta.url))
 
 const say = (line) => process.stdout.write(`${line}\n`)
