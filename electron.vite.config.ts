@@ -42,6 +42,8 @@ export default defineConfig({
     build: {
       target: oldestChromium,
       outDir: resolve(import.meta.dirname, 'out/renderer'),
+      // A third of the text: the page starts sooner, and the engine keeps the source of what runs in memory.
+      minify: true,
       rolldownOptions: { input: resolve(import.meta.dirname, 'src/renderer/index.html') },
     },
     worker: { format: 'es' },

@@ -5,7 +5,10 @@ const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const
 
 /** A count with its groups: 1,204,331. */
 export function countText(count: number): string {
-  return counts.format(count)
+  // Most counts of a list are small, and the formatter takes longer than the rest of their cell.
+  return Number.isInteger(count) && count >= 0 && count < 1000
+    ? String(count)
+    : counts.format(count)
 }
 
 /** A size in binary units with three significant digits: 394 B, 1.02 KiB, 2.15 GiB. */

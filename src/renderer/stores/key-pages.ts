@@ -16,8 +16,8 @@ import { boundsOf, compareKeys, rangeBetween } from './key-order.ts'
 import { KeyWindow } from './key-window.ts'
 import type { WindowBounds, WindowPlan } from './key-window.ts'
 
-/** Pages in memory: forty thousand rows of short keys are about 8 MB. */
-const segmentsMax = 40
+/** Pages in memory: sixteen thousand rows of short keys are about 2 MB, and one that was let go is read again in milliseconds. */
+const segmentsMax = 16
 /** Rows read ahead of what is in sight. */
 const aheadRows = 400
 /** A watch that begins further back than this makes the server walk through too much of its past. */

@@ -16,6 +16,9 @@ import { compareKeys } from './key-order.ts'
 /** A page holds at most 10,000 rows, so the row fits below this factor. */
 const rowsPerChunkMax = 16_384
 
+/** A row as an object takes several times what it takes in the columns; those in sight are far fewer. */
+const madeMax = 256
+
 /** Sorted keys with their metadata. Not reactive: its owner tells the screen when it changed. */
 export class KeyTable {
   /** Invariant: keys strictly rising. */
@@ -24,7 +27,7 @@ export class KeyTable {
   private readonly singles: KeyRow[] = []
   /** Slots of `singles` that no row of the list uses any more. */
   private readonly freeSlots: number[] = []
-  /** Rows of the chunks that were asked for: a row that is the same object need not be drawn again. */
+  /** Rows of the chunks that were asked for last: a row that is the same object need not be drawn again. */
   private readonly made = new Map<number, KeyRow>()
 
   get length(): number {
@@ -100,6 +103,7 @@ export class KeyTable {
     const known = this.made.get(handle)
     if (known !== undefined) return known
     const row = keyRowAt(this.chunkOf(handle), handle % rowsPerChunkMax)
+    if (this.made.size >= madeMax) this.made.clear()
     this.made.set(handle, row)
     return row
   }

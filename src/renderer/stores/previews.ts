@@ -7,7 +7,7 @@ import { keyText } from '../format/bytes-text.ts'
 import { compareKeys, successor } from './key-order.ts'
 
 /** Scrolling fast passes windows that are never looked at; the fetch waits this long for the list to rest. */
-const restMs = 40
+const restMs = 80
 /** One fetch stays small, so that a hundred values at the size limit cannot pile up in one answer. */
 const rowsPerFetchMax = 64
 
