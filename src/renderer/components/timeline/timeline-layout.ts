@@ -70,8 +70,9 @@ export function marksOf(
       last.lastPlace = place
     }
   }
-  return joined(groups).map((group) => ({
-    left: (centreOf(group) / Math.max(1, widthPx)) * 100,
+  const shown = joined(groups)
+  return shown.map((group, index) => ({
+    left: (clearOf(group, shown[index - 1], shown[index + 1]) / Math.max(1, widthPx)) * 100,
     firstPlace: group.firstPlace,
     lastPlace: group.lastPlace,
     count: countOf(group),
@@ -102,6 +103,16 @@ function joined(groups: readonly Group[]): readonly Group[] {
     if (after.length === before.length) return after
     before = after
   }
+}
+
+/** Where a mark stands: a number makes way for single marks beside it, which stand exactly. */
+function clearOf(group: Group, before: Group | undefined, after: Group | undefined): number {
+  const centre = centreOf(group)
+  if (countOf(group) === 1) return centre
+  const apart = halfPxOf(group) + halfSinglePx
+  const least = before?.isAlone === true ? before.lastX + apart : Number.NEGATIVE_INFINITY
+  const most = after?.isAlone === true ? after.firstX - apart : Number.POSITIVE_INFINITY
+  return least > most ? centre : Math.min(most, Math.max(least, centre))
 }
 
 function touch(group: Group, x: number, halfPx: number): boolean {
