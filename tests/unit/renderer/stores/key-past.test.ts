@@ -32,6 +32,18 @@ describe('KeyPast', () => {
     expect(past.readableCount).toBe(3)
   })
 
+  test('ends where it is told to, and goes on when it is told to', () => {
+    const past = pastOf(put(5, 1), put(7, 2), deletion(9), put(12, 1))
+    past.endAt(8)
+    past.add(historyColumnsOf([put(13, 2)]))
+    expect(rowsOf(past).map((row) => row.revision)).toEqual([5, 7])
+    expect(past.generations()).toEqual([{ number: 1, first: 0, last: 1, hasBeginning: true }])
+    expect([past.readableCount, past.placeOf(9), past.placeFrom(12)]).toEqual([2, -1, 2])
+    past.endAt(0)
+    expect(rowsOf(past).map((row) => row.revision)).toEqual([5, 7, 9, 12, 13])
+    expect(past.readableCount).toBe(4)
+  })
+
   test('a life whose creation is compacted has no beginning', () => {
     expect(pastOf(put(7, 4), deletion(9)).generations()).toEqual([
       { number: 1, first: 0, last: 0, deletedAt: 9, hasBeginning: false },
