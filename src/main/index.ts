@@ -50,6 +50,7 @@ import { isOwnPage, registerPageScheme, servePages } from './page-protocol.ts'
 import { SettingsStore } from './settings-file.ts'
 import { StoreHost } from './store-host/store-host.ts'
 import { utilityFork } from './store-host/utility-fork.ts'
+import { farewellTimeoutMs, WindowFarewell } from './window-farewell.ts'
 
 /** Size of the local cluster of the first start. */
 const firstStartNodes = 3
@@ -65,6 +66,7 @@ interface Parts {
   readonly host: StoreHost
   readonly streams: StreamHub
   readonly commands: AppCommands
+  readonly farewell: WindowFarewell
 }
 
 main()
@@ -168,6 +170,7 @@ function buildParts(paths: AppPaths, log: LogFile): Parts {
     host,
     streams: new StreamHub(systemClock),
     commands: new AppCommands(),
+    farewell: new WindowFarewell(systemClock),
   }
 }
 
@@ -218,7 +221,7 @@ async function appInfo(
 }
 
 function registerHandlers(parts: Parts, info: () => Promise<AppInfo>): void {
-  const { connections, commands, host, log, operations, settings, streams } = parts
+  const { connections, commands, farewell, host, log, operations, settings, streams } = parts
   const router = new IpcRouter({ source: ipcMain, streams, logger: log, isOwnPage })
   registerAppHandlers(router, {
     info,
@@ -227,6 +230,10 @@ function registerHandlers(parts: Parts, info: () => Promise<AppInfo>): void {
       await clipboard.writeText(text)
     },
     onCommand: (listener) => commands.onCommand(listener),
+    onClosing: (listener) => farewell.onClosing(listener),
+    pageIsReady: () => {
+      farewell.pageIsReady()
+    },
   })
   registerConnectionHandlers(router, connections, choosePem)
   registerKvHandlers(router, { connections, operations })
@@ -259,6 +266,7 @@ async function choosePem(): Promise<string | undefined> {
 function showWindow(parts: Parts): void {
   const preloadPath = join(__dirname, '..', 'preload', 'index.cjs')
   const window = openWindow(preloadPath, parts.settings.get(), parts.log)
+  closeInOrder(window, parts)
   const { webContents } = window
   const pageId = webContents.id
   webContents.once('destroyed', () => {
@@ -277,6 +285,19 @@ function showWindow(parts: Parts): void {
   })
 }
 
+/** The page keeps its state first: what it sent while its window closes would not arrive. */
+function closeInOrder(window: BrowserWindow, parts: Parts): void {
+  const { farewell } = parts
+  window.on('close', (event) => {
+    // An app that quits has asked the page before.
+    if (farewell.isOver || !farewell.hasPage) return
+    event.preventDefault()
+    void farewell.ask().then(() => {
+      if (!window.isDestroyed()) window.close()
+    })
+  })
+}
+
 function quitInOrder(parts: Parts): void {
   let isDone = false
   app.on('before-quit', (event) => {
@@ -288,7 +309,10 @@ function quitInOrder(parts: Parts): void {
       parts.connections.dispose()
       app.quit()
     }
-    systemClock.setTimer(quitTimeoutMs, finish)
-    void parts.host.stopAll().then(finish)
+    systemClock.setTimer(farewellTimeoutMs + quitTimeoutMs, finish)
+    void parts.farewell
+      .ask()
+      .then(() => Promise.all([parts.settings.settled(), parts.host.stopAll()]))
+      .then(finish)
   })
 }

@@ -56,6 +56,11 @@ export class JsonFile<Content> {
     return save
   }
 
+  /** Resolves after the last save so far, also when that failed. */
+  settled(): Promise<void> {
+    return this.lastSave
+  }
+
   private async write(text: string): Promise<void> {
     mkdirSync(dirname(this.path), { recursive: true, mode: 0o700 })
     const temporaryPath = `${this.path}.new`

@@ -67,6 +67,11 @@ export class SettingsStore {
     return this.states.get(name)?.text ?? null
   }
 
+  /** Resolves when everything given so far is on the disk, or was reported as not saved. */
+  async settled(): Promise<void> {
+    await Promise.all([this.file.settled(), this.stateFile.settled()])
+  }
+
   async savePageState(state: PageState): Promise<void> {
     this.states.delete(state.name)
     this.states.set(state.name, state)

@@ -81,6 +81,8 @@ const bridge: Bridge = {
     info: callWithout(callChannels.appInfo),
     observeCommands: streamWithout(streamChannels.appCommands),
     writeClipboard: call(callChannels.appWriteClipboard),
+    observeClosing: streamWithout(streamChannels.appClosing),
+    readyToClose: callWithout(callChannels.appReadyToClose),
   },
   connections: {
     list: callWithout(callChannels.connectionsList),

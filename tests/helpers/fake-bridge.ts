@@ -86,6 +86,8 @@ export function createFakeWorld(options: FakeBridgeOptions): FakeWorld {
         }),
       observeCommands: () => nothing,
       writeClipboard: () => done(null),
+      observeClosing: () => nothing,
+      readyToClose: () => done(null),
     },
     connections: hub.bridge,
     ...keyBridges(store, cluster),

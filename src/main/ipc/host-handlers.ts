@@ -1,6 +1,6 @@
 /** What concerns the app and not a cluster's data: the app itself, connections, local nodes, settings, the operations log. */
 
-import type { AppCommand, AppInfo } from '../../preload/contract/app.ts'
+import type { AppCommand, AppInfo, ClosingNotice } from '../../preload/contract/app.ts'
 import { clipboardRequestSchema } from '../../preload/contract/app.ts'
 import { callChannels, streamChannels } from '../../preload/contract/channels.ts'
 import {
@@ -37,6 +37,9 @@ export interface AppHandlerParts {
   writeClipboard(text: string): Promise<void>
   /** Commands of the native menu; the returned function ends it. */
   onCommand(listener: (command: AppCommand) => void): () => void
+  /** The window is about to close; the returned function ends it. */
+  onClosing(listener: (notice: ClosingNotice) => void): () => void
+  pageIsReady(): void
 }
 
 export function registerAppHandlers(router: IpcRouter, parts: AppHandlerParts): void {
@@ -47,6 +50,13 @@ export function registerAppHandlers(router: IpcRouter, parts: AppHandlerParts): 
   })
   router.stream(streamChannels.appCommands, emptyRequestSchema, {
     begin: (_request, sink: StreamSink<AppCommand>) => ({ dispose: parts.onCommand(sink.push) }),
+  })
+  router.call(callChannels.appReadyToClose, emptyRequestSchema, () => {
+    parts.pageIsReady()
+    return null
+  })
+  router.stream(streamChannels.appClosing, emptyRequestSchema, {
+    begin: (_request, sink: StreamSink<ClosingNotice>) => ({ dispose: parts.onClosing(sink.push) }),
   })
 }
 

@@ -26,6 +26,12 @@ export interface AppCommand {
   readonly commandId: string
 }
 
+/** The window is about to close: what the page wants to find again is to be saved now. */
+export interface ClosingNotice {
+  /** The window waits for `readyToClose` at most this long. */
+  readonly timeoutMs: number
+}
+
 export const clipboardRequestSchema = z
   .strictObject({ text: z.string().max(clipboardTextUnitsMax) })
   .readonly()

@@ -11,7 +11,7 @@ import type {
   ActivityItem,
   ActivityRequest,
 } from './activity.ts'
-import type { AppCommand, AppInfo, ClipboardRequest } from './app.ts'
+import type { AppCommand, AppInfo, ClipboardRequest, ClosingNotice } from './app.ts'
 import type { BinItem, BinRequest, RevisionChangesReply, RevisionChangesRequest } from './bin.ts'
 import type { ClusterItem, ClusterSnapshot, ObserveClusterRequest } from './cluster.ts'
 import type { CompareItem, CompareRequest } from './compare.ts'
@@ -79,6 +79,10 @@ export interface AppBridge {
   /** Commands chosen in the native menu. */
   observeCommands(listener: StreamListener<AppCommand>): Subscription
   writeClipboard(request: ClipboardRequest): Promise<Reply<null>>
+  /** Says that the window is about to close; each notice is to be answered by `readyToClose`. */
+  observeClosing(listener: StreamListener<ClosingNotice>): Subscription
+  /** The page has saved what it wants to find again. */
+  readyToClose(): Promise<Reply<null>>
 }
 
 export interface ConnectionsBridge {

@@ -6,6 +6,7 @@
 export const callChannels = {
   appInfo: 'app.info',
   appWriteClipboard: 'app.writeClipboard',
+  appReadyToClose: 'app.readyToClose',
   connectionsList: 'connections.list',
   connectionsOpen: 'connections.open',
   connectionsOpenSaved: 'connections.openSaved',
@@ -51,6 +52,7 @@ export type CallChannel = (typeof callChannels)[keyof typeof callChannels]
 
 export const streamChannels = {
   appCommands: 'app.commands',
+  appClosing: 'app.closing',
   connectionsObserve: 'connections.observe',
   historyOpen: 'history.open',
   watchOpen: 'watch.open',

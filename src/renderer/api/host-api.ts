@@ -14,6 +14,7 @@ import { getBridge, unwrap } from './bridge.ts'
 export const appApi = {
   info: (): Promise<AppInfo> => unwrap(getBridge().app.info()),
   writeClipboard: (text: string): Promise<null> => unwrap(getBridge().app.writeClipboard({ text })),
+  readyToClose: (): Promise<null> => unwrap(getBridge().app.readyToClose()),
   settings: (): Promise<Settings> => unwrap(getBridge().settings.get()),
   updateSettings: (patch: SettingsPatch): Promise<Settings> =>
     unwrap(getBridge().settings.update(patch)),

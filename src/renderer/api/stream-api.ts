@@ -1,5 +1,5 @@
 import type { ActivityItem, ActivityRequest } from '../../preload/contract/activity.ts'
-import type { AppCommand } from '../../preload/contract/app.ts'
+import type { AppCommand, ClosingNotice } from '../../preload/contract/app.ts'
 import type { ClusterItem, ObserveClusterRequest } from '../../preload/contract/cluster.ts'
 import type { CompareItem, CompareRequest } from '../../preload/contract/compare.ts'
 import type { ConnectionEvent } from '../../preload/contract/connection.ts'
@@ -52,4 +52,7 @@ export const streamApi = {
   /** Commands chosen in the native menu. */
   commands: (handlers: StreamHandlers<AppCommand>): Subscription =>
     subscribe((listener) => getBridge().app.observeCommands(listener), handlers),
+  /** The window is about to close. */
+  closing: (handlers: StreamHandlers<ClosingNotice>): Subscription =>
+    subscribe((listener) => getBridge().app.observeClosing(listener), handlers),
 } as const

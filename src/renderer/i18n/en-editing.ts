@@ -92,7 +92,7 @@ export const enEditing = {
     copyWatch: 'Copy as etcdctl watch',
     watch: 'Watch',
     history: 'History',
-    compare: 'Compare…',
+    compare: 'Compare with revision…',
     export: 'Export…',
     import: 'Import…',
     delete: 'Delete…',

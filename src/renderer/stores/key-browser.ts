@@ -10,14 +10,13 @@ import { keyRowAt } from '../../preload/contract/key-columns.ts'
 import type { KeyRange } from '../../preload/contract/kv.ts'
 import type { ScanItem, ScanRequest } from '../../preload/contract/scan.ts'
 import type { Subscription } from '../../preload/contract/reply.ts'
-import type { WatchChange } from '../../preload/contract/watch.ts'
 import { kvApi } from '../api/kv-api.ts'
 import { streamApi } from '../api/stream-api.ts'
-import { keyText } from '../format/bytes-text.ts'
 import { boundsOf, includesBytes } from './key-order.ts'
 import { KeyPages } from './key-pages.ts'
 import { KeyRows } from './key-rows.ts'
 import { PreviewCache } from './previews.ts'
+import { RowEffects } from './row-effects.ts'
 
 const previewBytesMax = 512
 /** Rows of a list that is not in the order of its keys: the server sorts everything to answer with these. */
@@ -25,11 +24,6 @@ export const sortedRowsMax = 1_000
 /** Found rows that are kept. */
 export const foundRowsMax = 10_000
 const countEveryMs = 3_000
-const flashMs = 900
-/** A deleted row stays this long, fading. */
-const fadeMs = 600
-/** More go at once, without a show. */
-const fadingMax = 200
 
 /** What a list is sorted by. */
 export interface ListOrder {
@@ -81,10 +75,15 @@ export class KeyBrowser {
   readonly headRevision = shallowRef(0)
   /** Wall time of the last answer, for a list that has gone stale. */
   readonly answeredAtMs = shallowRef(0)
-  /** Keys that changed a moment ago, by their text. */
-  readonly flashed = shallowRef<ReadonlySet<string>>(new Set())
-  /** Keys that were deleted a moment ago and are about to go. */
-  readonly leaving = shallowRef<ReadonlySet<string>>(new Set())
+  /** Changes that happen while the list is looked at are made visible. */
+  readonly effects = new RowEffects({
+    apply: (change) => {
+      this.pages.apply(change)
+    },
+    onLate: () => {
+      this.pages.options.onChange()
+    },
+  })
   readonly order = shallowRef<ListOrder>({ by: 'key', isDescending: false })
   readonly scan = shallowRef<ScanState>()
   readonly previews: PreviewCache
@@ -99,13 +98,6 @@ export class KeyBrowser {
   private searched: { readonly text: string; readonly needle: Uint8Array } | undefined
   private isTravelling = false
   private generation = 0
-  /** Until when each key flashes. */
-  private readonly flashes = new Map<string, number>()
-  private flashTimer: ReturnType<typeof setTimeout> | undefined
-  private readonly departures = new Map<
-    string,
-    { readonly change: WatchChange; readonly timer: ReturnType<typeof setTimeout> }
-  >()
   private countedRevision = 0
   private countTimer: ReturnType<typeof setTimeout> | undefined
 
@@ -121,14 +113,11 @@ export class KeyBrowser {
       revision,
       valueBytesMax: previewBytesMax,
       onChange: () => {
-        if (this.flashes.size !== this.flashed.value.size)
-          this.flashed.value = new Set(this.flashes.keys())
-        if (this.departures.size > 0 || this.leaving.value.size > 0)
-          this.leaving.value = new Set(this.departures.keys())
+        this.effects.show()
         this.rowsChanged()
       },
       onFresh: (change) => {
-        this.takeFresh(change)
+        this.effects.take(change)
       },
       onError: (failure) => {
         this.error.value = failure
@@ -355,8 +344,7 @@ export class KeyBrowser {
     this.pages.dispose()
     this.previews.dispose()
     clearTimeout(this.countTimer)
-    clearTimeout(this.flashTimer)
-    for (const { timer } of this.departures.values()) clearTimeout(timer)
+    this.effects.dispose()
   }
 
   private mirrored(position: number): number {
@@ -478,52 +466,5 @@ export class KeyBrowser {
       this.results?.putValue(row)
     }
     this.rowsChanged()
-  }
-
-  /** A change that happens while the list is looked at is made visible: it flashes, and what goes, fades. */
-  private takeFresh(change: WatchChange): void {
-    const name = keyText(change.key)
-    const departure = this.departures.get(name)
-    if (departure !== undefined) {
-      clearTimeout(departure.timer)
-      this.depart(name, departure.change)
-    }
-    if (change.kind === 'put') {
-      this.pages.apply(change)
-      this.flash(name)
-    } else if (this.departures.size >= fadingMax) {
-      this.pages.apply(change)
-    } else {
-      const timer = setTimeout(() => {
-        this.depart(name, change)
-      }, fadeMs)
-      this.departures.set(name, { change, timer })
-    }
-  }
-
-  private depart(name: string, change: WatchChange): void {
-    this.departures.delete(name)
-    this.pages.apply(change)
-    this.pages.options.onChange()
-  }
-
-  private flash(name: string): void {
-    this.flashes.set(name, performance.now() + flashMs)
-    this.flashTimer ??= setTimeout(() => {
-      this.endFlashes()
-    }, flashMs)
-  }
-
-  /** One timer for all of them: thousands of changes a second must not make thousands of timers. */
-  private endFlashes(): void {
-    const nowMs = performance.now()
-    for (const [name, untilMs] of this.flashes) if (untilMs <= nowMs) this.flashes.delete(name)
-    this.flashed.value = new Set(this.flashes.keys())
-    this.flashTimer =
-      this.flashes.size === 0
-        ? undefined
-        : setTimeout(() => {
-            this.endFlashes()
-          }, flashMs / 3)
   }
 }

@@ -22,45 +22,11 @@ export const useKeyStore = defineStore('keys', () => {
   const tabs = useTabStore()
   const settings = useSettingsStore()
   const browsers = shallowReactive(new Map<string, KeyBrowser>())
-  const details = shallowReactive(new Map<string, KeyDetail>())
-  /** A key that would take the place of one with unsaved text. */
-  const waiting = shallowRef<{ tabId: string; connectionId: string; key: Uint8Array }>()
+  const { details, waiting, openKey, replaceKey, closeKey } = useOpenedKeys(revisionOf)
   const activeDetail = computed(() =>
     tabs.activeId === undefined ? undefined : details.get(tabs.activeId),
   )
-
-  /** What tabs of the last start showed, until they are shown again. */
-  const remembered = new Map<string, KeyPlace>()
-
-  /** The key that is open in a tab, and the first one in sight of its list, both as text. */
-  function placeOf(tabId: string): KeyPlace {
-    const waitingPlace = remembered.get(tabId)
-    if (waitingPlace !== undefined) return waitingPlace
-    const browser = browsers.get(tabId)
-    const detail = details.get(tabId)
-    const top = browser?.rowAt(
-      Math.round(browser.scrollTop / rowHeightPx(settings.settings.density)),
-    )
-    return {
-      openedKey: detail === undefined ? undefined : keyText(detail.key),
-      topKey:
-        top === undefined || browser?.scrollTop === 0 || browser?.order.value.by !== 'key'
-          ? undefined
-          : keyText(top.key),
-    }
-  }
-
-  /** Shows a place again once its tab is shown. */
-  function remember(tabId: string, place: KeyPlace): void {
-    if (place.openedKey !== undefined || place.topKey !== undefined) remembered.set(tabId, place)
-  }
-
-  /** Goes back to where a tab was: the key is opened, and the list scrolled to its first row. */
-  async function goBackTo(browser: KeyBrowser, tabId: string, place: KeyPlace): Promise<void> {
-    const { connectionId } = browser
-    if (place.openedKey !== undefined) openKey(tabId, connectionId, parseKeyText(place.openedKey))
-    if (place.topKey !== undefined) await browser.scrollToKey(parseKeyText(place.topKey))
-  }
+  const { placeOf, remember, takePlace } = usePlaces(browsers, details)
 
   /** The browser of a tab; made, and its list read, at the first call. */
   function browserOf(tabId: string, connectionId: string): KeyBrowser {
@@ -68,9 +34,9 @@ export const useKeyStore = defineStore('keys', () => {
     if (known?.connectionId === connectionId) return known
     const subject = tabs.tabs.find((tab) => tab.id === tabId)?.subject ?? ''
     const browser = openRange(tabId, connectionId, rangeOfSubject(subject))
-    const place = remembered.get(tabId)
-    remembered.delete(tabId)
-    if (place !== undefined) void goBackTo(browser, tabId, place)
+    const place = takePlace(tabId)
+    if (place?.openedKey !== undefined) openKey(tabId, connectionId, parseKeyText(place.openedKey))
+    if (place?.topKey !== undefined) void browser.scrollToKey(parseKeyText(place.topKey))
     return browser
   }
 
@@ -95,27 +61,6 @@ export const useKeyStore = defineStore('keys', () => {
     tabs.describe(tabId, { revision })
     browsers.get(tabId)?.setRevision(revision)
     void details.get(tabId)?.readAsOf(revision)
-  }
-
-  /** Opens a key in a tab, in place of the one that is open there. Unsaved text is asked about first. */
-  function openKey(tabId: string, connectionId: string, key: Uint8Array): void {
-    const known = details.get(tabId)
-    if (known !== undefined && keyText(known.key) === keyText(key)) return
-    if (known?.isDirty.value === true) waiting.value = { tabId, connectionId, key }
-    else replaceKey(tabId, connectionId, key)
-  }
-
-  function replaceKey(tabId: string, connectionId: string, key: Uint8Array): void {
-    waiting.value = undefined
-    details.get(tabId)?.dispose()
-    const detail = new KeyDetail(connectionId, key, revisionOf(tabId))
-    details.set(tabId, detail)
-    void detail.load()
-  }
-
-  function closeKey(tabId: string): void {
-    details.get(tabId)?.dispose()
-    details.delete(tabId)
   }
 
   /** Shows a key from anywhere: in a key tab of its connection, under the folder that holds it. */
@@ -161,21 +106,82 @@ export const useKeyStore = defineStore('keys', () => {
 
   return {
     ...{ browsers, details, waiting, activeDetail },
-    ...{
-      browserOf,
-      openRange,
-      placeOf,
-      remember,
-      revisionOf,
-      setRevision,
-      openKey,
-      replaceKey,
-      closeKey,
-      goToKey,
-      searchSeen,
-    },
+    ...{ browserOf, openRange, placeOf, remember, revisionOf, setRevision },
+    ...{ openKey, replaceKey, closeKey, goToKey, searchSeen },
   }
 })
+
+/** The key that is open in each tab. */
+function useOpenedKeys(revisionOf: (tabId: string) => number) {
+  const details = shallowReactive(new Map<string, KeyDetail>())
+  /** A key that would take the place of one with unsaved text. */
+  const waiting = shallowRef<{ tabId: string; connectionId: string; key: Uint8Array }>()
+
+  /** Opens a key in a tab, in place of the one that is open there. Unsaved text is asked about first. */
+  function openKey(tabId: string, connectionId: string, key: Uint8Array): void {
+    const known = details.get(tabId)
+    if (known !== undefined && keyText(known.key) === keyText(key)) return
+    if (known?.isDirty.value === true) waiting.value = { tabId, connectionId, key }
+    else replaceKey(tabId, connectionId, key)
+  }
+
+  function replaceKey(tabId: string, connectionId: string, key: Uint8Array): void {
+    waiting.value = undefined
+    details.get(tabId)?.dispose()
+    const detail = new KeyDetail(connectionId, key, revisionOf(tabId))
+    details.set(tabId, detail)
+    void detail.load()
+  }
+
+  function closeKey(tabId: string): void {
+    details.get(tabId)?.dispose()
+    details.delete(tabId)
+  }
+
+  return { details, waiting, openKey, replaceKey, closeKey }
+}
+
+/** Where each tab is, and where tabs of the last start were. */
+function usePlaces(
+  browsers: ReadonlyMap<string, KeyBrowser>,
+  details: ReadonlyMap<string, KeyDetail>,
+) {
+  const settings = useSettingsStore()
+  /** What tabs of the last start showed, until they are shown again. */
+  const remembered = new Map<string, KeyPlace>()
+
+  /** The key that is open in a tab, and the first one in sight of its list, both as text. */
+  function placeOf(tabId: string): KeyPlace {
+    const waitingPlace = remembered.get(tabId)
+    if (waitingPlace !== undefined) return waitingPlace
+    const browser = browsers.get(tabId)
+    const detail = details.get(tabId)
+    const top = browser?.rowAt(
+      Math.round(browser.scrollTop / rowHeightPx(settings.settings.density)),
+    )
+    return {
+      openedKey: detail === undefined ? undefined : keyText(detail.key),
+      topKey:
+        top === undefined || browser?.scrollTop === 0 || browser?.order.value.by !== 'key'
+          ? undefined
+          : keyText(top.key),
+    }
+  }
+
+  /** Shows a place again once its tab is shown. */
+  function remember(tabId: string, place: KeyPlace): void {
+    if (place.openedKey !== undefined || place.topKey !== undefined) remembered.set(tabId, place)
+  }
+
+  /** Where a tab was at the last start, once. */
+  function takePlace(tabId: string): KeyPlace | undefined {
+    const place = remembered.get(tabId)
+    remembered.delete(tabId)
+    return place
+  }
+
+  return { placeOf, remember, takePlace }
+}
 
 /** Height of a row in pixels, as the density has it. */
 function rowHeightPx(density: 'comfortable' | 'compact'): number {

@@ -3,8 +3,9 @@
 import { defineStore } from 'pinia'
 import { ref, shallowRef, watch } from 'vue'
 import type { ConnectionInfo } from '../../preload/contract/connection.ts'
-import { connectionApi } from '../api/host-api.ts'
+import { appApi, connectionApi } from '../api/host-api.ts'
 import { pageStateApi } from '../api/page-state-api.ts'
+import { streamApi } from '../api/stream-api.ts'
 import { useConnectionStore } from './connections.ts'
 import { useKeyTreeStore } from './key-trees.ts'
 import { useKeyStore } from './keys.ts'
@@ -37,6 +38,7 @@ export const useTabMemoryStore = defineStore('tabMemory', () => {
   const take = useWindowState()
   const bringBack = useBringBack()
   let savedText = ''
+  let lastSave: Promise<void> = Promise.resolve()
   let timer: ReturnType<typeof setTimeout> | undefined
 
   /** Brings back the window of the last time and keeps the present one from then on. Never rejects. */
@@ -52,21 +54,34 @@ export const useTabMemoryStore = defineStore('tabMemory', () => {
     status.value = 'restored'
     watch(() => textOfWindow(take()), saveSoon)
     setInterval(saveSoon, lookEveryMs)
-    window.addEventListener('pagehide', () => void save())
+    streamApi.closing({ onBatch: () => void keepAndLeave() })
   }
 
   function saveSoon(): void {
     timer ??= setTimeout(() => void save(), saveAfterMs)
   }
 
-  async function save(): Promise<void> {
+  /** Resolves when the window as it is now is kept, or is known not to be. */
+  function save(): Promise<void> {
     clearTimeout(timer)
     timer = undefined
     const text = textOfWindow(take())
-    if (text === savedText) return
-    savedText = text
+    if (text !== savedText) {
+      savedText = text
+      lastSave = tell(() => pageStateApi.save(stateName, text))
+    }
+    return lastSave
+  }
+
+  /** What is sent while the window closes does not arrive, so the window waits for this. */
+  async function keepAndLeave(): Promise<void> {
+    await save()
+    await tell(() => appApi.readyToClose())
+  }
+
+  async function tell(act: () => Promise<null>): Promise<void> {
     try {
-      await pageStateApi.save(stateName, text)
+      await act()
     } catch (failure) {
       error.value = failure
     }

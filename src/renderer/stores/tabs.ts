@@ -1,7 +1,7 @@
 /** The tabs of the window. A tab is a connection, a view and a subject; the router follows the active one. */
 
 import { defineStore } from 'pinia'
-import { computed, ref, shallowRef, watch } from 'vue'
+import { computed, ref, shallowRef, watch, type Ref } from 'vue'
 import { useRouter } from 'vue-router'
 import type { ViewName } from '../router.ts'
 import { useConnectionStore } from './connections.ts'
@@ -66,6 +66,7 @@ export const useTabStore = defineStore('tabs', () => {
   const active = computed(() => tabs.value.find((tab) => tab.id === activeId.value))
   const visits = useVisits({ tabs, active, activate })
   followConnection(active)
+  const { cycle, move } = useOrder({ tabs, activeId, show })
   let lastId = 0
 
   function activate(tab: Tab): void {
@@ -129,22 +130,6 @@ export const useTabStore = defineStore('tabs', () => {
     show(tab.id)
   }
 
-  /** Goes on by `step` tabs, round the ends. */
-  function cycle(step: number): void {
-    const index = tabs.value.findIndex((tab) => tab.id === activeId.value)
-    const next = tabs.value[(index + step + tabs.value.length) % tabs.value.length]
-    if (next !== undefined) show(next.id)
-  }
-
-  /** Puts a tab at another place of the strip; places beyond the ends are the ends. */
-  function move(id: string, place: number): void {
-    const tab = tabs.value.find((one) => one.id === id)
-    if (tab === undefined) return
-    const others = tabs.value.filter((one) => one.id !== id)
-    const at = Math.min(others.length, Math.max(0, place))
-    tabs.value = [...others.slice(0, at), tab, ...others.slice(at)]
-  }
-
   /** Says what a tab shows now. Text being written makes a preview permanent. */
   function describe(
     id: string,
@@ -169,10 +154,7 @@ export const useTabStore = defineStore('tabs', () => {
     tabs.value = kept.tabs.filter(isKnown)
     closed.value = kept.closed.filter(isKnown)
     visits.visits.value = kept.visits
-    const numbers = [...kept.tabs, ...kept.closed].map((tab) =>
-      Number(tab.id.replace(/^tab-/u, '')),
-    )
-    lastId = Math.max(0, ...numbers.filter((number) => Number.isSafeInteger(number)))
+    lastId = newestNumber([...kept.tabs, ...kept.closed])
     const shown = tabs.value.find((tab) => tab.id === kept.activeId) ?? tabs.value.at(-1)
     if (shown !== undefined) activate(shown)
   }
@@ -183,6 +165,39 @@ export const useTabStore = defineStore('tabs', () => {
     ...{ show, open, close, requestClose, reopen, cycle, move, describe, state, restore },
   }
 })
+
+/** The highest number that the ids of some tabs hold. */
+function newestNumber(tabs: readonly Tab[]): number {
+  const numbers = tabs.map((tab) => Number(tab.id.replace(/^tab-/u, '')))
+  return Math.max(0, ...numbers.filter((number) => Number.isSafeInteger(number)))
+}
+
+/** The places of the tabs in the strip. */
+function useOrder(strip: {
+  readonly tabs: Ref<Tab[]>
+  readonly activeId: Ref<string | undefined>
+  readonly show: (id: string) => void
+}) {
+  const { tabs, activeId, show } = strip
+
+  /** Goes on by `step` tabs, round the ends. */
+  function cycle(step: number): void {
+    const index = tabs.value.findIndex((tab) => tab.id === activeId.value)
+    const next = tabs.value[(index + step + tabs.value.length) % tabs.value.length]
+    if (next !== undefined) show(next.id)
+  }
+
+  /** Puts a tab at another place of the strip; places beyond the ends are the ends. */
+  function move(id: string, place: number): void {
+    const tab = tabs.value.find((one) => one.id === id)
+    if (tab === undefined) return
+    const others = tabs.value.filter((one) => one.id !== id)
+    const at = Math.min(others.length, Math.max(0, place))
+    tabs.value = [...others.slice(0, at), tab, ...others.slice(at)]
+  }
+
+  return { cycle, move }
+}
 
 /** The window speaks of the cluster of the tab that it shows. */
 function followConnection(active: { readonly value: Tab | undefined }): void {

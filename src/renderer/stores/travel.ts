@@ -14,13 +14,12 @@ import { RevisionActivity } from './travel-activity.ts'
 export const useTravelStore = defineStore('travel', () => {
   const tabs = useTabStore()
   const keys = useKeyStore()
-  const settings = useSettingsStore()
   /** Tabs whose timeline is open although they show the head. */
   const opened = shallowReactive(new Set<string>())
   /** Tabs that show what changed since their revision. */
   const withChanges = shallowReactive(new Set<string>())
-  const activities = new Map<string, RevisionActivity>()
-  const comparisons = new Map<string, Comparison>()
+  const activities = useActivities()
+  const comparisons = useComparisons()
 
   /** Opens a tab of keys that reads as of a revision, under a prefix or all of them; answers its id. */
   function openAt(place: {
@@ -62,7 +61,7 @@ export const useTravelStore = defineStore('travel', () => {
     if (isWanted) opened.add(tabId)
     else {
       opened.delete(tabId)
-      end(tabId)
+      activities.end(tabId)
     }
   }
 
@@ -74,12 +73,36 @@ export const useTravelStore = defineStore('travel', () => {
     if (isWanted) withChanges.add(tabId)
     else {
       withChanges.delete(tabId)
-      endComparison(tabId)
+      comparisons.end(tabId)
     }
   }
 
+  watch(
+    () => tabs.tabs,
+    (open) => {
+      for (const tabId of new Set([...activities.tabIds(), ...opened, ...withChanges])) {
+        if (open.some((tab) => tab.id === tabId)) continue
+        opened.delete(tabId)
+        withChanges.delete(tabId)
+        comparisons.end(tabId)
+        activities.end(tabId)
+      }
+    },
+  )
+
+  return {
+    ...{ openAt, revisionOf, setRevision, isOpen, setOpen },
+    ...{ hasChanges, setChanges },
+    ...{ activityOf: activities.of, comparisonOf: comparisons.of },
+  }
+})
+
+/** How busy the past of each tab's range was. */
+function useActivities() {
+  const activities = new Map<string, RevisionActivity>()
+
   /** How busy the past of a tab's range was; begun at the first call, and anew for another range. */
-  function activityOf(tabId: string, connectionId: string, range: KeyRange): RevisionActivity {
+  function of(tabId: string, connectionId: string, range: KeyRange): RevisionActivity {
     const known = activities.get(tabId)
     const isSame =
       known?.connectionId === connectionId && subjectOf(known.range) === subjectOf(range)
@@ -90,8 +113,21 @@ export const useTravelStore = defineStore('travel', () => {
     return activity
   }
 
+  function end(tabId: string): void {
+    activities.get(tabId)?.close()
+    activities.delete(tabId)
+  }
+
+  return { of, end, tabIds: () => activities.keys() }
+}
+
+/** What changed in each tab's range since its revision. */
+function useComparisons() {
+  const settings = useSettingsStore()
+  const comparisons = new Map<string, Comparison>()
+
   /** What changed in a tab's range between its revision and the head; not begun yet. */
-  function comparisonOf(tabId: string): Comparison {
+  function of(tabId: string): Comparison {
     const known = comparisons.get(tabId)
     if (known !== undefined) return known
     const comparison = new Comparison(settings.settings.keySeparator)
@@ -99,31 +135,10 @@ export const useTravelStore = defineStore('travel', () => {
     return comparison
   }
 
-  function endComparison(tabId: string): void {
+  function end(tabId: string): void {
     comparisons.get(tabId)?.dispose()
     comparisons.delete(tabId)
   }
 
-  function end(tabId: string): void {
-    activities.get(tabId)?.close()
-    activities.delete(tabId)
-  }
-
-  watch(
-    () => tabs.tabs,
-    (open) => {
-      for (const tabId of new Set([...activities.keys(), ...opened, ...withChanges])) {
-        if (open.some((tab) => tab.id === tabId)) continue
-        opened.delete(tabId)
-        withChanges.delete(tabId)
-        endComparison(tabId)
-        end(tabId)
-      }
-    },
-  )
-
-  return {
-    ...{ openAt, revisionOf, setRevision, isOpen, setOpen },
-    ...{ hasChanges, setChanges, activityOf, comparisonOf },
-  }
-})
+  return { of, end }
+}

@@ -211,17 +211,7 @@ describe.runIf(isRealEtcdInstalled())('tabs', () => {
     await page.keyboard.press('Control+Shift+PageDown')
     await expect.poll(() => tabsOf(page).nth(1).getAttribute('aria-selected')).toBe('true')
     const labels = await tabsOf(page).allInnerTexts()
-    await expect
-      .poll(() =>
-        page.evaluate(async () => {
-          const kept = await window.bridge.settings.loadPageState({ name: 'window.tabs' })
-          if (!kept.ok) return []
-          const { tabs } = JSON.parse(kept.value ?? '{"tabs":[]}') as { tabs: { id: string }[] }
-          return tabs.map((tab) => tab.id)
-        }),
-      )
-      .toEqual(['tab-1', 'tab-3', 'tab-2'])
-
+    // Nothing is waited for: what was done last is kept too.
     const { userDataDirectory, pageErrors } = launched
     await launched.close({ keepsFiles: true })
     expect(pageErrors).toEqual([])

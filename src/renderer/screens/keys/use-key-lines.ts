@@ -41,8 +41,8 @@ export function useKeyLines(
     separator: settings.settings.keySeparator,
     opened: openedText.value,
     selected: parts.selection.rows.value,
-    flashed: parts.browser().flashed.value,
-    leaving: parts.browser().leaving.value,
+    flashed: parts.browser().effects.flashed.value,
+    leaving: parts.browser().effects.leaving.value,
   }))
 
   return (index, isActive) => {

@@ -9,8 +9,10 @@ import { shortcutText } from '../../composables/shortcut.ts'
 import { useClipboard } from '../../composables/use-clipboard.ts'
 import { base64Text, findText, keyText } from '../../format/bytes-text.ts'
 import { failureLine } from '../../stores/failure-text.ts'
+import { useCompareStore } from '../../stores/compare.ts'
 import { getKey } from '../../stores/key-calls.ts'
 import { useKeyDialogStore } from '../../stores/key-dialogs.ts'
+import { subjectOf } from '../../stores/key-subject.ts'
 import { useTabStore } from '../../stores/tabs.ts'
 import { useToastStore } from '../../stores/toasts.ts'
 import { useUndoStore } from '../../stores/undo-writes.ts'
@@ -48,6 +50,7 @@ export function useRowActs(place: RowActsPlace): RowActs {
   const dialogs = useKeyDialogStore()
   const tabs = useTabStore()
   const watches = useWatchStore()
+  const comparisons = useCompareStore()
   const reading = useReading(place)
   const { withPair } = reading
   const copies = useCopies(place, withPair)
@@ -84,6 +87,17 @@ export function useRowActs(place: RowActsPlace): RowActs {
     const definition = { ...plainDefinition, scope: 'key', keyText: keyText(key) } as const
     pane.add({ ...definition, colour: pane.nextColour }, headRevision)
     tabs.open('watch', { connectionId: id })
+  }
+
+  /** What is read here, or the key before its last change, against the head. */
+  function compareKey({ key, modRevision }: NamedKey): void {
+    const right = {
+      ...{ connectionId: connectionId(), revision: 0 },
+      subject: subjectOf({ kind: 'key', key: Uint8Array.from(key) }),
+    }
+    const before = Math.max(1, modRevision - 1)
+    const revision = place.revision() === 0 ? before : place.revision()
+    comparisons.open({ left: { ...right, revision }, right, isImmediate: true })
   }
 
   function exportRows(rows: readonly KeyRow[]): void {
@@ -132,7 +146,7 @@ export function useRowActs(place: RowActsPlace): RowActs {
         { isGroupStart: true },
       ),
       item('compare', 'diff', () => {
-        tabs.open('compare', { connectionId: connectionId(), subject: keyText(prefix) })
+        compareKey(row)
       }),
       item('export', 'download', () => {
         exportRows([row])

@@ -125,6 +125,8 @@ function wholeApp(ipc: FakeIpc, logger: Logger): void {
     info: () => Promise.reject(new StoreError('stopped')),
     writeClipboard: () => Promise.resolve(),
     onCommand: () => () => undefined,
+    onClosing: () => () => undefined,
+    pageIsReady: () => undefined,
   })
   registerConnectionHandlers(whole, connections, () => Promise.resolve(undefined))
   registerKvHandlers(whole, { connections, operations })
