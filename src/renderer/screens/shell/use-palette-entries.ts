@@ -39,9 +39,7 @@ export function usePaletteEntries(): {
   const connections = useConnectionStore()
   const keys = useKeyStore()
   const tabs = useTabStore()
-  const travel = useTravelStore()
-  const clusters = useClusterStore()
-  const bookmarks = useBookmarkStore()
+  const ofRevisions = useRevisionEntries()
 
   function ofCommands(): PaletteEntry[] {
     return commands.all
@@ -81,8 +79,35 @@ export function usePaletteEntries(): {
     })
   }
 
-  /** The revision that was typed, and bookmarks: read in the active tab of keys, or in a new one. */
-  function ofRevisions(text: string, connectionId: string): PaletteEntry[] {
+  function entries(text: string, mode: PaletteMode): readonly PaletteEntry[] {
+    const connectionId = connections.activeId
+    if (mode === 'revisions')
+      return connectionId === undefined ? [] : ofRevisions(text, connectionId)
+    const found = mode === 'keys' ? [] : ofCommands()
+    if (mode === 'commands' || connectionId === undefined) return found
+    const go: PaletteEntry = {
+      id: 'goto',
+      kind: 'goto',
+      order: 0,
+      icon: 'folder',
+      title: t('palette.openPrefix', { prefix: text }),
+      run: () => void tabs.open('keys', { connectionId, subject: text }),
+    }
+    return [...(mode === 'keys' ? [go] : []), ...found, ...ofKeys(text, connectionId)]
+  }
+
+  return { entries }
+}
+
+/** The revision that was typed, and bookmarks: read in the active tab of keys, or in a new one. */
+function useRevisionEntries(): (text: string, connectionId: string) => PaletteEntry[] {
+  const { t } = useI18n()
+  const tabs = useTabStore()
+  const travel = useTravelStore()
+  const clusters = useClusterStore()
+  const bookmarks = useBookmarkStore()
+
+  return (text, connectionId) => {
     const go = (revision: number): void => {
       const tab = tabs.active
       if (tab?.view === 'keys' && tab.connectionId === connectionId)
@@ -111,23 +136,4 @@ export function usePaletteEntries(): {
         .map((one) => entry(one.revision, one.name)),
     ]
   }
-
-  function entries(text: string, mode: PaletteMode): readonly PaletteEntry[] {
-    const connectionId = connections.activeId
-    if (mode === 'revisions')
-      return connectionId === undefined ? [] : ofRevisions(text, connectionId)
-    const found = mode === 'keys' ? [] : ofCommands()
-    if (mode === 'commands' || connectionId === undefined) return found
-    const go: PaletteEntry = {
-      id: 'goto',
-      kind: 'goto',
-      order: 0,
-      icon: 'folder',
-      title: t('palette.openPrefix', { prefix: text }),
-      run: () => void tabs.open('keys', { connectionId, subject: text }),
-    }
-    return [...(mode === 'keys' ? [go] : []), ...found, ...ofKeys(text, connectionId)]
-  }
-
-  return { entries }
 }
