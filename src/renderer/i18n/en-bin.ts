@@ -33,6 +33,7 @@ export const enBin = {
   tried: 'Replay the deletions under {prefix}',
   compactedSeam: 'Deletions up to {revision} were compacted away',
   cut: 'Only the newest {n} deleted keys are kept here; {dropped} older ones were left out',
+  asOf: 'Not live, as of {revision}',
   interrupted: 'The connection was lost; the list goes on by itself: {reason}',
   chosen: '{n} of {total} chosen',
   restore: 'Put back…',

@@ -7,12 +7,17 @@ import { boundsOf, rangeBetween, rangeUnder } from './key-order.ts'
 /** Stands between the two ends of a range that is no prefix. */
 const between = ' … '
 
+/** What stands for `between` inside of a key. */
+const betweenEscaped = ' \\u2026 '
+
+const endText = (bytes: Uint8Array): string => keyText(bytes).replaceAll(between, betweenEscaped)
+
 /** A prefix stands as it is; other ranges as `first … end`, without an end as `first … `. */
 export function subjectOf(range: KeyRange): string {
-  if (range.kind === 'prefix') return keyText(range.prefix)
+  if (range.kind === 'prefix') return endText(range.prefix)
   if (range.kind === 'all') return ''
   const { from, to } = boundsOf(range)
-  return `${keyText(from)}${between}${to === undefined ? '' : keyText(to)}`
+  return `${endText(from)}${between}${to === undefined ? '' : endText(to)}`
 }
 
 /** The range that a tab's text stands for. */
