@@ -14,34 +14,6 @@ declare const document: {
   querySelector(selector: string): { scrollTop: number; readonly scrollHeight: number } | null
 }
 
-/** Lets the plan in sight delete its keys; nothing but a choice does it, because the focus is on Cancel. */
-async function deletePlanned(page: Page, count: number): Promise<void> {
-  const dialog = page.getByRole('alertdialog')
-  const noun = count === 1 ? 'key' : 'keys'
-  const go = dialog.getByRole('button', { name: `Delete ${String(count)} ${noun}`, exact: true })
-  await go.waitFor()
-  const cancel = dialog.getByRole('button', { name: 'Cancel' })
-  await expect.poll(() => cancel.evaluate((button) => button === document.activeElement)).toBe(true)
-  const typed = dialog.getByTestId('plan-typed')
-  if ((await typed.count()) > 0) await typed.fill(String(count))
-  await go.click()
-  await page.getByTestId('plan-undo').waitFor()
-}
-
-/** Takes back what the plan in sight wrote, and closes its report. */
-async function undoPlanned(page: Page, count: number): Promise<void> {
-  await page.getByTestId('plan-undo').click()
-  const noun = count === 1 ? 'write' : 'writes'
-  const name = `Undo ${String(count)} ${noun}`
-  await page.getByRole('alertdialog').getByRole('button', { name, exact: true }).click()
-  await page
-    .getByText(`${String(count)} ${noun} undone`)
-    .first()
-    .waitFor()
-  await page.keyboard.press('Escape')
-  await page.getByRole('dialog').waitFor({ state: 'detached' })
-}
-
 /** Chooses another prefix and measures from the arrival of its first page to its first row on the screen. */
 const arrivalProbe = `(async () => {
   const { kv } = window.bridge
@@ -181,11 +153,13 @@ describe('keys', () => {
     expect(await page.getByTestId('fact-version').innerText()).toBe('2')
     expect(await editorText(page)).toBe('more than first')
     await page.getByRole('button', { name: 'Delete…' }).click()
-    await deletePlanned(page, 1)
-    await page.getByText('All 10 rows loaded').waitFor()
-    await undoPlanned(page, 1)
-    await page.getByText('All 11 rows loaded').waitFor()
-    await page.getByRole('row', { name: 'zz-new' }).click()
+    const dialog = page.getByRole('alertdialog')
+    await expect
+      .poll(() => dialog.getAttribute('aria-label'))
+      .toBe('Delete /app/checkout/flags/zz-new')
+    await dialog.getByRole('button', { name: 'Delete key' }).click()
+    await page.getByRole('button', { name: 'Undo' }).click()
+    await page.getByText('Put back, value and lease restored').waitFor()
     await expect.poll(() => page.getByTestId('fact-version').innerText()).toBe('1')
   })
 
@@ -292,10 +266,17 @@ describe('keys', () => {
     await page.keyboard.press('Shift+ArrowDown')
     await page.getByTestId('selected').getByText('3 selected of 10').waitFor()
     await page.keyboard.press('Delete')
-    await page.getByRole('alertdialog').getByRole('row', { name: 'gift-cards' }).waitFor()
-    await deletePlanned(page, 3)
-    await page.getByText('All 7 rows loaded').waitFor()
-    await undoPlanned(page, 3)
+    const dialog = page.getByRole('alertdialog')
+    await dialog.getByText('gift-cards').waitFor()
+    const run = dialog.getByRole('button', { name: 'Delete 3 keys', exact: true })
+    await run.waitFor()
+    const cancel = dialog.getByRole('button', { name: 'Cancel' })
+    await expect
+      .poll(() => cancel.evaluate((button) => button === document.activeElement))
+      .toBe(true)
+    await run.click()
+    await page.getByTestId('plan-undo').click()
+    await page.getByText('3 writes undone').waitFor()
     await page.getByText('All 10 rows loaded').waitFor()
   })
 
