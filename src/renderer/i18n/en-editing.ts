@@ -202,6 +202,7 @@ export const enEditing = {
 export const editingCommands = {
   'key.duplicate': 'Keys: Duplicate key…',
   'key.rename': 'Keys: Rename key…',
+  'key.history': 'Keys: Show history of the key',
   'key.copyCommand': 'Keys: Copy as etcdctl command',
   'keys.export': 'Keys: Export…',
   'keys.import': 'Keys: Import…',

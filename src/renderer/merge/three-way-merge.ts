@@ -183,11 +183,11 @@ function isJson(text: string): boolean {
   return findDocument(text) !== undefined
 }
 
-function isObject(value: Json | undefined): value is { readonly [name: string]: Json } {
+function isObject(value: Json | undefined): value is Readonly<Record<string, Json>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function own(object: { readonly [name: string]: Json }, name: string): Json | undefined {
+function own(object: Readonly<Record<string, Json>>, name: string): Json | undefined {
   return Object.hasOwn(object, name) ? object[name] : undefined
 }
 

@@ -41,7 +41,7 @@ export function rowOfRecord(record: unknown): TransferRow {
   if (value === undefined) throw new RowError('noValue')
   const ttl = record['leaseTtlSeconds'] ?? 0
   if (typeof ttl !== 'number' || !Number.isInteger(ttl) || ttl < 0 || ttl > 0x7fff_ffff) {
-    throw new RowError('badLease', String(ttl))
+    throw new RowError('badLease', JSON.stringify(ttl))
   }
   return { key, value, ...(ttl === 0 ? {} : { leaseTtlSeconds: ttl }) }
 }

@@ -48,11 +48,16 @@ export function useKeyActs(
     const { key } = detail()
     const before = reply.previous === undefined ? {} : { before: reply.previous }
     undoes.note(tabId(), connection().id, [{ key, revision: reply.revision, ...before }])
+    const text = t('key.saved', { key: keyText(detail().key) })
+    toasts.show({ icon: 'check', tone: 'ok', text, subject })
+  }
+
+  function warn(text: string, subject?: string): void {
     toasts.show({
-      icon: 'check',
-      tone: 'ok',
-      text: t('key.saved', { key: keyText(detail().key) }),
-      subject,
+      icon: 'warn',
+      tone: 'danger',
+      text,
+      ...(subject === undefined ? {} : { subject }),
     })
   }
 
@@ -62,22 +67,13 @@ export function useKeyActs(
       const reply = await detail().remove()
       const [deleted] = reply.deleted
       if (deleted === undefined) {
-        toasts.show({
-          icon: 'warn',
-          tone: 'danger',
-          text: t('key.deleteSkipped'),
-          subject: keyText(detail().key),
-        })
+        warn(t('key.deleteSkipped'), keyText(detail().key))
       } else {
         undoes.note(tabId(), connection().id, [{ key: deleted.key, revision: 0, before: deleted }])
         undo.offer(connection().id, deleted)
       }
     } catch (failure) {
-      toasts.show({
-        icon: 'warn',
-        tone: 'danger',
-        text: `${t('key.deleteFailed')} ${failureLine(failure)}`,
-      })
+      warn(`${t('key.deleteFailed')} ${failureLine(failure)}`)
     } finally {
       isBusy.value = false
       isRemoving.value = false

@@ -22,7 +22,11 @@ export interface KeyHistoryActs {
 /** The acts of a key's history, with their commands. */
 export function useKeyHistory(
   detail: () => KeyDetail,
-  parts: { readonly openDiff: () => void; readonly restore: (revision: number) => void },
+  parts: {
+    readonly openDiff: () => void
+    readonly openTimeline: () => void
+    readonly restore: (revision: number) => void
+  },
 ): KeyHistoryActs {
   const selected = computed(() => {
     const { past, head } = detail()
@@ -111,6 +115,7 @@ function useHistoryCommands(
   })
   onScopeDispose(
     commands.register([
+      { id: 'key.history', icon: 'history', shortcuts: [], run: parts.openTimeline },
       { id: 'history.previous', icon: 'back', shortcuts: ['Shift+{'], ...step(-1) },
       { id: 'history.next', icon: 'fwd', shortcuts: ['Shift+}'], ...step(1) },
       { id: 'history.back', icon: 'back', shortcuts: ['['], ...stepRevision(-1) },

@@ -1,5 +1,6 @@
 /** What can be done with a key of a list: the lines of its menu, and the same by keys. */
 
+import { nextTick } from 'vue'
 import { useI18n } from 'vue-i18n'
 import type { ConnectionInfo } from '../../../preload/contract/connection.ts'
 import type { KeyRow } from '../../../preload/contract/key-columns.ts'
@@ -8,10 +9,11 @@ import type { MenuItem } from '../../components/menu/menu-item.ts'
 import { shortcutText } from '../../composables/shortcut.ts'
 import { useClipboard } from '../../composables/use-clipboard.ts'
 import { base64Text, findText, keyText } from '../../format/bytes-text.ts'
+import { useCommandStore } from '../../stores/commands.ts'
 import { failureLine } from '../../stores/failure-text.ts'
 import { useCompareStore } from '../../stores/compare.ts'
 import { getKey } from '../../stores/key-calls.ts'
-import { useKeyDialogStore } from '../../stores/key-dialogs.ts'
+import { useKeyDialogStore, type KeyDialog } from '../../stores/key-dialogs.ts'
 import { subjectOf } from '../../stores/key-subject.ts'
 import { useTabStore } from '../../stores/tabs.ts'
 import { useToastStore } from '../../stores/toasts.ts'
@@ -45,40 +47,126 @@ export interface RowActs {
   readonly undo: () => Promise<void>
 }
 
+/** Makes a line of the menu whose text is that of its id. */
+type MakeItem = (id: string, icon: string, run: () => void, more?: Partial<MenuItem>) => MenuItem
+
 export function useRowActs(place: RowActsPlace): RowActs {
   const { t } = useI18n()
-  const dialogs = useKeyDialogStore()
-  const tabs = useTabStore()
-  const watches = useWatchStore()
-  const comparisons = useCompareStore()
-  const reading = useReading(place)
-  const { withPair } = reading
+  const make: MakeItem = (id, icon, run, more) => ({
+    ...{ id, icon, run, label: t(`acts.${id}`) },
+    ...more,
+  })
+  const { withPair } = useReading(place)
   const copies = useCopies(place, withPair)
-  const undo = useUndo(place)
-  const writeObstacle = (): string | undefined => {
+  const writes = useWrites(place, withPair, make)
+  const views = useViews(place, make)
+  const itemsForMany = (rows: readonly KeyRow[]): readonly MenuItem[] => [
+    make('copyRows', 'copy', place.copyRows, { shortcut: shortcutText('Mod+C') }),
+    views.exportItem(rows),
+    writes.deleteItem(rows),
+  ]
+
+  return {
+    itemsFor: (rows) => {
+      const [only] = rows
+      if (only === undefined) return []
+      if (rows.length > 1) return itemsForMany(rows)
+      const prefix = folderOf(only.key, place.separator())
+      return [
+        make('open', 'enter', () => {
+          place.open(only.key)
+        }),
+        ...writes.itemsFor(only, prefix),
+        ...copies.itemsFor(only, make),
+        ...views.itemsFor(only),
+        writes.deleteItem(rows),
+      ]
+    },
+    duplicate: writes.duplicate,
+    rename: writes.rename,
+    copyCommand: copies.copyGet,
+    undo: useUndo(place),
+  }
+}
+
+/** The folder that a key lies in. */
+function folderOf(key: Uint8Array, separatorText: string): Uint8Array {
+  const separator = new TextEncoder().encode(separatorText)
+  for (let at = key.length - 1; separator.length > 0 && at >= 0; at--) {
+    if (separator.every((byte, index) => key[at + index] === byte))
+      return key.slice(0, at + separator.length)
+  }
+  return new Uint8Array(0)
+}
+
+type WithPair = (row: NamedKey, then: (pair: KeyValue) => void) => Promise<void>
+
+/** Acts that write, and why they cannot. */
+function useWrites(
+  place: RowActsPlace,
+  withPair: WithPair,
+  make: MakeItem,
+): Pick<RowActs, 'duplicate' | 'rename'> & {
+  readonly itemsFor: (row: KeyRow, prefix: Uint8Array) => readonly MenuItem[]
+  readonly deleteItem: (rows: readonly KeyRow[]) => MenuItem
+} {
+  const { t } = useI18n()
+  const dialogs = useKeyDialogStore()
+  const findObstacle = (): string | undefined => {
     if (place.connection().isReadOnly) return t('commands.reasons.readOnly')
     return place.revision() === 0 ? undefined : t('commands.reasons.pastRevision')
   }
-  const connectionId = (): string => place.connection().id
-
+  const ask = (dialog: KeyDialog): void => {
+    if (findObstacle() === undefined) dialogs.ask(place.connection().id, dialog)
+  }
   const duplicate = (row: NamedKey): Promise<void> =>
     withPair(row, (template) => {
-      if (writeObstacle() !== undefined) return
-      dialogs.ask(connectionId(), { kind: 'new', prefix: template.key, template })
+      ask({ kind: 'new', prefix: template.key, template })
     })
   const rename = (row: NamedKey): Promise<void> =>
     withPair(row, (pair) => {
-      if (writeObstacle() === undefined) dialogs.ask(connectionId(), { kind: 'rename', pair })
+      ask({ kind: 'rename', pair })
     })
-
-  function folderOf(key: Uint8Array): Uint8Array {
-    const separator = new TextEncoder().encode(place.separator())
-    for (let at = key.length - 1; separator.length > 0 && at >= 0; at--) {
-      if (separator.every((byte, index) => key[at + index] === byte))
-        return key.slice(0, at + separator.length)
-    }
-    return new Uint8Array(0)
+  return {
+    duplicate,
+    rename,
+    itemsFor: (row, prefix) => {
+      const obstacle = findObstacle()
+      const askNew = (): void => {
+        ask({ kind: 'new', prefix })
+      }
+      return [
+        make('newHere', 'plus', askNew, { obstacle, shortcut: shortcutText('Mod+N') }),
+        make('duplicate', 'copy', () => void duplicate(row), {
+          ...{ obstacle, shortcut: shortcutText('Mod+D') },
+        }),
+        make('rename', 'edit', () => void rename(row), { obstacle, shortcut: 'F2' }),
+      ]
+    },
+    deleteItem: (rows) => {
+      const remove = (): void => {
+        place.remove(rows)
+      }
+      const more = { obstacle: findObstacle(), isDanger: true, isGroupStart: true }
+      return make('delete', 'trash', remove, { ...more, shortcut: 'Del' })
+    },
   }
+}
+
+/** Acts that show a key somewhere else. */
+function useViews(
+  place: RowActsPlace,
+  make: MakeItem,
+): {
+  readonly itemsFor: (row: KeyRow) => readonly MenuItem[]
+  readonly exportItem: (rows: readonly KeyRow[]) => MenuItem
+} {
+  const tabs = useTabStore()
+  const watches = useWatchStore()
+  const dialogs = useKeyDialogStore()
+  const commands = useCommandStore()
+  const comparisons = useCompareStore()
+  const connectionId = (): string => place.connection().id
 
   function watchKey({ key }: NamedKey): void {
     const id = connectionId()
@@ -87,6 +175,13 @@ export function useRowActs(place: RowActsPlace): RowActs {
     const definition = { ...plainDefinition, scope: 'key', keyText: keyText(key) } as const
     pane.add({ ...definition, colour: pane.nextColour }, headRevision)
     tabs.open('watch', { connectionId: id })
+  }
+
+  /** The command belongs to the pane of the opened key, which is there a moment later. */
+  async function showHistory({ key }: NamedKey): Promise<void> {
+    place.open(key)
+    await nextTick()
+    commands.run('key.history')
   }
 
   /** What is read here, or the key before its last change, against the head. */
@@ -100,107 +195,29 @@ export function useRowActs(place: RowActsPlace): RowActs {
     comparisons.open({ left: { ...right, revision }, right, isImmediate: true })
   }
 
-  function exportRows(rows: readonly KeyRow[]): void {
-    const keys = rows.map((row) => Uint8Array.from(row.key))
-    dialogs.ask(connectionId(), {
-      kind: 'export',
-      subject: { kind: 'keys', keys, revision: place.revision() },
+  const exportItem = (rows: readonly KeyRow[]): MenuItem =>
+    make('export', 'download', () => {
+      const keys = rows.map((row) => Uint8Array.from(row.key))
+      const subject = { kind: 'keys', keys, revision: place.revision() } as const
+      dialogs.ask(connectionId(), { kind: 'export', subject })
     })
-  }
-
-  function itemsForOne(row: KeyRow): readonly MenuItem[] {
-    const obstacle = writeObstacle()
-    const item = (
-      id: string,
-      icon: string,
-      run: () => void,
-      more?: Partial<MenuItem>,
-    ): MenuItem => ({
-      ...{ id, icon, run, label: t(`acts.${id}`) },
-      ...more,
-    })
-    const prefix = folderOf(row.key)
-    return [
-      item('open', 'enter', () => {
-        place.open(row.key)
+  return {
+    exportItem,
+    itemsFor: (row) => [
+      make('history', 'history', () => void showHistory(row), { isGroupStart: true }),
+      make('watch', 'watch', () => {
+        watchKey(row)
       }),
-      item(
-        'newHere',
-        'plus',
-        () => {
-          dialogs.ask(connectionId(), { kind: 'new', prefix })
-        },
-        { obstacle, shortcut: shortcutText('Mod+N') },
-      ),
-      item('duplicate', 'copy', () => void duplicate(row), {
-        ...{ obstacle, shortcut: shortcutText('Mod+D') },
-      }),
-      item('rename', 'edit', () => void rename(row), { obstacle, shortcut: 'F2' }),
-      ...copies.itemsFor(row),
-      item(
-        'watch',
-        'watch',
-        () => {
-          watchKey(row)
-        },
-        { isGroupStart: true },
-      ),
-      item('compare', 'diff', () => {
+      make('compare', 'diff', () => {
         compareKey(row)
       }),
-      item('export', 'download', () => {
-        exportRows([row])
-      }),
-      item(
-        'delete',
-        'trash',
-        () => {
-          place.remove([row])
-        },
-        { obstacle, isDanger: true, isGroupStart: true, shortcut: 'Del' },
-      ),
-    ]
-  }
-
-  function itemsForMany(rows: readonly KeyRow[]): readonly MenuItem[] {
-    return [
-      {
-        ...{ id: 'copyRows', icon: 'copy', label: t('acts.copyRows') },
-        ...{ shortcut: shortcutText('Mod+C'), run: place.copyRows },
-      },
-      {
-        ...{ id: 'export', icon: 'download', label: t('acts.export') },
-        run: () => {
-          exportRows(rows)
-        },
-      },
-      {
-        ...{ id: 'delete', icon: 'trash', label: t('acts.delete'), isDanger: true },
-        ...{ isGroupStart: true, shortcut: 'Del', obstacle: writeObstacle() },
-        run: () => {
-          place.remove(rows)
-        },
-      },
-    ]
-  }
-
-  return {
-    itemsFor: (rows) => {
-      const [only] = rows
-      if (only === undefined) return []
-      return rows.length === 1 ? itemsForOne(only) : itemsForMany(rows)
-    },
-    duplicate,
-    rename,
-    copyCommand: copies.copyGet,
-    undo,
+      exportItem([row]),
+    ],
   }
 }
 
 /** Reads a whole key as of the shown revision; what fails is told. */
-function useReading(place: RowActsPlace): {
-  readonly withPair: (row: NamedKey, then: (pair: KeyValue) => void) => Promise<void>
-} {
+function useReading(place: RowActsPlace): { readonly withPair: WithPair } {
   const { t } = useI18n()
   const toasts = useToastStore()
   const tell = (text: string): void => {
@@ -220,11 +237,12 @@ function useReading(place: RowActsPlace): {
   }
 }
 
+/** Acts that put a key, its value or a command about it on the clipboard. */
 function useCopies(
   place: RowActsPlace,
-  withPair: (row: NamedKey, then: (pair: KeyValue) => void) => Promise<void>,
+  withPair: WithPair,
 ): {
-  readonly itemsFor: (row: KeyRow) => readonly MenuItem[]
+  readonly itemsFor: (row: KeyRow, make: MakeItem) => readonly MenuItem[]
   readonly copyGet: (row: NamedKey) => Promise<void>
 } {
   const { t } = useI18n()
@@ -244,7 +262,7 @@ function useCopies(
       void copyOrTell(keyCommand('get', subject))
     })
 
-  function copyPlain(row: NamedKey, verb: 'del' | 'watch'): void {
+  const copyPlain = (row: NamedKey, verb: 'del' | 'watch') => (): void => {
     const subject = { key: row.key, revision: 0, endpoints: endpoints() }
     void copyOrTell(keyCommand(verb, subject))
   }
@@ -257,41 +275,20 @@ function useCopies(
 
   return {
     copyGet,
-    itemsFor: (row) => {
-      const item = (id: string, run: () => void, more?: Partial<MenuItem>): MenuItem => ({
-        ...{ id, run, icon: 'copy', label: t(`acts.${id}`) },
-        ...more,
-      })
+    itemsFor: (row, make) => {
+      const withRow = (then: (pair: KeyValue) => void) => (): void => void withPair(row, then)
+      const copyJson = (pair: KeyValue): void => void copy(JSON.stringify(recordOf(pair), null, 2))
+      const copyPut = (pair: KeyValue): void => void copy(keyPutCommand(pair, endpoints()))
+      const copyKey = (): void => void copy(keyText(row.key))
+      const copyShortcut = { shortcut: shortcutText('Mod+Shift+C') }
       return [
-        item('copyKey', () => void copy(keyText(row.key)), {
-          ...{ isGroupStart: true, shortcut: shortcutText('Mod+C') },
-        }),
-        item('copyValue', () => void withPair(row, copyValue)),
-        item('copyJson', () => {
-          void withPair(row, (pair) => void copy(JSON.stringify(recordOf(pair), null, 2)))
-        }),
-        item('copyGet', () => void copyGet(row), {
-          ...{ icon: 'terminal', shortcut: shortcutText('Mod+Shift+C') },
-        }),
-        item(
-          'copyPut',
-          () => void withPair(row, (pair) => void copy(keyPutCommand(pair, endpoints()))),
-          { icon: 'terminal' },
-        ),
-        item(
-          'copyDelete',
-          () => {
-            copyPlain(row, 'del')
-          },
-          { icon: 'terminal' },
-        ),
-        item(
-          'copyWatch',
-          () => {
-            copyPlain(row, 'watch')
-          },
-          { icon: 'terminal' },
-        ),
+        make('copyKey', 'copy', copyKey, { isGroupStart: true, shortcut: shortcutText('Mod+C') }),
+        make('copyValue', 'copy', withRow(copyValue)),
+        make('copyJson', 'copy', withRow(copyJson)),
+        make('copyGet', 'terminal', () => void copyGet(row), copyShortcut),
+        make('copyPut', 'terminal', withRow(copyPut)),
+        make('copyDelete', 'terminal', copyPlain(row, 'del')),
+        make('copyWatch', 'terminal', copyPlain(row, 'watch')),
       ]
     },
   }
