@@ -61,6 +61,7 @@ export const enPlans = {
   stop: 'Stop',
   stopping: 'Stopping…',
   hide: 'Go on in the background',
+  background: '{percent} % of writes to {subject}',
   rate: '{n} keys/s',
   report: {
     done: 'Written',

@@ -86,6 +86,8 @@ export class KeyTree {
   private countingCount = 0
   private revision: number
   private isRefreshing = false
+  /** The first reading of the root. */
+  private rootRead: Promise<void> | undefined
 
   /** @param revision  all levels and counts are as of it; 0: the newest of each read */
   constructor(connectionId: string, separator: string, revision = 0) {
@@ -96,7 +98,9 @@ export class KeyTree {
   }
 
   async loadRoot(): Promise<void> {
-    await Promise.all([this.loadLevel(new Uint8Array(0), 0, batchChildren), this.countAll()])
+    const level = this.loadLevel(new Uint8Array(0), 0, batchChildren)
+    this.rootRead ??= level
+    await Promise.all([level, this.countAll()])
   }
 
   /** Reads the root, and opens the folders of these paths (as text) as far as they are among the children read. */
@@ -110,6 +114,31 @@ export class KeyTree {
       this.expanded.value.add(path)
       triggerRef(this.expanded)
       await this.loadLevel(node.path, node.depth + 1, batchChildren)
+    }
+  }
+
+  /**
+   * Opens a folder and those around it, as far as they are among the children read, once the root was read for the first
+   * time.
+   */
+  async reveal(prefix: Uint8Array): Promise<void> {
+    await this.rootRead
+    const { length } = this.separatorBytes
+    if (length === 0) return
+    let end = folderEnd(prefix, 0, this.separatorBytes)
+    let parent = ''
+    while (end !== undefined) {
+      const path = keyText(prefix.subarray(0, end))
+      const node = this.levels.value.get(parent)?.nodes.find((one) => keyText(one.path) === path)
+      if (node?.isFolder !== true) return
+      if (!this.expanded.value.has(path)) {
+        this.expanded.value.add(path)
+        triggerRef(this.expanded)
+      }
+      if (!this.levels.value.has(path))
+        await this.loadLevel(node.path, node.depth + 1, batchChildren)
+      parent = path
+      end = folderEnd(prefix, end, this.separatorBytes)
     }
   }
 

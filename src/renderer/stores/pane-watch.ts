@@ -150,8 +150,9 @@ export class PaneWatch {
     const isWhole = ((columns.flags.at(-1) ?? 0) & watchColumnFlags.completesRevision) !== 0
     this.completeTo = Math.max(this.completeTo, isWhole ? newest : newest - 1)
     this.changeCount += added.length
-    this.countOfSecond += added.length
     const liveIds = added.filter((row) => this.log.placeOf(row) > headRevision)
+    // What a watch reads of the past is no pace of the present.
+    this.countOfSecond += liveIds.length
     return { added, changeCount: added.length, liveIds }
   }
 

@@ -2,10 +2,10 @@
 
 import { leftOf, type TimelineScale } from '../../../components/timeline/timeline-layout.ts'
 
-/** Room that a mark's text needs. */
-const labelPx = 150
-/** Beyond this a text would leave the axis. */
-const labelLeftMax = 92
+/** Free room behind the end of the axis, between two marks, and the least that a sign with its name takes. */
+const endRoomPx = 28
+const markGapPx = 8
+const namedMarkPx = 64
 
 /** What stands above the bars. */
 export interface AxisMark {
@@ -14,8 +14,12 @@ export interface AxisMark {
   readonly icon: 'bookmark' | 'crown'
 }
 
-/** A mark with its place in percent; one without room shows no text. */
-type PlacedMark = AxisMark & { readonly left: number; readonly hasRoom: boolean }
+/** A mark with its place in percent and the room up to the next one; too little room leaves the sign alone. */
+type PlacedMark = AxisMark & {
+  readonly left: number
+  readonly roomPx: number
+  readonly hasRoom: boolean
+}
 
 /** The marks of the axis from left to right. */
 export function placedMarks(
@@ -23,15 +27,14 @@ export function placedMarks(
   axis: { readonly scale: TimelineScale; readonly head: number; readonly widthPx: number },
 ): readonly PlacedMark[] {
   const { scale, head, widthPx } = axis
-  const minGapPercent = widthPx === 0 ? 0 : (labelPx / widthPx) * 100
-  let last = Number.NEGATIVE_INFINITY
-  return marks
+  const placed = marks
     .filter((mark) => mark.revision >= scale.oldest && mark.revision <= head)
     .map((mark) => ({ ...mark, left: leftOf(scale, mark.revision) }))
     .sort((one, other) => one.left - other.left)
-    .map((mark) => {
-      const hasRoom = mark.left - last >= minGapPercent && mark.left < labelLeftMax
-      if (hasRoom) last = mark.left
-      return { ...mark, hasRoom }
-    })
+  const axisEndPercent = 100 + (endRoomPx / Math.max(1, widthPx)) * 100
+  return placed.map((mark, at) => {
+    const end = placed[at + 1]?.left ?? axisEndPercent
+    const roomPx = ((end - mark.left) / 100) * widthPx - markGapPx
+    return { ...mark, roomPx, hasRoom: roomPx >= namedMarkPx }
+  })
 }
