@@ -10,7 +10,7 @@ const widths: Readonly<Record<ShownColumn, string>> = {
   version: '56px',
   create: '84px',
   mod: '84px',
-  after: 'minmax(196px, 0.8fr)',
+  after: 'minmax(150px, 1.3fr)',
   lease: 'minmax(92px, 0.4fr)',
   preview: 'minmax(110px, 1.2fr)',
 }
