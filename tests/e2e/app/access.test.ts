@@ -88,7 +88,7 @@ describe.runIf(isRealEtcdInstalled())('a cluster that checks users', () => {
     await denied.getByText('alice may not read all keys.').waitFor()
     await denied.getByRole('button', { name: '/app/', exact: true }).click()
     await page.locator('[aria-rowindex="1"] .last').getByText('flag', { exact: true }).waitFor()
-    expect(await page.getByText('1234').count()).toBe(0)
+    await expect.poll(() => page.getByText('1234').count()).toBe(0)
 
     // No keyring here: the password is not kept, and asked for again.
     await view(page, 'Connections')
@@ -184,7 +184,7 @@ describe.runIf(isRealEtcdInstalled())('a cluster that goes away and comes back',
       await member?.signal('SIGKILL')
       const status = page.getByRole('status', { name: 'Status' })
       await status.getByText('Unreachable', { exact: true }).waitFor()
-      expect(await row.isVisible()).toBe(true)
+      await expect.poll(() => row.isVisible()).toBe(true)
       await member?.start()
       await status.getByText('Connected', { exact: true }).waitFor()
       await etcdctl(['put', '/later', 'y'], { endpoints })

@@ -138,7 +138,7 @@ describe.runIf(isRealEtcdInstalled())('comparisons', () => {
     await expect.poll(() => counts(page)).toEqual(['3', '1', '1', '1'])
     await line(page, '/two/a/text, changed').click()
     await page.getByTestId('diff-count').waitFor({ timeout: 30_000 })
-    expect(await page.getByTestId('open-key').innerText()).toBe('/two/a/text')
+    await expect.poll(() => page.getByTestId('open-key').innerText()).toBe('/two/a/text')
     await page.getByRole('switch', { name: 'Sort JSON' }).click()
     await expect.poll(() => page.getByTestId('diff-count').innerText()).toBe('−1 +1 lines')
 
@@ -150,8 +150,8 @@ describe.runIf(isRealEtcdInstalled())('comparisons', () => {
     await page.getByTestId('plan-run').click()
     await page.getByTestId('plan-report').waitFor({ timeout: 20_000 })
     await page.getByRole('button', { name: 'Close', exact: true }).click()
-    expect(await valueOf(ids.ours, '/two/a/left')).toBe('1')
-    expect(await valueOf(ids.ours, '/two/b/right')).toBe('2')
+    await expect.poll(() => valueOf(ids.ours, '/two/a/left')).toBe('1')
+    await expect.poll(() => valueOf(ids.ours, '/two/b/right')).toBe('2')
 
     await page.locator('[data-kind-filter="all"]').click()
     await page.getByRole('button', { name: 'Compare again' }).click()
@@ -206,11 +206,11 @@ describe.runIf(isRealEtcdInstalled())('comparisons', () => {
       await page.getByTestId('plan-report').waitFor({ timeout: 20_000 })
       await page.keyboard.press('Escape')
       await page.getByTestId('plan-report').waitFor({ state: 'detached' })
-      expect(await valueOf(ids[kind], '/past/a/one')).toBe('old')
-      expect(await valueOf(ids[kind], '/past/a/two')).toBe('old')
-      expect(await valueOf(ids[kind], '/past/b/four')).toBe('new')
+      await expect.poll(() => valueOf(ids[kind], '/past/a/one')).toBe('old')
+      await expect.poll(() => valueOf(ids[kind], '/past/a/two')).toBe('old')
+      await expect.poll(() => valueOf(ids[kind], '/past/b/four')).toBe('new')
       // The other direction would change the past.
-      expect(await page.getByTestId('apply-left').isDisabled()).toBe(true)
+      await expect.poll(() => page.getByTestId('apply-left').isDisabled()).toBe(true)
     },
     90_000,
   )

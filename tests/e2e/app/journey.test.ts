@@ -124,7 +124,7 @@ describe('the app on our own nodes', () => {
     await expect
       .poll(() => page.getByTestId('status-leader').innerText(), { timeout: 20_000 })
       .toMatch(/^node[123]$/)
-    expect(await page.getByTestId('status-term').innerText()).not.toBe(term)
+    await expect.poll(() => page.getByTestId('status-term').innerText()).not.toBe(term)
 
     await views(page, 'Keys')
     await createKey(page, '/after', 'y')

@@ -159,17 +159,19 @@ async function walkByMouse(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Preview…' }).click()
   await page.getByTestId('plan-typed').waitFor(patience)
   await expectNoViolations(page)
-  expect(await page.getByTestId('plan-run').isDisabled()).toBe(true)
+  await expect.poll(() => page.getByTestId('plan-run').isDisabled()).toBe(true)
   await page.getByTestId('plan-typed').fill('5')
   await page.getByTestId('plan-run').click()
   await dialog.locator('[data-count=done] dd').getByText('5', { exact: true }).waitFor(patience)
   await expectNoViolations(page)
-  expect(await stateOf(page, prefix)).toEqual({
-    '/mouse/a/1': 'value of /mouse/a/1',
-    '/mouse/a/2': 'value of /mouse/a/2',
-    '/mouse/a/3': 'value of /mouse/a/3',
-    '/mouse/b': 'value of /mouse/b',
-  })
+  await expect
+    .poll(() => stateOf(page, prefix))
+    .toEqual({
+      '/mouse/a/1': 'value of /mouse/a/1',
+      '/mouse/a/2': 'value of /mouse/a/2',
+      '/mouse/a/3': 'value of /mouse/a/3',
+      '/mouse/b': 'value of /mouse/b',
+    })
   await page.getByTestId('plan-undo').click()
   await expect
     .poll(() => stateOf(page, prefix), patience)

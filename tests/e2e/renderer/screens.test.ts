@@ -105,22 +105,22 @@ describe('keys', () => {
 
   test('a prefix narrows the list and the folders open it too', async () => {
     const page = await openFlags()
-    expect(await page.getByTestId('key-count').innerText()).toBe('10 keys')
+    await expect.poll(() => page.getByTestId('key-count').innerText()).toBe('10 keys')
     await page.getByRole('treeitem', { name: '/locks' }).click()
     await page.getByText('All 1 row loaded').waitFor()
-    expect(await page.getByTestId('prefix').inputValue()).toBe('/locks/')
+    await expect.poll(() => page.getByTestId('prefix').inputValue()).toBe('/locks/')
   })
 
   test('an opened key shows its value, its facts and both of its generations', async () => {
     const page = await openFlag('express-pay')
-    expect(await editorText(page)).toContain('"percent": 33')
-    expect(await page.getByTestId('fact-version').innerText()).toBe('14')
-    expect(await page.getByTestId('history-summary').innerText()).toBe(
-      '23 readable versions, 2 generations',
-    )
-    expect(
-      await page.getByLabel('History of this key').getByText('deleted · 9 readable').count(),
-    ).toBe(1)
+    await expect.poll(() => editorText(page)).toContain('"percent": 33')
+    await expect.poll(() => page.getByTestId('fact-version').innerText()).toBe('14')
+    await expect
+      .poll(() => page.getByTestId('history-summary').innerText())
+      .toBe('23 readable versions, 2 generations')
+    await expect
+      .poll(() => page.getByLabel('History of this key').getByText('deleted · 9 readable').count())
+      .toBe(1)
   })
 
   test('an older revision is read as it was, on the paper of the past, and writing is off', async () => {
@@ -129,11 +129,13 @@ describe('keys', () => {
     await page.getByLabel('Revisions').getByRole('row').nth(3).click()
     await page.getByRole('tab', { name: 'Value' }).click()
     await page.getByText('Writing is off').waitFor()
-    expect(await editorText(page)).toContain('"percent": 30')
-    expect(await page.getByTestId('fact-version').innerText()).toBe('11')
-    expect(await page.getByRole('button', { name: 'Edit', exact: true }).isDisabled()).toBe(true)
+    await expect.poll(() => editorText(page)).toContain('"percent": 30')
+    await expect.poll(() => page.getByTestId('fact-version').innerText()).toBe('11')
+    await expect
+      .poll(() => page.getByRole('button', { name: 'Edit', exact: true }).isDisabled())
+      .toBe(true)
     await page.getByRole('button', { name: 'Back to head' }).click()
-    expect(await page.getByText('Writing is off').count()).toBe(0)
+    await expect.poll(() => page.getByText('Writing is off').count()).toBe(0)
   })
 
   test('a key is made, changed by keyboard alone, deleted after a question and put back', async () => {
@@ -143,15 +145,15 @@ describe('keys', () => {
     await page.getByRole('textbox', { name: 'Value' }).fill('first')
     await page.keyboard.press('Control+s')
     await page.getByRole('row', { name: 'zz-new' }).waitFor()
-    expect(await editorText(page)).toBe('first')
+    await expect.poll(() => editorText(page)).toBe('first')
     await page.keyboard.press('Control+e')
     await page.locator('.monaco-editor.focused').waitFor()
     await page.keyboard.type('more than ')
     await page.getByText('Not saved', { exact: true }).waitFor()
     await page.keyboard.press('Control+s')
     await page.getByText('Saved /app/checkout/flags/zz-new at').waitFor()
-    expect(await page.getByTestId('fact-version').innerText()).toBe('2')
-    expect(await editorText(page)).toBe('more than first')
+    await expect.poll(() => page.getByTestId('fact-version').innerText()).toBe('2')
+    await expect.poll(() => editorText(page)).toBe('more than first')
     await page.getByRole('button', { name: 'Delete…' }).click()
     const dialog = page.getByRole('alertdialog')
     await expect
@@ -183,7 +185,7 @@ describe('keys', () => {
     })
     expect(stored).toBe('theirs')
     await page.getByRole('button', { name: 'Take theirs' }).click()
-    expect(await editorText(page)).toBe('theirs')
+    await expect.poll(() => editorText(page)).toBe('theirs')
   })
 
   test('unsaved text is dropped only after a question', async () => {
@@ -194,7 +196,7 @@ describe('keys', () => {
     await page.getByText('Not saved', { exact: true }).waitFor()
     await page.getByRole('row', { name: 'apple-pay' }).click()
     await page.getByRole('alertdialog').getByRole('button', { name: 'Keep writing' }).click()
-    expect(await editorText(page)).toContain('precious ')
+    await expect.poll(() => editorText(page)).toContain('precious ')
     await page.keyboard.press('Control+w')
     await page.getByRole('alertdialog').getByRole('button', { name: 'Keep writing' }).click()
     await page.getByRole('row', { name: 'apple-pay' }).click()
@@ -209,7 +211,7 @@ describe('keys', () => {
       fakeWorld.store.put(encoder.encode('/app/checkout/flags/aa-outside'), encoder.encode('hello'))
     })
     await page.getByRole('row', { name: /aa-outside.*hello/u }).waitFor()
-    expect(await page.getByTestId('key-count').innerText()).toBe('11 keys')
+    await expect.poll(() => page.getByTestId('key-count').innerText()).toBe('11 keys')
   })
 
   test('a row far down a long list is a jump away, and nothing else is read', async () => {
@@ -240,7 +242,7 @@ describe('keys', () => {
     await page.keyboard.press('Enter')
     await page.getByText('10 keys found').waitFor()
     await page.getByTestId('scan').getByText('50,449 of 50,449 keys looked at').waitFor()
-    expect(await page.getByRole('grid').getByRole('row').count()).toBe(10)
+    await expect.poll(() => page.getByRole('grid').getByRole('row').count()).toBe(10)
     await page.keyboard.press('Escape')
     await page.getByText('of 50,449 rows loaded').waitFor()
   })
@@ -285,9 +287,9 @@ describe('keys', () => {
     await page.getByRole('button', { name: 'Columns' }).click()
     await page.getByRole('checkbox', { name: 'Lease' }).uncheck()
     await page.keyboard.press('Escape')
-    expect(await page.locator('.thead').getByText('Lease').count()).toBe(0)
+    await expect.poll(() => page.locator('.thead').getByText('Lease').count()).toBe(0)
     await page.getByRole('radio', { name: 'Flat' }).click()
-    expect(await page.getByRole('tree').count()).toBe(0)
+    await expect.poll(() => page.getByRole('tree').count()).toBe(0)
     await page.getByRole('radio', { name: 'Tree' }).click()
     await page.getByRole('treeitem', { name: '/locks' }).waitFor()
   })
@@ -298,7 +300,9 @@ describe('keys', () => {
     await page.getByRole('row', { name: 'binary-blob' }).click()
     await page.getByText('Not text: the bytes are shown as they are').waitFor()
     await page.getByText('00 25 4a 6f 94 b9 de 03').last().waitFor()
-    expect(await page.getByRole('button', { name: 'Edit', exact: true }).isDisabled()).toBe(true)
+    await expect
+      .poll(() => page.getByRole('button', { name: 'Edit', exact: true }).isDisabled())
+      .toBe(true)
   })
 
   test('a value of a mebibyte opens while the window keeps answering', async () => {
@@ -306,15 +310,15 @@ describe('keys', () => {
     await page.getByTestId('prefix').fill('/app/checkout/large')
     await page.getByRole('row', { name: 'large.json' }).click()
     await page.locator('.monaco-editor .view-line').first().waitFor({ timeout: 30_000 })
-    expect(await editorText(page)).toContain('"name": "item 0"')
-    expect(await page.getByTestId('fact-size').innerText()).toBe('1.00 MiB')
+    await expect.poll(() => editorText(page)).toContain('"name": "item 0"')
+    await expect.poll(() => page.getByTestId('fact-size').innerText()).toBe('1.00 MiB')
   })
 })
 
 describe('the cluster', () => {
   test('killing the leader shows the election and the new leader, and keys go on', async () => {
     const page = await openFlags()
-    expect(await page.getByTestId('status-leader').innerText()).toBe('node2')
+    await expect.poll(() => page.getByTestId('status-leader').innerText()).toBe('node2')
     await page
       .getByRole('navigation', { name: 'Views' })
       .getByRole('button', { name: 'Playground' })
@@ -322,7 +326,7 @@ describe('the cluster', () => {
     await page.getByRole('button', { name: 'Kill leader' }).click()
     await page.locator('[data-node=node2]').getByText('killed').waitFor()
     await page.getByTestId('status-leader').getByText('node3').waitFor()
-    expect(await page.getByTestId('status-term').innerText()).toBe('term 3')
+    await expect.poll(() => page.getByTestId('status-term').innerText()).toBe('term 3')
     await page.getByRole('button', { name: 'Members', exact: true }).click()
     await page.locator('[data-member=node2]').getByText('not answering').waitFor()
     await page.getByRole('button', { name: 'Keys', exact: true }).click()
@@ -346,7 +350,7 @@ describe('the cluster', () => {
       fakeWorld.cluster.end('node2', 'killed')
     })
     await page.getByRole('status', { name: 'Status' }).getByText('No quorum').waitFor()
-    expect(await page.getByRole('row', { name: 'apple-pay' }).count()).toBe(1)
+    await expect.poll(() => page.getByRole('row', { name: 'apple-pay' }).count()).toBe(1)
   })
 })
 
@@ -371,15 +375,15 @@ describe('watch', () => {
     await put('/locks/two', 'zwei')
     const events = page.getByTestId('watch-event')
     await events.nth(1).waitFor()
-    expect(await events.nth(0).innerText()).toContain('/locks/two')
-    expect(await events.nth(1).innerText()).toContain('create')
+    await expect.poll(() => events.nth(0).innerText()).toContain('/locks/two')
+    await expect.poll(() => events.nth(1).innerText()).toContain('create')
     await page
       .getByRole('button', { name: /^Pause/u })
       .last()
       .click()
     await put('/app/one', 'drei')
     await page.getByTestId('watch-total').getByText('3').waitFor()
-    expect(await events.count()).toBe(2)
+    await expect.poll(() => events.count()).toBe(2)
     await page
       .getByRole('button', { name: /^Go on/u })
       .last()
@@ -400,8 +404,8 @@ describe('watch', () => {
     await page.getByRole('textbox', { name: 'Revision' }).fill('2')
     await page.getByRole('dialog').getByRole('button', { name: 'Watch', exact: true }).click()
     await page.getByTestId('watch-seam').getByText('Lost to compaction').waitFor()
-    expect(await page.getByTestId('watch-event').count()).toBe(5)
-    expect(await page.getByText('time unknown').count()).toBe(5)
+    await expect.poll(() => page.getByTestId('watch-event').count()).toBe(5)
+    await expect.poll(() => page.getByText('time unknown').count()).toBe(5)
   })
 })
 
@@ -421,11 +425,11 @@ describe('the shell', () => {
   test('tabs open, cycle and close by keyboard', async () => {
     const page = await openFlags()
     await page.keyboard.press('Control+t')
-    expect(await page.getByRole('tab', { selected: true, name: 'Keys' }).count()).toBe(1)
+    await expect.poll(() => page.getByRole('tab', { selected: true, name: 'Keys' }).count()).toBe(1)
     await page.keyboard.press('Control+1')
     await page.getByRole('tab', { selected: true, name: '…/flags/' }).waitFor()
     await page.keyboard.press('Control+w')
-    expect(await page.getByRole('tab', { name: '…/flags/' }).count()).toBe(0)
+    await expect.poll(() => page.getByRole('tab', { name: '…/flags/' }).count()).toBe(0)
   })
 
   test('without a connection the window offers to connect, and refuses what is no endpoint', async () => {
