@@ -70,7 +70,7 @@ export function useKeyHistory(
   }
 
   const acts = { selected, findChange, stepChange, choose, compare, comparePrevious }
-  useHistoryCommands(detail, acts, parts.restore)
+  useHistoryCommands(detail, acts, parts)
   return acts
 }
 
@@ -88,7 +88,7 @@ function findRevision(detail: KeyDetail, by: 1 | -1): number {
 function useHistoryCommands(
   detail: () => KeyDetail,
   acts: KeyHistoryActs,
-  restore: (revision: number) => void,
+  parts: { readonly openTimeline: () => void; readonly restore: (revision: number) => void },
 ): void {
   const commands = useCommandStore()
   const { selected, findChange, stepChange, compare, comparePrevious } = acts
@@ -144,7 +144,7 @@ function useHistoryCommands(
         icon: 'undo',
         shortcuts: [],
         run: () => {
-          restore(selected.value)
+          parts.restore(selected.value)
         },
         findObstacle: () => (detail().past.value?.pair === undefined ? 'noRevision' : undefined),
       },
