@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { isRealEtcdInstalled, RealEtcdCluster } from '../../helpers/real-etcd.ts'
 import { RpcClient } from '../../helpers/rpc-client.ts'
 import { closeDisplay, launchApp, type LaunchedApp, type PageWindow } from './launch.ts'
+import { settleColours } from './page-acts.ts'
 
 declare const window: PageWindow
 
@@ -244,6 +245,7 @@ describe.runIf(isRealEtcdInstalled())('comparisons', () => {
       const { page } = launched
       await page.evaluate((chosen) => window.bridge.settings.update({ theme: chosen }), theme)
       await page.locator(`html[data-theme="${theme}"]`).waitFor()
+      await settleColours(page)
       await line(page, '/gone/key, changed').click()
       await page.getByTestId('diff-count').waitFor({ timeout: 30_000 })
       expect(await axe(page)).toEqual([])

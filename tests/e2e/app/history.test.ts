@@ -7,6 +7,7 @@ import { isRealEtcdInstalled } from '../../helpers/real-etcd.ts'
 import { RpcClient } from '../../helpers/rpc-client.ts'
 import { ServerPair } from '../../helpers/server-pair.ts'
 import { closeDisplay, launchApp, type LaunchedApp } from './launch.ts'
+import { settleColours } from './page-acts.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const key = bytes('/past/rollout')
@@ -70,6 +71,7 @@ async function expectDiff(page: Page, texts: readonly string[]): Promise<void> {
 async function expectAccessible(page: Page): Promise<void> {
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme })
+    await settleColours(page)
     const builder = new AxeBuilder({ page })
       .setLegacyMode()
       .exclude('.monaco-editor')

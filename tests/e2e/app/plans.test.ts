@@ -5,6 +5,7 @@ import type { Locator, Page } from 'playwright-core'
 import { afterAll, afterEach, expect, test } from 'vitest'
 import { isRealEtcdInstalled, RealEtcdCluster } from '../../helpers/real-etcd.ts'
 import { closeDisplay, launchApp, type LaunchedApp, type PageWindow } from './launch.ts'
+import { settleColours } from './page-acts.ts'
 
 declare const window: PageWindow
 
@@ -97,10 +98,7 @@ async function expectNoViolations(page: Page): Promise<void> {
   for (const theme of ['light', 'dark'] as const) {
     await page.evaluate((wanted) => window.bridge.settings.update({ theme: wanted }), theme)
     await page.locator(`html[data-theme=${theme}]`).waitFor(patience)
-    // A colour on its way from one theme to the other is no colour of either.
-    await page.evaluate(
-      'Promise.all(document.getAnimations().map((one) => one.finished.catch(() => undefined)))',
-    )
+    await settleColours(page)
     const { violations } = await new AxeBuilder({ page })
       .setLegacyMode()
       .exclude('.monaco-editor')

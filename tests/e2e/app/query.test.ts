@@ -5,6 +5,7 @@ import type { Locator, Page } from 'playwright-core'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { isRealEtcdInstalled, RealEtcdCluster } from '../../helpers/real-etcd.ts'
 import { closeDisplay, launchApp, type LaunchedApp, type PageWindow } from './launch.ts'
+import { settleColours } from './page-acts.ts'
 
 declare const window: PageWindow
 
@@ -69,6 +70,7 @@ async function expectNoViolations(page: Page, place: string): Promise<void> {
   for (const theme of ['light', 'dark'] as const) {
     await page.evaluate((chosen) => window.bridge.settings.update({ theme: chosen }), theme)
     await page.locator(`html[data-theme=${theme}]`).waitFor({ state: 'attached' })
+    await settleColours(page)
     const { violations } = await new AxeBuilder({ page })
       .setLegacyMode()
       .exclude('.monaco-editor')

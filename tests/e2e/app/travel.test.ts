@@ -6,6 +6,7 @@ import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { etcdctl } from '../../helpers/etcdctl.ts'
 import { isRealEtcdInstalled, RealEtcdCluster } from '../../helpers/real-etcd.ts'
 import { closeDisplay, launchApp, type LaunchedApp, type PageWindow } from './launch.ts'
+import { settleColours } from './page-acts.ts'
 
 declare const window: PageWindow
 
@@ -188,6 +189,7 @@ async function walkIntoCompaction(page: Page, { revisions, endpoint }: Past): Pr
 async function findViolations(page: Page, theme: 'light' | 'dark'): Promise<readonly string[]> {
   await page.evaluate((wanted) => window.bridge.settings.update({ theme: wanted }), theme)
   await page.locator(`html[data-theme=${theme}]`).waitFor({ state: 'attached' })
+  await settleColours(page)
   const { violations } = await new AxeBuilder({ page })
     .setLegacyMode()
     .exclude('.monaco-editor')

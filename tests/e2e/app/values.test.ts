@@ -9,6 +9,7 @@ import type { ElectronApplication, Locator, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { isRealEtcdInstalled, RealEtcdCluster } from '../../helpers/real-etcd.ts'
 import { closeDisplay, launchApp, type LaunchedApp, type PageWindow } from './launch.ts'
+import { settleColours } from './page-acts.ts'
 
 declare const window: PageWindow
 
@@ -116,6 +117,7 @@ async function checkAccess(page: Page): Promise<void> {
 async function setTheme(page: Page, theme: 'light' | 'dark'): Promise<void> {
   await page.evaluate((wanted) => window.bridge.settings.update({ theme: wanted }), theme)
   await page.locator(`:root[data-theme=${theme}]`).waitFor({ state: 'attached' })
+  await settleColours(page)
 }
 
 /** Every kind of value, by the mouse. */

@@ -8,6 +8,7 @@ import type { ElectronApplication, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { isRealEtcdInstalled, RealEtcdCluster } from '../../helpers/real-etcd.ts'
 import { closeDisplay, launchApp, type LaunchedApp, type PageWindow } from './launch.ts'
+import { settleColours } from './page-acts.ts'
 
 declare const window: PageWindow
 
@@ -204,6 +205,7 @@ async function expectAccessible(page: Page): Promise<void> {
   for (const theme of ['light', 'dark'] as const) {
     await page.evaluate((wanted) => window.bridge.settings.update({ theme: wanted }), theme)
     await page.locator(`html[data-theme=${theme}]`).waitFor()
+    await settleColours(page)
     const { violations } = await new AxeBuilder({ page })
       .setLegacyMode()
       .exclude('.monaco-editor')
