@@ -158,7 +158,7 @@ class ConnectionHub {
           name: request.name ?? request.endpoints[0] ?? id,
           origin: 'saved',
           environment: request.environment ?? 'none',
-          isReadOnly: false,
+          isReadOnly: request.environment === 'production',
           state: 'connecting',
           endpoints: request.endpoints.map((url, index) => ({
             url,
@@ -181,7 +181,15 @@ class ConnectionHub {
         this.tell({ kind: 'removed', connectionId: request.connectionId })
         return done(null)
       },
-      setReadOnly: () => done(null),
+      setReadOnly: ({ connectionId: id, isReadOnly }) => {
+        const info = this.others.get(id)
+        if (info !== undefined) {
+          const changed = { ...info, isReadOnly }
+          this.others.set(id, changed)
+          this.tell({ kind: 'changed', connection: changed })
+        }
+        return done(null)
+      },
       logIn: (request) => {
         setState(request.connectionId, 'ready')
         return done(null)

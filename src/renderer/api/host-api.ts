@@ -36,6 +36,8 @@ export const connectionApi = {
     unwrap(getBridge().connections.close({ connectionId })),
   remove: (connectionId: string): Promise<null> =>
     unwrap(getBridge().connections.remove({ connectionId })),
+  setReadOnly: (connectionId: string, isReadOnly: boolean): Promise<null> =>
+    unwrap(getBridge().connections.setReadOnly({ connectionId, isReadOnly })),
   logIn: (request: LogInRequest): Promise<null> => unwrap(getBridge().connections.logIn(request)),
   access: (connectionId: string): Promise<UserAccess | null> =>
     unwrap(getBridge().connections.access({ connectionId })),

@@ -83,6 +83,7 @@ export const useConnectionStore = defineStore('connections', () => {
     openSaved,
     close: connectionApi.close,
     remove: connectionApi.remove,
+    setReadOnly: connectionApi.setReadOnly,
     logIn: connectionApi.logIn,
     access: connectionApi.access,
     chooseFile: connectionApi.chooseFile,

@@ -443,6 +443,26 @@ describe('the shell', () => {
     await page.getByRole('row').first().waitFor()
   })
 
+  test('a cluster in production begins read-only, until writing is allowed', async () => {
+    const page = await window.open('empty&quiet&keys=10')
+    await page.getByRole('textbox', { name: 'Endpoints' }).fill('http://10.0.0.1:2379')
+    await page.getByRole('textbox', { name: 'Name' }).fill('shop')
+    await page.getByLabel('Environment').selectOption('production')
+    await page.getByRole('button', { name: 'Connect', exact: true }).click()
+    await page.getByRole('row').first().waitFor()
+    await page
+      .getByRole('navigation', { name: 'Views' })
+      .getByRole('button', { name: 'Connections', exact: true })
+      .click()
+    const item = page.getByRole('group', { name: 'shop', exact: true })
+    await item.getByText('read-only', { exact: true }).waitFor()
+    await item.getByRole('button', { name: 'Allow writing…' }).click()
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Allow writing' }).click()
+    await item.getByText('read-only', { exact: true }).waitFor({ state: 'detached' })
+    await item.getByRole('button', { name: 'Make read-only' }).click()
+    await item.getByText('read-only', { exact: true }).waitFor()
+  })
+
   test.each(['light', 'dark', 'contrast'])(
     'nothing on the main screens fails axe in the %s theme',
     async (theme) => {
