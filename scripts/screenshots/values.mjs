@@ -8,7 +8,8 @@ export async function take({ page, openPrefix, shot, write }) {
       Uint8Array.from({ length: 1_400 }, (_, at) => (at * at) & 0xff),
     ),
     put('/app/values/settings.toml', new TextEncoder().encode(settings)),
-    put('/app/values/stored-configmap', storedObject()),
+    // What crosses to the page is a plain array of bytes; a buffer would not.
+    put('/app/values/stored-configmap', Uint8Array.from(storedObject())),
   ])
   await openPrefix('/app/values/')
   await open(page, 'stored-configmap')
