@@ -1,6 +1,9 @@
 import { Metadata, status, type ServiceError } from '@grpc/grpc-js'
 import { describe, expect, test } from 'vitest'
-import { callFailureOf, failureOfCancelReason } from '../../../../src/core/client/status-to-error.ts'
+import {
+  callFailureOf,
+  failureOfCancelReason,
+} from '../../../../src/core/client/status-to-error.ts'
 import {
   errorTable,
   grpcStatusNumbers,
