@@ -9,21 +9,7 @@ import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
 import { base64Text } from '../../format/bytes-text.ts'
 import { findMessage, type MessageField } from './message-table.ts'
 import { findSpecialReader } from './special-messages.ts'
-
-/** What the API's JSON is made of; integers that JavaScript cannot hold exactly are bigints. */
-export type JsonValue =
-  | string
-  | number
-  | bigint
-  | boolean
-  | null
-  | readonly JsonValue[]
-  | { readonly [name: string]: JsonValue }
-
-/** The bytes do not have the form that they should have. The message says where. */
-export class MessageFormError extends Error {
-  override readonly name = 'MessageFormError'
-}
+import { eachField, integerOf, MessageFormError, type JsonValue } from './wire-fields.ts'
 
 /** Objects of the API nest about 20 deep; validation schemas deeper. */
 const depthMax = 100
@@ -40,7 +26,8 @@ export function readMessage(name: string, bytes: Uint8Array, depth = 0): JsonVal
   if (depth > depthMax)
     throw new MessageFormError(`messages are nested over ${String(depthMax)} deep`)
   const special = findSpecialReader(name)
-  if (special !== undefined) return special(bytes, depth)
+  if (special !== undefined)
+    return special(bytes, (inner, part) => readMessage(inner, part, depth + 1))
   const message = findMessage(name)
   if (message === undefined) throw new MessageFormError(`${name} is not in the table`)
   if (message.kind === 'list') {
@@ -50,35 +37,9 @@ export function readMessage(name: string, bytes: Uint8Array, depth = 0): JsonVal
   return readFields(message.fields, bytes, depth)
 }
 
-/** Calls back for every field of a message; what is not taken is skipped. */
-export function eachField(
-  bytes: Uint8Array,
-  take: (number: number, wireType: WireType, reader: BinaryReader) => boolean,
-): void {
-  const reader = new BinaryReader(bytes)
-  while (reader.pos < reader.len) {
-    const at = reader.pos
-    try {
-      const [number, wireType] = reader.tag()
-      if (!take(number, wireType, reader)) reader.skip(wireType, number)
-    } catch (error) {
-      if (error instanceof MessageFormError) throw error
-      if (!(error instanceof Error)) throw error
-      throw new MessageFormError(`no whole field at byte ${String(at)}: ${error.message}`)
-    }
-  }
-}
-
 /** A value as a list: the list itself, or one of it alone. */
 export function listOf(value: JsonValue): readonly JsonValue[] {
   return Array.isArray(value) ? (value as readonly JsonValue[]) : [value]
-}
-
-/** A 64-bit integer as JSON shows it. */
-export function integerOf(value: bigint | string): number | bigint {
-  const whole = BigInt(value)
-  const short = Number(whole)
-  return Number.isSafeInteger(short) ? short : whole
 }
 
 function readFields(fields: readonly MessageField[], bytes: Uint8Array, depth: number): Target {

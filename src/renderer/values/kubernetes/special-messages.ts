@@ -2,10 +2,13 @@
 
 import { WireType } from '@bufbuild/protobuf/wire'
 import { base64Text, findText } from '../../format/bytes-text.ts'
-import { eachField, integerOf, readMessage, type JsonValue } from './message-reader.ts'
+import { eachField, integerOf, type JsonValue } from './wire-fields.ts'
+
+/** Reads a message that lies inside of another one. */
+type InnerReader = (name: string, bytes: Uint8Array) => JsonValue
 
 /** Reads the body of a special message. */
-export type SpecialReader = (bytes: Uint8Array, depth: number) => JsonValue
+type SpecialReader = (bytes: Uint8Array, readInner: InnerReader) => JsonValue
 
 const schemaProps = 'apiextensions/v1.JSONSchemaProps'
 
@@ -25,19 +28,17 @@ const readers: Readonly<Record<string, SpecialReader>> = {
 /** The same in every version of the extension API. */
 const schemaReaders: Readonly<Record<string, SpecialReader>> = {
   JSON: (bytes) => embedded(scalarsOf(bytes).bytes[1]),
-  JSONSchemaPropsOrBool: (bytes, depth) => {
+  JSONSchemaPropsOrBool: (bytes, readInner) => {
     const { bytes: parts, integers } = scalarsOf(bytes)
-    return parts[2] === undefined
-      ? (integers[1] ?? 0n) !== 0n
-      : readMessage(schemaProps, parts[2], depth + 1)
+    return parts[2] === undefined ? (integers[1] ?? 0n) !== 0n : readInner(schemaProps, parts[2])
   },
-  JSONSchemaPropsOrArray: (bytes, depth) =>
-    oneOrMany(bytes, (part) => readMessage(schemaProps, part, depth + 1)),
-  JSONSchemaPropsOrStringArray: (bytes, depth) => {
+  JSONSchemaPropsOrArray: (bytes, readInner) =>
+    oneOrMany(bytes, (part) => readInner(schemaProps, part)),
+  JSONSchemaPropsOrStringArray: (bytes, readInner) => {
     const { bytes: parts } = scalarsOf(bytes)
     return parts[1] === undefined
       ? partsOf(bytes, 2).map((part) => findText(part) ?? base64Text(part))
-      : readMessage(schemaProps, parts[1], depth + 1)
+      : readInner(schemaProps, parts[1])
   },
 }
 

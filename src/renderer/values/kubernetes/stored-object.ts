@@ -6,15 +6,8 @@
 import { WireType, type BinaryReader } from '@bufbuild/protobuf/wire'
 import { stringify } from 'yaml'
 import { base64Text, findText } from '../../format/bytes-text.ts'
-import {
-  eachField,
-  integerOf,
-  listOf,
-  MessageFormError,
-  readMessage,
-  unknownField,
-  type JsonValue,
-} from './message-reader.ts'
+import { listOf, readMessage, unknownField } from './message-reader.ts'
+import { eachField, integerOf, MessageFormError, type JsonValue } from './wire-fields.ts'
 import { findMessageName } from './message-table.ts'
 
 /** A stored object, made readable. */
