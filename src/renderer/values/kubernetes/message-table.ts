@@ -21,9 +21,6 @@ export type MessageType =
   | { readonly kind: 'fields'; readonly fields: readonly MessageField[] }
   | { readonly kind: 'list'; readonly element: MessageField }
 
-/** The version of the API that the table was made from. */
-export const tableVersion: string = table.version
-
 const texts = new Map(Object.entries(table.messages))
 const groups = new Map(Object.entries(table.groups))
 const parsed = new Map<string, MessageType>()
