@@ -127,6 +127,7 @@ export default defineConfig(
           'console',
           'URL',
           'Buffer',
+          'TextEncoder',
           'fetch',
           'setTimeout',
           'clearTimeout',

@@ -3,8 +3,6 @@
  * locks, and deletions. The same at every run, so that a picture changes only when the app does.
  */
 
-/* global TextEncoder */
-
 const encoder = new TextEncoder()
 
 /** A protobuf field with a length: text, bytes, or a message made of fields. */
