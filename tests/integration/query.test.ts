@@ -90,10 +90,11 @@ beforeAll(async () => {
   if (!hasCompared) return
   pair = await ServerPair.start()
   caller = new Caller()
+  const { connections } = caller
   const opened = pair.servers.map(({ clientUrl }) =>
-    caller?.connections.openNew({ endpoints: [clientUrl], isSaved: false }),
+    connections.openNew({ endpoints: [clientUrl], isSaved: false }),
   )
-  connectionIds = (await Promise.all(opened)).flatMap((info) => info?.id ?? [])
+  connectionIds = (await Promise.all(opened)).map((info) => info.id)
 })
 afterAll(async () => {
   caller?.connections.dispose()

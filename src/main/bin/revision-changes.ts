@@ -29,7 +29,7 @@ export function readRevisionChanges(
   return new Promise((resolve, reject) => {
     const changes: RevisionChange[] = []
     let changeCount = 0
-    let timer: Timer | undefined
+    let timer: Timer | undefined = undefined
     const finish = (error?: StoreError): void => {
       timer?.cancel()
       watch.dispose()

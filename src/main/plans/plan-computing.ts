@@ -359,7 +359,9 @@ async function overKeys(
       context.signal,
     )
     await take(chunk, currents)
-    for (let step = 0; step < chunk.length; step++) progress.step()
+    chunk.forEach(() => {
+      progress.step()
+    })
   }
   return { revision, sourceRevision: 0 }
 }

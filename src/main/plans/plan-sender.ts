@@ -287,7 +287,7 @@ export class PlanSender {
 }
 
 function readBackOutcome(
-  { entry, value }: LoadedRow,
+  { value }: LoadedRow,
   current: KeyValue | undefined,
   isUntouched: boolean,
 ): RowOutcome {

@@ -18,7 +18,7 @@ export async function readBothValues(
   run: Pick<CompareRun, 'sides' | 'pinned'>,
   row: DifferenceRow,
 ): Promise<BothValues> {
-  const read = async (side: SideName): Promise<{ readonly [Side in SideName]?: KeyValue }> => {
+  const read = async (side: SideName): Promise<Readonly<Partial<Record<SideName, KeyValue>>>> => {
     const isThere = (side === 'left' ? row.leftModRevision : row.rightModRevision) > 0
     if (!isThere) return {}
     // The row's key is a view into all keys; crossing would take them along.

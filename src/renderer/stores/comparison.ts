@@ -97,6 +97,16 @@ export class Comparison {
     this.tree = this.makeTree()
   }
 
+  /** Shows the values of a row beside each other; undefined: of none. */
+  show(row: number | undefined): void {
+    this.openRow.value = row
+  }
+
+  /** Changes what counts as a difference, from the next start on. */
+  setOptions(change: Partial<CompareOptions>): void {
+    this.options.value = { ...this.options.value, ...change }
+  }
+
   /** Compares the sides as they are set now. */
   start(): void {
     const sides = this.sides.value

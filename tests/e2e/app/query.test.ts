@@ -106,7 +106,11 @@ async function walkByMouse(page: Page): Promise<void> {
   await dialog.getByText('1 key', { exact: true }).waitFor()
   await expect
     .poll(() =>
-      dialog.getByRole('button', { name: 'Cancel' }).evaluate((one) => one.matches(':focus')),
+      dialog
+        .getByRole('button', { name: 'Cancel' })
+        .evaluate((one) =>
+          (one as unknown as { matches(selector: string): boolean }).matches(':focus'),
+        ),
     )
     .toBe(true)
   await dialog.getByRole('button', { name: 'Run and delete' }).click()

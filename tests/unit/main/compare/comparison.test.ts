@@ -141,13 +141,13 @@ describe('compare', () => {
           const stores = { a: new FakeStore(), b: new FakeStore() }
           for (const { store, name, value, lease } of steps) {
             const key = encoder.encode(name)
-            if (value === undefined) stores[store as 'a' | 'b'].delete([key])
-            else stores[store as 'a' | 'b'].put(key, encoder.encode(value), lease)
+            if (value === undefined) stores[store].delete([key])
+            else stores[store].put(key, encoder.encode(value), lease)
           }
           const pinned = ({ connectionId, range, place }: typeof leftSide) => ({
             connectionId,
             range,
-            revision: 1 + Math.floor(place * (stores[connectionId as 'a' | 'b'].revision - 1)),
+            revision: 1 + Math.floor(place * (stores[connectionId].revision - 1)),
           })
           const left = pinned(leftSide)
           const right = pinned(isSamePlace ? { ...leftSide, place: rightSide.place } : rightSide)

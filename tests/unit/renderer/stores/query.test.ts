@@ -72,7 +72,7 @@ function wireOf(operation: TxnOperation): RequestOp {
   }
   if (operation.kind === 'delete') {
     const { start, end } = endsOf(operation.range)
-    const rangeEnd = end === undefined ? new Uint8Array(0) : end
+    const rangeEnd = end ?? new Uint8Array(0)
     if (rangeEnd === 'toLastKey') throw new Error('not drawn here')
     return {
       request: { $case: 'requestDeleteRange', value: { key: start, rangeEnd, prevKv: false } },

@@ -6,7 +6,12 @@ import {
   withConnections,
   type WindowState,
 } from '../../../../src/renderer/stores/tab-memory-state.ts'
-import { findVisit, visitsMax, withVisit } from '../../../../src/renderer/stores/tab-visits.ts'
+import {
+  findVisit,
+  visitsMax,
+  withVisit,
+  type Visits,
+} from '../../../../src/renderer/stores/tab-visits.ts'
 
 const tab = {
   ...{ id: 'tab-1', view: 'keys' as const, connectionId: 'one', subject: '/a/' },
@@ -63,7 +68,7 @@ describe('the kept window', () => {
 })
 
 describe('visits', () => {
-  const none = { entries: [], position: -1 }
+  const none: Visits = { entries: [], position: -1 }
   const visit = (tabId: string): { tabId: string; subject: string } => ({ tabId, subject: '' })
   const walked = ['a', 'b', 'c'].reduce((visits, id) => withVisit(visits, visit(id)), none)
   const always = (): boolean => true
