@@ -77,6 +77,7 @@ export default defineConfig(
       'vue/multiline-html-element-content-newline': 'off',
       'no-undef': 'off',
     },
+  },
   {
     // Screens that outgrew their bound and wait to be divided. They may not grow further, and none may join them.
     files: [
@@ -92,8 +93,9 @@ export default defineConfig(
       'src/renderer/screens/keys/use-{key-acts,restore}.ts',
       'src/renderer/stores/{keys,tabs}.ts',
     ],
-    rules: { 'max-lines-per-function': ['error', { max: 100, skipBlankLines: true, skipComments: true }] },
-  },
+    rules: {
+      'max-lines-per-function': ['error', { max: 100, skipBlankLines: true, skipComments: true }],
+    },
   },
   {
     // Runs must be replayable: nothing ambient in the state machine.

@@ -87,7 +87,7 @@ describe.runIf(isRealEtcdInstalled())('a cluster that checks users', () => {
     const denied = page.getByTestId('not-permitted')
     await denied.getByText('alice may not read all keys.').waitFor()
     await denied.getByRole('button', { name: '/app/', exact: true }).click()
-    await page.locator('[aria-rowindex="1"] .last').getByText('flag', { exact: true }).waitFor()
+    await page.locator('[aria-rowindex="1"] [title="/app/flag"]').waitFor()
     await expect.poll(() => page.getByText('1234').count()).toBe(0)
 
     // No keyring here: the password is not kept, and asked for again.
