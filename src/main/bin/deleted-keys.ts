@@ -189,7 +189,8 @@ export class DeletedKeys implements Disposable {
           if (entry === undefined || entry.deletedRevision >= pair.modRevision) continue
           this.entries.delete(name)
           this.waiting.delete(name)
-          if (!entry.isAsked) keys.push(entry.key)
+          // Even before this deletion was told: an earlier one of the key may stand in the page.
+          keys.push(entry.key)
         }
         if (keys.length > 0) this.push({ kind: 'returned', keys })
       },
