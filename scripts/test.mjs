@@ -6,7 +6,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { ensureDependencies, projectRoot } from './dependencies.mjs'
 import { findElectronRuntime } from './electron-runtime.mjs'
 import { ensureHttpClients } from './http-clients.mjs'
@@ -44,6 +44,8 @@ const npx = process.platform === 'win32' ? 'npx.cmd' : 'npx'
 const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
 const totals = { passed: 0, failed: 0, skipped: 0 }
 const failedLayers = []
+const failedTests = []
+const longestReasonLength = 2_000
 const resultFolder = join(projectRoot, 'node_modules/.cache/test-results')
 rmSync(resultFolder, { recursive: true, force: true })
 mkdirSync(resultFolder, { recursive: true })
@@ -85,7 +87,7 @@ function runLayer(name) {
     ]
     const [command, args] = name === 'e2e' ? withDisplay(npx, vitest) : [npx, vitest]
     isPassed = spawnSync(command, args, { cwd: projectRoot, stdio: 'inherit' }).status === 0
-    addCounts(resultFile)
+    addCounts(name, resultFile)
   }
   if (!isPassed) failedLayers.push(name)
   process.stdout.write(
@@ -93,7 +95,7 @@ function runLayer(name) {
   )
 }
 
-function addCounts(resultFile) {
+function addCounts(layer, resultFile) {
   let result
   try {
     result = JSON.parse(readFileSync(resultFile, 'utf8'))
@@ -104,11 +106,28 @@ function addCounts(resultFile) {
   totals.passed += result.numPassedTests
   totals.failed += result.numFailedTests
   totals.skipped += result.numPendingTests + result.numTodoTests
+  for (const file of result.testResults) {
+    const path = relative(projectRoot, file.name)
+    const failed = file.assertionResults.filter(({ status }) => status === 'failed')
+    if (file.status === 'failed' && failed.length === 0) {
+      failedTests.push({ layer, title: path, reason: file.message })
+    }
+    for (const { fullName, failureMessages } of failed) {
+      failedTests.push({ layer, title: `${path}: ${fullName}`, reason: failureMessages.join('\n') })
+    }
+  }
+}
+
+/** Said again at the very end, because the layers in between print thousands of lines. */
+function sayFailures() {
+  if (failedLayers.length === 0) return
+  say(`\nfailed: ${failedLayers.join(', ')}`)
+  for (const { layer, title, reason } of failedTests) {
+    say(`\nFAILED in ${layer}: ${title}\n${reason.slice(0, longestReasonLength)}`)
+  }
 }
 
 for (const name of chosen) runLayer(name)
-if (failedLayers.length > 0) process.stdout.write(`\nfailed: ${failedLayers.join(', ')}\n`)
-process.stdout.write(
-  `\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped\n`,
-)
+sayFailures()
+say(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`)
 process.exit(failedLayers.length > 0 ? 1 : 0)
