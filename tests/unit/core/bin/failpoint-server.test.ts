@@ -12,22 +12,29 @@ afterEach(() => {
   armFailpoints(undefined)
 })
 
+const sleepMs = 60
+/** A timer may fire a little early by another clock. */
+const sleptMsMin = 55
+
 const tookMs = (): number => {
   const startMs = performance.now()
   failpoint('raftBeforeSave')
   return performance.now() - startMs
 }
 
+/** The shortest of several passes: the machine may stand still during one of them, not during all. */
+const shortestMs = (): number => Math.min(...Array.from({ length: 20 }, tookMs))
+
 test('a place that nobody armed costs nothing', () => {
-  expect(tookMs()).toBeLessThan(50)
+  expect(shortestMs()).toBeLessThan(sleepMs)
 })
 
 test('terms hold the process for so long and so often', () => {
   const failpoints = new Failpoints('raftBeforeSave=sleep("60ms");walAfterSync=2*sleep(5)')
-  expect(tookMs()).toBeGreaterThan(55)
+  expect(shortestMs()).toBeGreaterThan(sleptMsMin)
   failpoints.set('raftBeforeSave', '1*sleep(60)')
-  expect(tookMs()).toBeGreaterThan(55)
-  expect(tookMs()).toBeLessThan(50)
+  expect(tookMs()).toBeGreaterThan(sleptMsMin)
+  expect(shortestMs()).toBeLessThan(sleepMs)
   expect(failpoints.remove('raftBeforeSave')).toBe(true)
   expect(failpoints.remove('raftBeforeSave')).toBe(false)
   expect(failpoints.list()).toContain('walAfterSync=2*sleep(5)\n')
@@ -37,10 +44,12 @@ test('terms hold the process for so long and so often', () => {
 test('a place that can wait does, and the rest of the process goes on', async () => {
   const failpoints = new Failpoints('walBeforeSync=sleep("60ms")')
   const startMs = performance.now()
-  const pause = failpointPause('walBeforeSync')
-  expect(performance.now() - startMs).toBeLessThan(50)
+  const order: string[] = []
+  const pause = failpointPause('walBeforeSync')?.then(() => order.push('paused'))
+  setImmediate(() => order.push('went on'))
   await pause
-  expect(performance.now() - startMs).toBeGreaterThan(55)
+  expect(performance.now() - startMs).toBeGreaterThan(sleptMsMin)
+  expect(order).toEqual(['went on', 'paused'])
   failpoints.remove('walBeforeSync')
   expect(failpointPause('walBeforeSync')).toBeUndefined()
 })
