@@ -181,13 +181,17 @@ class ConnectionHub {
         this.tell({ kind: 'removed', connectionId: request.connectionId })
         return done(null)
       },
-      setReadOnly: ({ connectionId: id, isReadOnly }) => {
+      lock: ({ connectionId: id }) => {
         const info = this.others.get(id)
-        if (info !== undefined) {
-          const changed = { ...info, isReadOnly }
-          this.others.set(id, changed)
-          this.tell({ kind: 'changed', connection: changed })
-        }
+        if (info !== undefined) this.become(lockedInfo(info, true))
+        return done(null)
+      },
+      unlock: ({ connectionId: id, name, forMinutes }) => {
+        const info = this.others.get(id)
+        if (info === undefined) return refused('unknownConnection', 'This connection is not open')
+        if (info.name !== name || (info.environment === 'production' && forMinutes === undefined))
+          return refused('invalidRequest', `The connection is named "${info.name}"`)
+        this.become(lockedInfo(info, false, forMinutes))
         return done(null)
       },
       logIn: (request) => {
@@ -201,6 +205,18 @@ class ConnectionHub {
 
   private tell(event: ConnectionEvent): void {
     for (const listener of this.listeners) listener({ kind: 'batch', items: [event] })
+  }
+
+  /** A connection changed; one whose writing has an end locks by itself. */
+  private become(info: ConnectionInfo): void {
+    this.others.set(info.id, info)
+    this.tell({ kind: 'changed', connection: info })
+    const { writableUntilMs } = info
+    if (writableUntilMs === undefined) return
+    setTimeout(() => {
+      const now = this.others.get(info.id)
+      if (now?.writableUntilMs === writableUntilMs) this.become(lockedInfo(now, true))
+    }, writableUntilMs - Date.now())
   }
 
   private playgroundInfo(store: FakeStore, cluster: FakeCluster): ConnectionInfo {
@@ -294,6 +310,20 @@ function keyBridges(
 }
 
 /** Why a revision cannot be read; undefined when it can. */
+/** A connection that was locked, or opened for writing: for good, or for some minutes. */
+function lockedInfo(
+  info: ConnectionInfo,
+  isReadOnly: boolean,
+  forMinutes?: number,
+): ConnectionInfo {
+  const { writableUntilMs: _, ...rest } = info
+  return {
+    ...rest,
+    isReadOnly,
+    ...(forMinutes === undefined ? {} : { writableUntilMs: Date.now() + forMinutes * 60_000 }),
+  }
+}
+
 function findUnreadable(store: FakeStore, revision: number): Promise<Reply<never>> | undefined {
   if (revision > store.revision)
     return refused('futureRevision', 'etcdserver: mvcc: required revision is a future revision')

@@ -9,6 +9,7 @@ import type {
   ConnectionInfo,
   LogInRequest,
   OpenConnectionRequest,
+  UnlockRequest,
 } from '../../preload/contract/connection.ts'
 import { HostError } from '../host-error.ts'
 import { Connection, type ConnectionDescription } from './connection.ts'
@@ -141,10 +142,17 @@ export class ConnectionManager implements Disposable {
     this.notify({ kind: 'removed', connectionId: id })
   }
 
-  async setReadOnly(id: string, isReadOnly: boolean): Promise<void> {
-    this.get(id).setReadOnly(isReadOnly)
-    const profile = this.profiles.find(id)
-    if (profile !== undefined) await this.profiles.put({ ...profile, isReadOnly })
+  /** Refuses every write of a connection, also after the next start. */
+  async lock(id: string): Promise<void> {
+    this.get(id).lockWrites()
+    await this.keepReadOnly(id, true)
+  }
+
+  /** Allows writes to who typed the connection's name. What ends by itself is not kept for the next start. */
+  async unlock(request: UnlockRequest): Promise<void> {
+    const { connectionId, name, forMinutes } = request
+    this.get(connectionId).unlockWrites(name, forMinutes)
+    if (forMinutes === undefined) await this.keepReadOnly(connectionId, false)
   }
 
   onEvent(listener: (event: ConnectionEvent) => void): () => void {
@@ -194,6 +202,12 @@ export class ConnectionManager implements Disposable {
     return connection
   }
 
+  private async keepReadOnly(id: string, isReadOnly: boolean): Promise<void> {
+    const profile = this.profiles.find(id)
+    if (profile !== undefined && profile.isReadOnly !== isReadOnly)
+      await this.profiles.put({ ...profile, isReadOnly })
+  }
+
   private closeOpen(id: string): boolean {
     const connection = this.open.get(id)
     if (connection === undefined) return false
@@ -216,7 +230,7 @@ function closedInfo(profile: ConnectionProfile): ConnectionInfo {
     name: profile.name,
     origin: 'saved',
     environment: profile.environment,
-    isReadOnly: profile.isReadOnly,
+    isReadOnly: profile.isReadOnly || profile.environment === 'production',
     ...(profile.user === undefined ? {} : { user: profile.user }),
     ...(profile.tls === undefined ? {} : { tls: { isVerifySkipped: profile.tls.isVerifySkipped } }),
     state: 'closed',

@@ -21,6 +21,7 @@ import type {
 } from '../../preload/contract/connection.ts'
 import { HostError } from '../host-error.ts'
 import { RevisionTimes } from './revision-times.ts'
+import { WriteLock } from './write-lock.ts'
 
 const probeIntervalMs = 5_000
 const probeIntervalInTroubleMs = 1_000
@@ -56,7 +57,7 @@ export class Connection implements Disposable {
   private readonly onChange: (info: ConnectionInfo) => void
   private readonly openedAtMs: number
   private readonly statuses = new Map<Endpoint, MemberStatus>()
-  private isReadOnly: boolean
+  private readonly lock: WriteLock
   private clusterId = 0n
   private headRevision = 0
   private lastAnswerAtMs: number | undefined
@@ -73,7 +74,9 @@ export class Connection implements Disposable {
   ) {
     this.clock = environment.clock
     this.description = description
-    this.isReadOnly = description.isReadOnly
+    this.lock = new WriteLock(this.clock, description, () => {
+      this.notify()
+    })
     this.onChange = onChange
     this.openedAtMs = this.clock.monotonicMs()
     const { login, tls, endpoints } = description
@@ -95,12 +98,14 @@ export class Connection implements Disposable {
   info(): ConnectionInfo {
     const { id, name, origin, environment, login, tls } = this.description
     const judgement = this.judge()
+    const writableUntilMs = this.lock.writableUntilMs()
     return {
       id,
       name,
       origin,
       environment,
-      isReadOnly: this.isReadOnly,
+      isReadOnly: this.lock.isReadOnly(),
+      ...(writableUntilMs === undefined ? {} : { writableUntilMs }),
       ...(login === undefined ? {} : { user: login.user }),
       ...(tls === undefined ? {} : { tls: { isVerifySkipped: tls.isVerifySkipped === true } }),
       ...judgement,
@@ -117,15 +122,19 @@ export class Connection implements Disposable {
     }
   }
 
-  setReadOnly(isReadOnly: boolean): void {
-    this.isReadOnly = isReadOnly
-    this.notify()
+  /** Refuses writes from now on. */
+  lockWrites(): void {
+    this.lock.lock()
+  }
+
+  /** Allows writes to who knows the connection's name. @throws HostError `invalidRequest` */
+  unlockWrites(name: string, forMinutes: number | undefined): void {
+    this.lock.unlock(name, forMinutes)
   }
 
   /** Refuses the write of a connection that is for reading. Every write passes here. */
   assertWritable(): void {
-    if (!this.isReadOnly) return
-    throw new HostError('readOnly', `The connection "${this.description.name}" is read-only`)
+    this.lock.assertWritable()
   }
 
   /** Notes what an answer told about the cluster's newest revision. */
@@ -162,6 +171,7 @@ export class Connection implements Disposable {
   dispose(): void {
     this.isDisposed = true
     this.probeTimer?.cancel()
+    this.lock.dispose()
     this.client.dispose()
   }
 

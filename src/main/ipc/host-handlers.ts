@@ -6,7 +6,7 @@ import { callChannels, streamChannels } from '../../preload/contract/channels.ts
 import {
   logInRequestSchema,
   openConnectionRequestSchema,
-  readOnlyRequestSchema,
+  unlockRequestSchema,
   type ConnectionEvent,
   type UserAccess,
 } from '../../preload/contract/connection.ts'
@@ -81,8 +81,12 @@ export function registerConnectionHandlers(
     await connections.remove(connectionId)
     return null
   })
-  router.call(callChannels.connectionsSetReadOnly, readOnlyRequestSchema, async (request) => {
-    await connections.setReadOnly(request.connectionId, request.isReadOnly)
+  router.call(callChannels.connectionsLock, connectionRequestSchema, async ({ connectionId }) => {
+    await connections.lock(connectionId)
+    return null
+  })
+  router.call(callChannels.connectionsUnlock, unlockRequestSchema, async (request) => {
+    await connections.unlock(request)
     return null
   })
   router.call(callChannels.connectionsLogIn, logInRequestSchema, async (request) => {

@@ -21,7 +21,7 @@ import type {
   ConnectionInfo,
   LogInRequest,
   OpenConnectionRequest,
-  ReadOnlyRequest,
+  UnlockRequest,
   UserAccess,
 } from './connection.ts'
 import type {
@@ -97,7 +97,9 @@ export interface ConnectionsBridge {
   close(request: ConnectionRequest): Promise<Reply<null>>
   /** Closes and forgets it. */
   remove(request: ConnectionRequest): Promise<Reply<null>>
-  setReadOnly(request: ReadOnlyRequest): Promise<Reply<null>>
+  /** Refuses every write of a connection from now on. */
+  lock(request: ConnectionRequest): Promise<Reply<null>>
+  unlock(request: UnlockRequest): Promise<Reply<null>>
   /** Tries another password; whether it was the right one comes with the connection's state. */
   logIn(request: LogInRequest): Promise<Reply<null>>
   /** What the user of this connection may do; null for a connection without a user. */

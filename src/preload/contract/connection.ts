@@ -1,7 +1,7 @@
 /** Connections: saved clusters, which of them are open, and how they are. */
 
 import { z } from 'zod'
-import { endpointsMax, shortTextUnitsMax } from './limits.ts'
+import { endpointsMax, shortTextUnitsMax, unlockMinutesMax } from './limits.ts'
 import type { KeyRange } from './kv.ts'
 import { connectionIdSchema, listSchema, shortTextSchema } from './primitives.ts'
 
@@ -78,11 +78,17 @@ export interface UserAccess {
   }[]
 }
 
-/** Refuses every write of this connection in the main process, or allows them again. */
-export const readOnlyRequestSchema = z
-  .strictObject({ connectionId: connectionIdSchema, isReadOnly: z.boolean() })
+/** Allows the writes of a read-only connection to who typed its name. */
+export const unlockRequestSchema = z
+  .strictObject({
+    connectionId: connectionIdSchema,
+    /** As typed; another one is refused. */
+    name: shortTextSchema,
+    /** Then it locks by itself. Absent: until it is locked again, which is refused for production. */
+    forMinutes: z.number().int().min(1).max(unlockMinutesMax).optional(),
+  })
   .readonly()
-export type ReadOnlyRequest = z.infer<typeof readOnlyRequestSchema>
+export type UnlockRequest = z.infer<typeof unlockRequestSchema>
 
 /** One endpoint as seen from here. */
 export interface EndpointState {
@@ -112,7 +118,10 @@ export interface ConnectionInfo {
   readonly name: string
   readonly origin: 'playground' | 'saved' | 'launch'
   readonly environment: Environment
+  /** Every write is refused in the main process. */
   readonly isReadOnly: boolean
+  /** Wall time in milliseconds at which writing ends by itself; absent when it does not. */
+  readonly writableUntilMs?: number
   /** The user of this connection; absent when it logs in as nobody. */
   readonly user?: string
   /** Encrypted, and whether the servers' certificates are checked. */

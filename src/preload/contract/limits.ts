@@ -59,3 +59,6 @@ export const leaseTtlSecondsMax = 9_000_000_000
 
 /** Keys of a lease that are named in one answer; their number is exact. */
 export const leaseKeysMax = 100
+
+/** Longest time for which a read-only connection may be opened for writing: a working day. */
+export const unlockMinutesMax = 480

@@ -4,6 +4,7 @@ import type {
   ConnectionInfo,
   LogInRequest,
   OpenConnectionRequest,
+  UnlockRequest,
   UserAccess,
 } from '../../preload/contract/connection.ts'
 import type { PlaygroundInfo } from '../../preload/contract/node.ts'
@@ -36,8 +37,10 @@ export const connectionApi = {
     unwrap(getBridge().connections.close({ connectionId })),
   remove: (connectionId: string): Promise<null> =>
     unwrap(getBridge().connections.remove({ connectionId })),
-  setReadOnly: (connectionId: string, isReadOnly: boolean): Promise<null> =>
-    unwrap(getBridge().connections.setReadOnly({ connectionId, isReadOnly })),
+  lock: (connectionId: string): Promise<null> =>
+    unwrap(getBridge().connections.lock({ connectionId })),
+  unlock: (request: UnlockRequest): Promise<null> =>
+    unwrap(getBridge().connections.unlock(request)),
   logIn: (request: LogInRequest): Promise<null> => unwrap(getBridge().connections.logIn(request)),
   access: (connectionId: string): Promise<UserAccess | null> =>
     unwrap(getBridge().connections.access({ connectionId })),

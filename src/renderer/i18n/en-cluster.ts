@@ -188,12 +188,7 @@ export const enCluster = {
     show: 'Browse keys',
     reopen: 'Connect',
     close: 'Disconnect',
-    allowWriting: 'Allow writing…',
     makeReadOnly: 'Make read-only',
-    unlockTitle: 'Allow writing on',
-    unlockAction: 'Allow writing',
-    unlockText:
-      'Until it is made read-only again, also after the next start. Deletes and plans still ask before they write.',
     remove: 'Forget…',
     removeTitle: 'Forget',
     removeAction: 'Forget connection',

@@ -4,6 +4,7 @@ import { compareCommands, compareReasons, enCompare } from './en-compare.ts'
 import { editingCommands, enEditing } from './en-editing.ts'
 import { enHistory, enHistoryCommands } from './en-history.ts'
 import { enKeys } from './en-keys.ts'
+import { enLock, lockCommands, lockReasons } from './en-lock.ts'
 import { enPlans, planCommands } from './en-plans.ts'
 import { enValues, valueCommands, valueReasons } from './en-values.ts'
 import { enQuery, queryCommands } from './en-query.ts'
@@ -96,6 +97,7 @@ export const en = {
     ...queryCommands,
     ...travelCommands,
     ...planCommands,
+    ...lockCommands,
     ...compareCommands,
     ...watchCommands,
     ...binCommands,
@@ -133,6 +135,7 @@ export const en = {
     ...enHistoryCommands,
     reasons: {
       ...travelReasons,
+      ...lockReasons,
       ...compareReasons,
       noEvent: 'no event is chosen',
       noConnection: 'not connected',
@@ -146,6 +149,7 @@ export const en = {
       noMarks: 'A and B are not marked',
     },
   },
+  lock: enLock,
   welcome: {
     running: 'Your cluster is running',
     runningText:

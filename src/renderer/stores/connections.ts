@@ -17,6 +17,8 @@ const coloursCount = 8
 export const useConnectionStore = defineStore('connections', () => {
   const connections = shallowRef<readonly ConnectionInfo[]>([])
   const activeId = ref<string>()
+  /** The read-only connection whose writing the user is asked about. */
+  const unlockingId = ref<string>()
   const appInfo = shallowRef<AppInfo>()
   /** The list has been told by the main process. */
   const isListed = ref(false)
@@ -73,6 +75,7 @@ export const useConnectionStore = defineStore('connections', () => {
     connections,
     activeId,
     active,
+    unlockingId,
     isListed,
     appInfo,
     status,
@@ -83,7 +86,8 @@ export const useConnectionStore = defineStore('connections', () => {
     openSaved,
     close: connectionApi.close,
     remove: connectionApi.remove,
-    setReadOnly: connectionApi.setReadOnly,
+    lock: connectionApi.lock,
+    unlock: connectionApi.unlock,
     logIn: connectionApi.logIn,
     access: connectionApi.access,
     chooseFile: connectionApi.chooseFile,

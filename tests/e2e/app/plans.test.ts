@@ -222,6 +222,83 @@ async function walkByKeyboard(page: Page): Promise<void> {
   await expectBin(page, '2 deleted')
 }
 
+/** The same cluster once more, as production: what a put by its connection comes to. */
+async function openProduction(page: Page): Promise<() => Promise<string>> {
+  const id = await page.evaluate(async () => {
+    const list = await window.bridge.connections.list()
+    if (!list.ok) throw new Error(list.error.message)
+    const opened = await window.bridge.connections.open({
+      endpoints: list.value.flatMap(({ endpoints }) => endpoints.map(({ url }) => url)).slice(0, 1),
+      name: 'shop',
+      environment: 'production',
+      isSaved: false,
+    })
+    if (!opened.ok) throw new Error(opened.error.message)
+    return opened.value.id
+  })
+  return () =>
+    page.evaluate(async (connectionId) => {
+      const [key, value] = ['/tried', ''].map((text) => new TextEncoder().encode(text))
+      if (key === undefined || value === undefined) throw new Error('no bytes')
+      const reply = await window.bridge.kv.put({ connectionId, key, value })
+      return reply.ok ? reply.value.kind : reply.error.code
+    }, id)
+}
+
+async function walkProduction(page: Page): Promise<void> {
+  const tryPut = await openProduction(page)
+  expect(await tryPut()).toBe('readOnly')
+  const key = '/production/flag'
+  await transact(page, [{ key, value: 'old' }])
+  await page
+    .getByRole('navigation', { name: 'Views' })
+    .getByRole('button', { name: 'Connections', exact: true })
+    .click()
+  const item = page.getByRole('group', { name: 'shop', exact: true })
+  await item.getByRole('button', { name: 'Browse keys', exact: true }).click()
+  await page.getByTestId('status-unlock').waitFor(patience)
+  await page.getByTestId('prefix').fill('/production/')
+  await page.getByTestId('prefix').press('Enter')
+  await page.getByRole('row', { name: 'flag' }).click(patience)
+  await page.getByTestId('fact-version').waitFor(patience)
+  await transact(page, [{ key }])
+  await page.getByTestId('tombstone').waitFor(patience)
+  await expect.poll(() => page.getByTestId('restore-last').count(), patience).toBe(0)
+
+  // Only who types the name may write, and no longer than the time that is shown.
+  await page.keyboard.press('Control+Alt+u')
+  const unlock = page.getByRole('alertdialog', { name: 'Allow writing on shop' })
+  await unlock.getByTestId('unlock-name').fill('shop2')
+  await expectNoViolations(page)
+  await page.keyboard.press('Enter')
+  expect(await tryPut()).toBe('readOnly')
+  await unlock.getByTestId('unlock-name').fill('shop')
+  await page.keyboard.press('Enter')
+  await page
+    .getByTestId('status-lock')
+    .getByTestId('writable-left')
+    .getByText(/^14:/)
+    .waitFor(patience)
+  expect(await tryPut()).toBe('written')
+
+  // A restore is one key, and yet it asks in production; whoever does not agree has written nothing.
+  const restore = page.getByRole('alertdialog', { name: `Restore ${key}` })
+  await page.getByTestId('restore-last').click(patience)
+  await expect
+    .poll(() => restore.locator('.env-production').innerText(), patience)
+    .toMatch(/production/i)
+  await restore.getByRole('button', { name: 'Cancel', exact: true }).press('Enter')
+  await restore.waitFor({ state: 'detached', ...patience })
+  expect(await stateOf(page, '/production/')).toEqual({})
+  await page.getByTestId('restore-last').click(patience)
+  await restore.getByRole('button', { name: 'Restore', exact: true }).click(patience)
+  await expect.poll(() => stateOf(page, '/production/'), patience).toEqual({ [key]: 'old' })
+
+  await page.getByTestId('status-lock').click()
+  await page.getByTestId('status-unlock').waitFor(patience)
+  expect(await tryPut()).toBe('readOnly')
+}
+
 async function walk(flags: readonly string[]): Promise<void> {
   launched = await launchApp({ flags })
   const { page } = launched
@@ -229,6 +306,7 @@ async function walk(flags: readonly string[]): Promise<void> {
   await page.getByTestId('prefix').waitFor({ timeout: 60_000 })
   await walkByMouse(page)
   await walkByKeyboard(page)
+  await walkProduction(page)
 }
 
 test('deleted keys come back, a prefix is restored, and both are undone: on our own node', async () => {

@@ -459,10 +459,31 @@ describe('the shell', () => {
     const item = page.getByRole('group', { name: 'shop', exact: true })
     await item.getByText('read-only', { exact: true }).waitFor()
     await item.getByRole('button', { name: 'Allow writing…' }).click()
-    await page.getByRole('alertdialog').getByRole('button', { name: 'Allow writing' }).click()
+    const question = page.getByRole('alertdialog', { name: 'Allow writing on shop' })
+    const confirm = question.getByRole('button', { name: 'Allow writing', exact: true })
+    await question.getByTestId('unlock-name').fill('shopp')
+    await expect.poll(() => confirm.isDisabled()).toBe(true)
+    // To production there is no writing without an end.
+    await expect
+      .poll(() => question.getByTestId('unlock-minutes').locator('option').allInnerTexts())
+      .toEqual(['5 minutes', '15 minutes', '60 minutes'])
+    await question.getByTestId('unlock-name').fill('shop')
+    await confirm.click()
     await item.getByText('read-only', { exact: true }).waitFor({ state: 'detached' })
-    await item.getByRole('button', { name: 'Make read-only' }).click()
+    await item
+      .getByTestId('writable-left')
+      .getByText(/^14:5\d$/)
+      .waitFor()
+    await page.getByTestId('status-lock').click()
     await item.getByText('read-only', { exact: true }).waitFor()
+    await page.locator('.toast').getByText('Read-only again shop').waitFor()
+    // The same by keys.
+    await page.keyboard.press('Control+Alt+u')
+    await question.getByTestId('unlock-name').fill('shop')
+    await page.keyboard.press('Enter')
+    await page.getByTestId('status-lock').waitFor()
+    await page.keyboard.press('Control+Alt+l')
+    await page.getByTestId('status-unlock').waitFor()
   })
 
   test.each(['light', 'dark', 'contrast'])(
