@@ -11,7 +11,13 @@ import type { KeyBounds } from './index-store.ts'
 import type { KeyRange } from './key-range.ts'
 import { getKeyRecord } from './key-record.ts'
 import { OperationCounts } from './operation-counts.ts'
-import { packSlice, type PackedSlice, type PackOptions } from './packed-range.ts'
+import {
+  packSlice,
+  packSliceByRuns,
+  type PackedSlice,
+  type PackOptions,
+  type RunOptions,
+} from './packed-range.ts'
 import {
   countAliveAt,
   findAliveAt,
@@ -30,6 +36,14 @@ export type { HashResult } from './hash.ts'
 export type { HistoryHold } from './history-holds.ts'
 export type { ReadRangeOptions, ReadRangeResult } from './read-view.ts'
 export type { WriteView } from './write-view.ts'
+
+/** How a slice of a range is packed. */
+export interface PackSliceOptions extends PackOptions, Omit<RunOptions, 'runs'> {
+  readonly hold: HistoryHold | undefined
+}
+
+/** Enough for a few hundred thousand small pairs. */
+const defaultRunSizeBytesMax = 67_108_864
 
 /**
  * Keys with all their versions: every write makes a new revision of the whole store, and reads may ask for any revision
@@ -55,9 +69,13 @@ export class MvccStore {
       readonly clock: Clock
       readonly logger: Logger
       readonly operations?: OperationCounts
+      /** What may be kept for answers to ranges that are asked for again; 0: nothing. */
+      readonly runSizeBytesMax?: number
     },
   ): MvccStore {
-    const state = restoreState(backend, dependencies.operations ?? new OperationCounts())
+    const { operations = new OperationCounts(), runSizeBytesMax = defaultRunSizeBytesMax } =
+      dependencies
+    const state = restoreState(backend, { operations, runSizeBytesMax })
     dependencies.logger.info('key space opened', {
       revision: state.publishedRevision,
       compactedRevision: state.compactedRevision,
@@ -97,14 +115,15 @@ export class MvccStore {
    * @param options  `hold`: what keeps the history of the revision there, should it be compacted meanwhile
    * @throws StoreError as `readRange`
    */
-  packSlice(
-    bounds: KeyBounds,
-    options: PackOptions & { readonly hold: HistoryHold | undefined },
-  ): PackedSlice {
+  packSlice(bounds: KeyBounds, options: PackSliceOptions): PackedSlice {
     const context = this.context()
-    const { hold } = options
-    if (hold === undefined || !this.holds.has(hold)) resolveRevision(context, options.revision)
-    return packSlice(context.reader, bounds, options)
+    const { hold, revision } = options
+    if (hold === undefined || !this.holds.has(hold)) resolveRevision(context, revision)
+    const { compactedRevision, runs } = this.state
+    if (!runs.isUsable || revision < compactedRevision) {
+      return packSlice(context.reader, bounds, options)
+    }
+    return packSliceByRuns(context.reader, bounds, { ...options, runs })
   }
 
   /** How many keys were alive at a revision. @throws StoreError as `readRange` */
@@ -138,6 +157,7 @@ export class MvccStore {
   /** Lets readers see what was written; called after the batch was committed. */
   publish(): void {
     this.state.publishedRevision = this.state.newestRevision
+    this.state.runs.notePublished()
   }
 
   /**

@@ -1,3 +1,5 @@
+import { PairRunCounts } from './pair-runs.ts'
+
 /** What was done to a store since the start of the process, for monitoring. A store that takes the place of another goes on counting. */
 export class OperationCounts {
   putCount = 0
@@ -8,4 +10,5 @@ export class OperationCounts {
   rangeCount = 0
   /** Requests that were more than one operation. */
   txnCount = 0
+  readonly runs = new PairRunCounts()
 }

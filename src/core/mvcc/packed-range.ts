@@ -4,7 +4,7 @@
  */
 
 import { assert } from '../base/assert.ts'
-import { concatBytes } from '../base/bytes.ts'
+import { compareBytes, concatBytes, copyBytes } from '../base/bytes.ts'
 import type { BackendReader } from '../backend/backend.ts'
 import { visitHeads, type KeyBounds } from './index-store.ts'
 import {
@@ -15,10 +15,15 @@ import {
   subOfHead,
   type KeyHead,
 } from './key-index.ts'
-import { keyOfStoredRecord, takeRecords, type RecordSink, type RevisionList } from './key-record.ts'
+import { keyOfStoredRecord, takeRecords, type RevisionList } from './key-record.ts'
+import type { PairPacker, PairSink, RecordedPiece } from './packed-pairs.ts'
+import { firstKeyOf, partOfRun, type PairRuns } from './pair-runs.ts'
 
 /** Heads noted at once: they are kept until their records are read. */
 const notedHeadCountMax = 4_096
+/** What has less of both is not kept. */
+const keptPairCountMin = 16
+const keptSizeBytesMin = 4_096
 
 export interface PackOptions {
   readonly revision: number
@@ -26,13 +31,88 @@ export interface PackOptions {
   readonly pairCountMax: number
   /** Nothing more is read once the sink has taken so much. */
   readonly sizeBytesMax: number
-  readonly sink: RecordSink
+  readonly sink: PairSink
+}
+
+/** How a range is packed where runs are kept. */
+export interface RunOptions {
+  readonly runs: PairRuns
+  /** At most so many pairs, also where that costs no reading: `pairCountMax` is for those that are read. */
+  readonly limit: number
+  /** The sink, where what it takes may become runs. */
+  readonly recorder: PairPacker | undefined
 }
 
 export interface PackedSlice {
   readonly pairCount: number
   /** Where what was not read begins; undefined: the range has been read to its end. */
   readonly next: Uint8Array | undefined
+}
+
+/**
+ * As {@link packSlice}, with what runs have of the range. The reader must see what the runs were told of.
+ *
+ * @throws StorageFault when a record is missing or damaged
+ */
+export function packSliceByRuns(
+  reader: BackendReader,
+  bounds: KeyBounds,
+  options: PackOptions & RunOptions,
+): PackedSlice {
+  const { runs, sink, revision, limit, recorder } = options
+  const { start, end } = bounds
+  const run = runs.find(start, revision)
+  if (run !== undefined) {
+    const { bytes, pairCount, next } = partOfRun(run, bounds, limit)
+    sink.takePacked(bytes)
+    runs.noteTaken(pairCount, { isHit: true })
+    return { pairCount, next }
+  }
+  const nextStart = runs.nextStart(start)
+  const isCut = nextStart !== undefined && (end === undefined || compareBytes(nextStart, end) < 0)
+  const gap: KeyBounds = { start, end: isCut ? nextStart : end }
+  const isKept = recorder !== undefined && runs.isWanted(start)
+  if (isKept) recorder.beginRecording()
+  const slice = readSlice(reader, gap, options)
+  if (isKept) {
+    const pieces = recorder.endRecording()
+    const { changedRevision } = slice
+    if (changedRevision !== undefined && isWorthKeeping(pieces, slice.pairCount)) {
+      keepRuns(runs, pieces, { start, end: slice.next ?? gap.end, changedRevision })
+    }
+  }
+  runs.noteTaken(slice.pairCount, { isHit: false })
+  return { pairCount: slice.pairCount, next: slice.next ?? (isCut ? nextStart : undefined) }
+}
+
+/** Finding less than that costs as much as reading it, and it would crowd out larger runs. */
+function isWorthKeeping(pieces: readonly RecordedPiece[], pairCount: number): boolean {
+  const [first] = pieces
+  return (
+    first !== undefined && (pairCount >= keptPairCountMin || first.bytes.length >= keptSizeBytesMin)
+  )
+}
+
+/** Each piece speaks for the keys from its first one to that of the next piece. */
+function keepRuns(
+  runs: PairRuns,
+  pieces: readonly RecordedPiece[],
+  stretch: KeyBounds & { readonly changedRevision: number },
+): void {
+  const { changedRevision } = stretch
+  let { start } = stretch
+  for (const [position, { bytes, offsets }] of pieces.entries()) {
+    const next = pieces[position + 1]
+    const end = next === undefined ? stretch.end : firstKeyOf(next)
+    runs.add({
+      start: copyBytes(start),
+      end: end && copyBytes(end),
+      bytes,
+      offsets,
+      changedRevision,
+    })
+    if (end !== undefined) start = end
+  }
 }
 
 /**
@@ -45,22 +125,31 @@ export function packSlice(
   bounds: KeyBounds,
   options: PackOptions,
 ): PackedSlice {
+  return readSlice(reader, bounds, options)
+}
+
+interface ReadSlice extends PackedSlice {
+  /** The bounds, up to `next`, are as they were at this revision; undefined: some key has changed after the one asked for. */
+  readonly changedRevision: number | undefined
+}
+
+function readSlice(reader: BackendReader, bounds: KeyBounds, options: PackOptions): ReadSlice {
   const { revision, sink } = options
   const columns = columnsForUse()
   const room = Math.min(options.pairCountMax, notedHeadCountMax)
-  const { lastKey, older } = noteVersions(reader, bounds, { revision, room, columns })
+  const { lastKey, older, newestMain } = noteVersions(reader, bounds, { revision, room, columns })
   resolveOlder(reader, columns, { older, revision })
+  const changedRevision = older.length > 0 ? undefined : newestMain
   const sizeBytesEnd = sink.sizeBytes + options.sizeBytesMax
   const takenCount = takeRecords(reader, columns, { sink, sizeBytesEnd })
   if (takenCount < columns.count) {
     const { mains, subs } = columns
     const last = { main: mains[takenCount - 1] ?? 0, sub: subs[takenCount - 1] ?? 0 }
-    return { pairCount: takenCount, next: keyAfter(keyOfStoredRecord(reader, last)) }
+    const next = keyAfter(keyOfStoredRecord(reader, last))
+    return { pairCount: takenCount, next, changedRevision }
   }
-  return {
-    pairCount: takenCount,
-    next: lastKey === undefined ? undefined : keyAfter(lastKey),
-  }
+  const next = lastKey === undefined ? undefined : keyAfter(lastKey)
+  return { pairCount: takenCount, next, changedRevision }
 }
 
 /** Revisions in columns, used again for every slice: all of one is done in one turn. */
@@ -104,7 +193,8 @@ const notAlive = 0
 
 /**
  * Notes the versions of the first keys of the bounds that may be alive.
- * @returns the last of these keys when there is room for no more of them
+ * @returns  `lastKey`: the last of these keys when there is room for no more of them; `newestMain`: the newest revision
+ *           of those that are not too new, 0 when there is none
  */
 function noteVersions(
   reader: BackendReader,
@@ -114,13 +204,19 @@ function noteVersions(
     room,
     columns,
   }: { readonly revision: number; readonly room: number; readonly columns: RevisionColumns },
-): { readonly lastKey: Uint8Array | undefined; readonly older: readonly OlderKey[] } {
+): {
+  readonly lastKey: Uint8Array | undefined
+  readonly older: readonly OlderKey[]
+  readonly newestMain: number
+} {
   const older: OlderKey[] = []
+  let newestMain = 0
   let lastKey: Uint8Array | undefined
   visitHeads(reader, bounds, (head) => {
     const { valueBytes, valueStart } = head
     const main = mainOfHead(valueBytes, valueStart)
     if (main <= revision) {
+      if (main > newestMain) newestMain = main
       if (isDeletedHead(valueBytes, valueStart)) return true
       columns.add(main, subOfHead(valueBytes, valueStart))
     } else {
@@ -132,7 +228,7 @@ function noteVersions(
     lastKey = head.copyKey()
     return false
   })
-  return { lastKey, older }
+  return { lastKey, older, newestMain }
 }
 
 function resolveOlder(

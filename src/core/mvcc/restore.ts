@@ -7,6 +7,7 @@ import { metaKeys } from '../backend/buckets.ts'
 import { ByteArena } from './byte-arena.ts'
 import { CountIndex } from './count-index.ts'
 import type { OperationCounts } from './operation-counts.ts'
+import { PairRuns } from './pair-runs.ts'
 import { mainOfRevisionKey } from './revision.ts'
 import type { StoreState } from './store-state.ts'
 
@@ -25,7 +26,10 @@ const layoutVersion = 2
  * change was a delete and a compaction has removed even its tombstone, the records alone would let the revision fall
  * back, and the next write would take a number that was given before.
  */
-export function restoreState(backend: Backend, operations: OperationCounts): StoreState {
+export function restoreState(
+  backend: Backend,
+  { operations, runSizeBytesMax }: { operations: OperationCounts; runSizeBytesMax: number },
+): StoreState {
   checkLayout(backend)
   const finishedRevision = findMarker(backend, metaKeys.finishedCompactRevision)
   const scheduledRevision = findMarker(backend, metaKeys.scheduledCompactRevision)
@@ -36,6 +40,7 @@ export function restoreState(backend: Backend, operations: OperationCounts): Sto
     backend,
     counts: CountIndex.load(backend, arena),
     operations,
+    runs: new PairRuns(runSizeBytesMax, operations.runs),
     arena,
     publishedRevision: newestRevision,
     newestRevision,

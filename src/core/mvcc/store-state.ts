@@ -2,12 +2,15 @@ import type { Backend } from '../backend/backend.ts'
 import type { ByteArena } from './byte-arena.ts'
 import type { CountIndex } from './count-index.ts'
 import type { OperationCounts } from './operation-counts.ts'
+import type { PairRuns } from './pair-runs.ts'
 
 /** What the parts of the store share. The applier's turn is the only writer. */
 export interface StoreState {
   readonly backend: Backend
   readonly counts: CountIndex
   readonly operations: OperationCounts
+  /** Told of a key before it is written. */
+  readonly runs: PairRuns
   /** Where the values of new records are written. */
   readonly arena: ByteArena
   /** What readers see: moved by `publish`, after the batch was committed. */

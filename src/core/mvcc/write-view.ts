@@ -69,6 +69,7 @@ export class WriteView {
   put(key: Uint8Array, value: Uint8Array, lease: LeaseId): PutOutcome {
     const revision = this.nextRevision()
     const { operations } = this.state
+    this.state.runs.forget(key)
     this.operationCount++
     operations.putCount++
     operations.putSizeBytes += key.length + value.length
@@ -144,6 +145,7 @@ export class WriteView {
   private putTombstone(key: Uint8Array, previous: KeyHead): void {
     const { main, sub } = this.nextRevision()
     const { batch, state } = this
+    state.runs.forget(key)
     const { rank, trail, ancestry } = succeed(previous, state.arena)
     const { key: ownKey } = putKeyRecord(
       batch,

@@ -144,8 +144,11 @@ export class PackedReading implements Reading {
       {
         revision: begun.revision,
         pairCountMax: Math.min(limit - this.pairCount, this.sliceKeys),
+        limit: limit - this.pairCount,
         sizeBytesMax: sliceSizeBytesMax,
         sink: this.meter ?? this.packer,
+        // Of a range that is read twice only the beginning is kept: it would leave no room for others.
+        recorder: this.meter === undefined ? this.packer : undefined,
         hold: this.hold,
       },
     )
@@ -210,8 +213,10 @@ export class PackedReading implements Reading {
         {
           revision,
           pairCountMax: bounds.pairCountMax,
+          limit: bounds.pairCountMax,
           sizeBytesMax: restStepSizeBytes,
           sink,
+          recorder: undefined,
           hold,
         },
       )

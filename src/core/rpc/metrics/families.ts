@@ -7,6 +7,7 @@ import { hexId, noNode } from '../../base/ids.ts'
 import { counter, flag, gauge, type Family, type Read } from './family-kinds.ts'
 import { samplesOf, type Sample } from './metric-family.ts'
 import type { MetricSource } from './metric-source.ts'
+import { ownFamilies } from './own-families.ts'
 import { slowness } from './slowness-families.ts'
 
 /** Shown where the system tells. */
@@ -390,4 +391,5 @@ export const metricFamilies: readonly Family[] = [
   ...calls,
   ...peers,
   ...processes,
+  ...ownFamilies,
 ]
