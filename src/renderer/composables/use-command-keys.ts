@@ -14,13 +14,7 @@ export function useCommandKeys(): void {
     // Keys that write a character belong to the text field that has the focus.
     const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey && event.key.length === 1
     if (isPlain && isTyping(event)) return
-    for (const command of commands.all) {
-      if (command.shortcuts.some((shortcut) => isShortcut(event, shortcut))) {
-        event.preventDefault()
-        commands.run(command.id)
-        return
-      }
-    }
+    runShortcut(event, commands)
   })
 
   const menu = streamApi.commands({
@@ -31,4 +25,18 @@ export function useCommandKeys(): void {
   onScopeDispose(() => {
     menu.close()
   })
+}
+
+/** Runs the command whose shortcut was pressed; false when there is none. */
+export function runShortcut(
+  event: KeyboardEvent,
+  commands: Pick<ReturnType<typeof useCommandStore>, 'all' | 'run'>,
+): boolean {
+  const command = commands.all.find(({ shortcuts }) =>
+    shortcuts.some((shortcut) => isShortcut(event, shortcut)),
+  )
+  if (command === undefined) return false
+  event.preventDefault()
+  commands.run(command.id)
+  return true
 }

@@ -200,6 +200,10 @@ export const enEditing = {
 
 /** Names of the commands, for the palette and the menus. */
 export const editingCommands = {
+  'key.discard': 'Keys: Discard what was written',
+  'conflict.merge': 'Keys: Merge two changes…',
+  'conflict.take': 'Keys: Take their change',
+  'conflict.keep': 'Keys: Keep my change over theirs',
   'key.duplicate': 'Keys: Duplicate key…',
   'key.rename': 'Keys: Rename key…',
   'key.history': 'Keys: Show history of the key',
@@ -207,4 +211,9 @@ export const editingCommands = {
   'keys.export': 'Keys: Export…',
   'keys.import': 'Keys: Import…',
   'keys.undo': 'Keys: Undo last write',
+} as const
+
+/** Why a command of this part cannot run. */
+export const editingReasons = {
+  bytesOnly: 'bytes cannot be merged',
 } as const

@@ -1,7 +1,7 @@
 import { binCommands, enBin } from './en-bin.ts'
 import { enCluster } from './en-cluster.ts'
 import { compareCommands, compareReasons, enCompare } from './en-compare.ts'
-import { editingCommands, enEditing } from './en-editing.ts'
+import { editingCommands, editingReasons, enEditing } from './en-editing.ts'
 import { enHistory, enHistoryCommands } from './en-history.ts'
 import { enKeys } from './en-keys.ts'
 import { enLock, lockCommands, lockReasons } from './en-lock.ts'
@@ -137,6 +137,7 @@ export const en = {
       ...travelReasons,
       ...lockReasons,
       ...compareReasons,
+      ...editingReasons,
       noEvent: 'no event is chosen',
       noConnection: 'not connected',
       readOnly: 'this connection is read-only',

@@ -17,9 +17,15 @@ export interface WrittenKey {
   readonly before?: KeyValue
 }
 
+/** One transaction that can be taken back, whatever number of keys it wrote. */
+export interface Write {
+  readonly kind: 'keys'
+  readonly connectionId: string
+  readonly keys: readonly WrittenKey[]
+}
+
 type Entry =
-  | { readonly kind: 'keys'; readonly connectionId: string; readonly keys: readonly WrittenKey[] }
-  | { readonly kind: 'plan'; readonly report: PlanReport; readonly subject: string }
+  Write | { readonly kind: 'plan'; readonly report: PlanReport; readonly subject: string }
 
 /** What became of an undo: `plan`: its own dialog goes on. */
 export type UndoOutcome = 'nothing' | 'done' | 'changed' | 'plan'
@@ -39,15 +45,17 @@ export const useUndoStore = defineStore('undoWrites', () => {
   }
 
   /** Remembers a write of a tab: one transaction, whatever number of keys. */
-  function note(tabId: string, connectionId: string, keys: readonly WrittenKey[]): void {
-    push(tabId, { kind: 'keys', connectionId, keys })
+  function note(tabId: string, connectionId: string, keys: readonly WrittenKey[]): Write {
+    const write = { kind: 'keys', connectionId, keys } as const
+    push(tabId, write)
+    return write
   }
 
-  /** Takes back the last write of a tab. Throws `CallError`; the write is then still remembered. */
-  async function undoLast(tabId: string): Promise<UndoOutcome> {
-    const list = entries.get(tabId) ?? []
-    const entry = list.pop()
-    if (entry === undefined) return 'nothing'
+  async function undo(tabId: string, entry: Entry): Promise<UndoOutcome> {
+    entries.set(
+      tabId,
+      (entries.get(tabId) ?? []).filter((one) => one !== entry),
+    )
     if (entry.kind === 'plan') {
       plans.undo(entry.report, entry.subject)
       return 'plan'
@@ -56,9 +64,20 @@ export const useUndoStore = defineStore('undoWrites', () => {
       const reply = await takeBack(entry.connectionId, entry.keys)
       return reply.hasSucceeded ? 'done' : 'changed'
     } catch (failure) {
-      list.push(entry)
+      push(tabId, entry)
       throw failure
     }
+  }
+
+  /** Takes back the last write of a tab. Throws `CallError`; the write is then still remembered. */
+  async function undoLast(tabId: string): Promise<UndoOutcome> {
+    const entry = entries.get(tabId)?.at(-1)
+    return entry === undefined ? 'nothing' : undo(tabId, entry)
+  }
+
+  /** Takes back one write of a tab. Throws `CallError`; the write is then still remembered. */
+  function undoWrite(tabId: string, write: Write): Promise<UndoOutcome> {
+    return undo(tabId, write)
   }
 
   watch(
@@ -71,7 +90,7 @@ export const useUndoStore = defineStore('undoWrites', () => {
     },
   )
 
-  return { note, undoLast }
+  return { note, undoLast, undoWrite }
 })
 
 /** Puts keys back as they were, all or none, if they still are as this app left them. */

@@ -2,16 +2,14 @@ import { onScopeDispose, ref } from 'vue'
 import type { Ref } from 'vue'
 import { useI18n } from 'vue-i18n'
 import type { ConnectionInfo } from '../../../preload/contract/connection.ts'
-import type { KeyValue } from '../../../preload/contract/kv.ts'
 import { keyText } from '../../format/bytes-text.ts'
 import { revisionText } from '../../format/quantity-text.ts'
 import { useCommandStore } from '../../stores/commands.ts'
 import { failureLine } from '../../stores/failure-text.ts'
 import { draftBytes } from '../../stores/key-detail.ts'
 import type { KeyDetail } from '../../stores/key-detail.ts'
-import { putNewKey } from '../../stores/key-calls.ts'
-import { useUndoStore } from '../../stores/undo-writes.ts'
 import { useToastStore } from '../../stores/toasts.ts'
+import { useWriteUndo } from './use-write-undo.ts'
 
 /** What can be done with the opened key. */
 export interface KeyActs {
@@ -34,8 +32,7 @@ export function useKeyActs(
 ): KeyActs {
   const { t } = useI18n()
   const toasts = useToastStore()
-  const undo = useUndoDelete()
-  const undoes = useUndoStore()
+  const undo = useWriteUndo(tabId)
   const isRemoving = ref(false)
   const isBusy = ref(false)
 
@@ -47,9 +44,9 @@ export function useKeyActs(
     const subject = revisionText(reply.revision)
     const { key } = detail()
     const before = reply.previous === undefined ? {} : { before: reply.previous }
-    undoes.note(tabId(), connection().id, [{ key, revision: reply.revision, ...before }])
-    const text = t('key.saved', { key: keyText(detail().key) })
-    toasts.show({ icon: 'check', tone: 'ok', text, subject })
+    const keys = [{ key, revision: reply.revision, ...before }]
+    const text = t('key.saved', { key: keyText(key) })
+    undo.tell({ connectionId: connection().id, keys }, { icon: 'check', tone: 'ok', text, subject })
   }
 
   function warn(text: string, subject?: string): void {
@@ -69,8 +66,14 @@ export function useKeyActs(
       if (deleted === undefined) {
         warn(t('key.deleteSkipped'), keyText(detail().key))
       } else {
-        undoes.note(tabId(), connection().id, [{ key: deleted.key, revision: 0, before: deleted }])
-        undo.offer(connection().id, deleted)
+        const keys = [{ key: deleted.key, revision: 0, before: deleted }]
+        undo.tell(
+          { connectionId: connection().id, keys },
+          {
+            ...{ icon: 'tombstone', tone: 'delete' },
+            ...{ text: t('key.deleted'), subject: keyText(deleted.key) },
+          },
+        )
       }
     } catch (failure) {
       warn(`${t('key.deleteFailed')} ${failureLine(failure)}`)
@@ -119,6 +122,8 @@ function useKeyCommands(acts: {
     if (acts.detail().asOf.value !== 0) return 'pastRevision'
     return acts.connection().isReadOnly ? 'readOnly' : undefined
   }
+  const findDraftObstacle = (): string | undefined =>
+    acts.detail().draft.value === undefined ? 'notEditing' : undefined
   onScopeDispose(
     commands.register([
       {
@@ -126,7 +131,16 @@ function useKeyCommands(acts: {
         icon: 'check',
         shortcuts: ['Mod+S'],
         run: () => void acts.save(),
-        findObstacle: () => (acts.detail().draft.value === undefined ? 'notEditing' : undefined),
+        findObstacle: findDraftObstacle,
+      },
+      {
+        id: 'key.discard',
+        icon: 'undo',
+        shortcuts: [],
+        run: () => {
+          acts.detail().discard()
+        },
+        findObstacle: findDraftObstacle,
       },
       {
         id: 'key.edit',
@@ -146,48 +160,4 @@ function useKeyCommands(acts: {
       },
     ]),
   )
-}
-
-/** Offers to put a deleted key back, as long as nobody else has made it anew. */
-function useUndoDelete(): { readonly offer: (connectionId: string, deleted: KeyValue) => void } {
-  const { t } = useI18n()
-  const toasts = useToastStore()
-
-  async function restore(connectionId: string, deleted: KeyValue): Promise<void> {
-    const { key, value, lease } = deleted
-    const subject = keyText(key)
-    try {
-      const reply = await putNewKey(connectionId, { key, value, lease })
-      const isBack = reply.kind === 'written'
-      toasts.show({
-        icon: isBack ? 'check' : 'warn',
-        tone: isBack ? 'ok' : 'danger',
-        text: t(isBack ? 'key.undone' : 'key.undoSkipped'),
-        subject,
-      })
-    } catch (failure) {
-      toasts.show({
-        icon: 'warn',
-        tone: 'danger',
-        text: `${t('key.undoFailed')} ${failureLine(failure)}`,
-        subject,
-      })
-    }
-  }
-
-  return {
-    offer: (connectionId, deleted) => {
-      toasts.show({
-        icon: 'tombstone',
-        tone: 'delete',
-        text: t('key.deleted'),
-        subject: keyText(deleted.key),
-        act: {
-          label: t('state.undo'),
-          icon: 'undo',
-          run: () => void restore(connectionId, deleted),
-        },
-      })
-    },
-  }
 }

@@ -17,11 +17,11 @@ import { useKeyDialogStore, type KeyDialog } from '../../stores/key-dialogs.ts'
 import { subjectOf } from '../../stores/key-subject.ts'
 import { useTabStore } from '../../stores/tabs.ts'
 import { useToastStore } from '../../stores/toasts.ts'
-import { useUndoStore } from '../../stores/undo-writes.ts'
 import { plainDefinition } from '../../stores/watch-definition.ts'
 import { useWatchStore } from '../../stores/watches.ts'
 import { keyCommand, keyPutCommand } from '../../transfer/key-command.ts'
 import { recordOf } from '../../transfer/row-record.ts'
+import { useWriteUndo } from './use-write-undo.ts'
 
 /** Where the acts happen. */
 export interface RowActsPlace {
@@ -85,7 +85,7 @@ export function useRowActs(place: RowActsPlace): RowActs {
     duplicate: writes.duplicate,
     rename: writes.rename,
     copyCommand: copies.copyGet,
-    undo: useUndo(place),
+    undo: useWriteUndo(place.tabId).undoLast,
   }
 }
 
@@ -291,27 +291,5 @@ function useCopies(
         make('copyWatch', 'terminal', copyPlain(row, 'watch')),
       ]
     },
-  }
-}
-
-/** Takes back the last write of the tab, and says what became of it. */
-function useUndo(place: RowActsPlace): () => Promise<void> {
-  const { t } = useI18n()
-  const toasts = useToastStore()
-  const undoes = useUndoStore()
-  return async () => {
-    try {
-      const outcome = await undoes.undoLast(place.tabId())
-      if (outcome === 'plan') return
-      const texts = { nothing: 'undoNothing', done: 'undone', changed: 'undoChanged' }
-      toasts.show({
-        icon: outcome === 'done' ? 'check' : 'info',
-        tone: outcome === 'done' ? 'ok' : 'info',
-        text: t(`acts.${texts[outcome]}`),
-      })
-    } catch (failure) {
-      const text = `${t('acts.undoFailed')} ${failureLine(failure)}`
-      toasts.show({ icon: 'warn', tone: 'danger', text })
-    }
   }
 }
