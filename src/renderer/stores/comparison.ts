@@ -374,6 +374,12 @@ function sideRequestOf({ connectionId, subject, revision }: CompareSideChoice): 
   return { connectionId, range: rangeOfSubject(subject), revision }
 }
 
+/** How many keys differ, whatever way; 0 before anything was counted. */
+export function differingCount(counts: DifferenceCounts | undefined): number {
+  const { added, changed, removed } = counts ?? noCounts
+  return added + changed + removed
+}
+
 function countsOfItem(
   item: Extract<CompareItem, { kind: 'progress' | 'finished' }>,
 ): Pick<CompareRun, 'counts' | 'doneCount'> {

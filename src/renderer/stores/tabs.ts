@@ -60,13 +60,14 @@ export const useTabStore = defineStore('tabs', () => {
   const router = useRouter()
   const tabs = ref<Tab[]>([])
   const activeId = ref<string>()
-  /** A tab with unsaved text that the user wants to close. */
-  const closingId = ref<string>()
-  const closed = ref<Tab[]>([])
   const active = computed(() => tabs.value.find((tab) => tab.id === activeId.value))
   const visits = useVisits({ tabs, active, activate })
   followConnection(active)
   const { cycle, move } = useOrder({ tabs, activeId, show })
+  const { closingId, closed, requestClose, close, reopen } = useClosing({
+    ...{ tabs, activeId, show },
+    openFirst: () => open('connections'),
+  })
   let lastId = 0
 
   function activate(tab: Tab): void {
@@ -90,44 +91,16 @@ export const useTabStore = defineStore('tabs', () => {
       return same
     }
     lastId++
-    const { connectionId, subject = '', revision = 0, isPreview = false } = options
-    const owner = connectionId === undefined ? {} : { connectionId }
-    const id = `tab-${String(lastId)}`
-    const tab: Tab = { ...{ id, view, ...owner, subject, revision, isPreview }, isDirty: false }
-    const replaced = isPreview ? tabs.value.findIndex((one) => one.isPreview && !one.isDirty) : -1
+    const tab = tabFor(`tab-${String(lastId)}`, view, options)
+    const replaced = tab.isPreview
+      ? tabs.value.findIndex((one) => one.isPreview && !one.isDirty)
+      : -1
     tabs.value =
       replaced < 0
         ? [...tabs.value, tab]
         : tabs.value.map((one, at) => (at === replaced ? tab : one))
     show(tab.id)
     return tab
-  }
-
-  /** Closes a tab; one that holds unsaved text is asked about first. */
-  function requestClose(id: string): void {
-    if (tabs.value.find((tab) => tab.id === id)?.isDirty === true) closingId.value = id
-    else close(id)
-  }
-
-  function close(id: string): void {
-    closingId.value = undefined
-    const index = tabs.value.findIndex((tab) => tab.id === id)
-    const tab = tabs.value[index]
-    if (tab === undefined) return
-    closed.value = [...closed.value, { ...tab, isDirty: false }].slice(-closedMax)
-    tabs.value = tabs.value.filter((one) => one.id !== id)
-    const next = tabs.value[Math.min(index, tabs.value.length - 1)]
-    if (activeId.value !== id) return
-    if (next === undefined) open('connections')
-    else show(next.id)
-  }
-
-  function reopen(): void {
-    const tab = closed.value.at(-1)
-    if (tab === undefined) return
-    closed.value = closed.value.slice(0, -1)
-    tabs.value = [...tabs.value, tab]
-    show(tab.id)
   }
 
   /** Says what a tab shows now. Text being written makes a preview permanent. */
@@ -166,6 +139,12 @@ export const useTabStore = defineStore('tabs', () => {
   }
 })
 
+function tabFor(id: string, view: ViewName, options: TabOptions): Tab {
+  const { connectionId, subject = '', revision = 0, isPreview = false } = options
+  const owner = connectionId === undefined ? {} : { connectionId }
+  return { ...{ id, view, ...owner, subject, revision, isPreview }, isDirty: false }
+}
+
 /** The highest number that the ids of some tabs hold. */
 function newestNumber(tabs: readonly Tab[]): number {
   const numbers = tabs.map((tab) => Number(tab.id.replace(/^tab-/u, '')))
@@ -197,6 +176,49 @@ function useOrder(strip: {
   }
 
   return { cycle, move }
+}
+
+/** Tabs that go, and those that come back. */
+function useClosing(strip: {
+  readonly tabs: Ref<Tab[]>
+  readonly activeId: Ref<string | undefined>
+  readonly show: (id: string) => void
+  /** A window is never without a tab. */
+  readonly openFirst: () => void
+}) {
+  const { tabs, activeId, show } = strip
+  /** A tab with unsaved text that the user wants to close. */
+  const closingId = ref<string>()
+  const closed = ref<Tab[]>([])
+
+  /** Closes a tab; one that holds unsaved text is asked about first. */
+  function requestClose(id: string): void {
+    if (tabs.value.find((tab) => tab.id === id)?.isDirty === true) closingId.value = id
+    else close(id)
+  }
+
+  function close(id: string): void {
+    closingId.value = undefined
+    const index = tabs.value.findIndex((tab) => tab.id === id)
+    const tab = tabs.value[index]
+    if (tab === undefined) return
+    closed.value = [...closed.value, { ...tab, isDirty: false }].slice(-closedMax)
+    tabs.value = tabs.value.filter((one) => one.id !== id)
+    const next = tabs.value[Math.min(index, tabs.value.length - 1)]
+    if (activeId.value !== id) return
+    if (next === undefined) strip.openFirst()
+    else show(next.id)
+  }
+
+  function reopen(): void {
+    const tab = closed.value.at(-1)
+    if (tab === undefined) return
+    closed.value = closed.value.slice(0, -1)
+    tabs.value = [...tabs.value, tab]
+    show(tab.id)
+  }
+
+  return { closingId, closed, requestClose, close, reopen }
 }
 
 /** The window speaks of the cluster of the tab that it shows. */

@@ -7,6 +7,7 @@ import { countText, revisionText } from '../../format/quantity-text.ts'
 import type { SideName } from '../../stores/compare-side.ts'
 import { applySource } from '../../stores/compare-apply.ts'
 import type { Comparison } from '../../stores/comparison.ts'
+import type { DifferenceLine } from '../../stores/difference-tree.ts'
 import { useConnectionStore } from '../../stores/connections.ts'
 import { usePlanStore } from '../../stores/plans.ts'
 
@@ -34,55 +35,9 @@ export function useCompareApply(
   const { t } = useI18n()
   const connections = useConnectionStore()
   const plans = usePlanStore()
+  const { nameOf, placeOf } = useSideNames(comparison)
+  const subject = useSubject(comparison, activeLine)
   const hasRun = computed(() => comparison().run.value?.durationMs !== undefined)
-
-  /** What was chosen; else the line that is active; else all that is shown. */
-  function subject(): Subject {
-    const one = comparison()
-    if (one.chosenCount.value > 0) {
-      const n = one.chosenCount.value
-      const text = t('compare.applyHint.chosen', { n: countText(n) }, n)
-      return { rows: one.chosenRows(), text, isAll: false }
-    }
-    const line = one.findLine(activeLine())
-    if (line === undefined) {
-      const rows = one.shownRows()
-      const text = t('compare.applyHint.shown', { n: countText(rows.length) }, rows.length)
-      const { kind, contains } = one.filter.value
-      return { rows, text, isAll: kind === 'all' && contains.length === 0 }
-    }
-    const rows = one.rowsOf(line)
-    const text =
-      line.kind === 'folder'
-        ? t(
-            'compare.applyHint.folder',
-            { n: countText(rows.length), path: keyText(line.path) },
-            rows.length,
-          )
-        : t('compare.applyHint.one', {
-            key: keyText(one.findRow(line.row)?.key ?? new Uint8Array(0)),
-          })
-    return { rows, text, isAll: false }
-  }
-
-  function nameOf(side: SideName): string {
-    const run = comparison().run.value
-    if (run === undefined) return ''
-    const { revision } = run.sides[side]
-    if (revision === 0) return t('compare.sideHead', { place: placeOf(side) })
-    return t('compare.side', { place: placeOf(side), revision: revisionText(revision) })
-  }
-
-  /** Prefix and connection of a side. */
-  function placeOf(side: SideName): string {
-    const choice = comparison().run.value?.sides[side]
-    const { connectionId = '', subject: prefix = '' } = choice ?? {}
-    const connection = connections.findConnection(connectionId)?.name ?? connectionId
-    return t('compare.place', {
-      connection,
-      prefix: prefix === '' ? t('compare.everyKey') : prefix,
-    })
-  }
 
   function obstacleOf(target: SideName): string | undefined {
     const one = comparison()
@@ -117,4 +72,65 @@ export function useCompareApply(
   }
 
   return { obstacleOf, sentenceOf, apply, hasRun }
+}
+
+/** What an act is about: what was chosen; else the line that is active; else all that is shown. */
+function useSubject(comparison: () => Comparison, activeLine: () => number): () => Subject {
+  const { t } = useI18n()
+
+  function ofLine(one: Comparison, line: DifferenceLine): Subject {
+    const rows = one.rowsOf(line)
+    if (line.kind === 'key') {
+      const key = keyText(one.findRow(line.row)?.key ?? new Uint8Array(0))
+      return { rows, text: t('compare.applyHint.one', { key }), isAll: false }
+    }
+    const named = { n: countText(rows.length), path: keyText(line.path) }
+    return { rows, text: t('compare.applyHint.folder', named, rows.length), isAll: false }
+  }
+
+  return () => {
+    const one = comparison()
+    if (one.chosenCount.value > 0) {
+      const n = one.chosenCount.value
+      const text = t('compare.applyHint.chosen', { n: countText(n) }, n)
+      return { rows: one.chosenRows(), text, isAll: false }
+    }
+    const line = one.findLine(activeLine())
+    if (line !== undefined) return ofLine(one, line)
+    const rows = one.shownRows()
+    const text = t('compare.applyHint.shown', { n: countText(rows.length) }, rows.length)
+    const { kind, contains } = one.filter.value
+    return { rows, text, isAll: kind === 'all' && contains.length === 0 }
+  }
+}
+
+/** What the sides of the last run are called. */
+function useSideNames(comparison: () => Comparison): {
+  /** With its revision. */
+  readonly nameOf: (side: SideName) => string
+  /** Prefix and connection. */
+  readonly placeOf: (side: SideName) => string
+} {
+  const { t } = useI18n()
+  const connections = useConnectionStore()
+
+  function placeOf(side: SideName): string {
+    const choice = comparison().run.value?.sides[side]
+    const { connectionId = '', subject: prefix = '' } = choice ?? {}
+    const connection = connections.findConnection(connectionId)?.name ?? connectionId
+    return t('compare.place', {
+      connection,
+      prefix: prefix === '' ? t('compare.everyKey') : prefix,
+    })
+  }
+
+  function nameOf(side: SideName): string {
+    const run = comparison().run.value
+    if (run === undefined) return ''
+    const { revision } = run.sides[side]
+    if (revision === 0) return t('compare.sideHead', { place: placeOf(side) })
+    return t('compare.side', { place: placeOf(side), revision: revisionText(revision) })
+  }
+
+  return { nameOf, placeOf }
 }

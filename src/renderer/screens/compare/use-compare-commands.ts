@@ -2,7 +2,7 @@
 
 import { onScopeDispose } from 'vue'
 import { useCommandStore, type Command } from '../../stores/commands.ts'
-import type { Comparison } from '../../stores/comparison.ts'
+import { differingCount, type Comparison } from '../../stores/comparison.ts'
 import type { CompareApply } from './use-compare-apply.ts'
 import type { CompareExport } from './use-compare-export.ts'
 
@@ -16,15 +16,33 @@ export interface CompareCommandParts {
 }
 
 export function useCompareCommands(parts: CompareCommandParts): void {
-  const { acts, files } = parts
+  const notCompared = (): string | undefined =>
+    parts.acts.hasRun.value ? undefined : 'notCompared'
+  const nothing = (): string | undefined =>
+    differingCount(parts.comparison().run.value?.counts) > 0 ? undefined : 'noDifference'
+  const commands: readonly Command[] = [
+    ...runCommands(parts),
+    ...stepCommands(parts, nothing),
+    {
+      id: 'compare.view',
+      icon: 'rows',
+      shortcuts: [],
+      run: () => {
+        parts.comparison().setFlat(!parts.comparison().isFlat.value)
+      },
+    },
+    { id: 'compare.filter', icon: 'filter', shortcuts: ['Mod+F'], run: parts.focusFilter },
+    ...applyCommands(parts.acts),
+    ...exportCommands(parts.files, () => notCompared() ?? nothing()),
+  ]
+  onScopeDispose(useCommandStore().register(commands))
+}
+
+/** What is compared, and when. */
+function runCommands(parts: CompareCommandParts): readonly Command[] {
   const running = (): string | undefined =>
     parts.comparison().status.value === 'running' ? 'running' : undefined
-  const notCompared = (): string | undefined => (acts.hasRun.value ? undefined : 'notCompared')
-  const nothing = (): string | undefined => {
-    const { added = 0, changed = 0, removed = 0 } = parts.comparison().run.value?.counts ?? {}
-    return added + changed + removed > 0 ? undefined : 'noDifference'
-  }
-  const commands: readonly Command[] = [
+  return [
     {
       id: 'compare.start',
       icon: 'diff',
@@ -49,16 +67,12 @@ export function useCompareCommands(parts: CompareCommandParts): void {
         parts.comparison().swap()
       },
     },
-    ...stepCommands(parts, nothing),
-    {
-      id: 'compare.view',
-      icon: 'rows',
-      shortcuts: [],
-      run: () => {
-        parts.comparison().setFlat(!parts.comparison().isFlat.value)
-      },
-    },
-    { id: 'compare.filter', icon: 'filter', shortcuts: ['Mod+F'], run: parts.focusFilter },
+  ]
+}
+
+/** One side is made like the other. */
+function applyCommands(acts: CompareApply): readonly Command[] {
+  return [
     {
       id: 'compare.applyRight',
       icon: 'fwd',
@@ -77,22 +91,29 @@ export function useCompareCommands(parts: CompareCommandParts): void {
       },
       findObstacle: () => acts.obstacleOf('left'),
     },
+  ]
+}
+
+function exportCommands(
+  files: CompareExport,
+  findObstacle: () => string | undefined,
+): readonly Command[] {
+  return [
     {
       id: 'compare.exportJson',
       icon: 'download',
       shortcuts: ['Mod+S'],
       run: () => void files.save('json'),
-      findObstacle: () => notCompared() ?? nothing(),
+      findObstacle,
     },
     {
       id: 'compare.exportDiff',
       icon: 'download',
       shortcuts: ['Mod+Shift+S'],
       run: () => void files.save('diff'),
-      findObstacle: () => notCompared() ?? nothing(),
+      findObstacle,
     },
   ]
-  onScopeDispose(useCommandStore().register(commands))
 }
 
 function stepCommands(
