@@ -4,47 +4,22 @@
  * Values are fetched for the rows in sight only (`previews.ts`), so a list of large values opens as fast as one of small.
  */
 
-import { shallowRef } from 'vue'
+import { computed, shallowRef } from 'vue'
+import type { ComputedRef } from 'vue'
 import type { KeyRow } from '../../preload/contract/key-columns.ts'
-import { keyRowAt } from '../../preload/contract/key-columns.ts'
 import type { KeyRange } from '../../preload/contract/kv.ts'
-import type { ScanItem, ScanRequest } from '../../preload/contract/scan.ts'
-import type { Subscription } from '../../preload/contract/reply.ts'
+import type { WatchChange } from '../../preload/contract/watch.ts'
 import { kvApi } from '../api/kv-api.ts'
-import { streamApi } from '../api/stream-api.ts'
 import { boundsOf, includesBytes } from './key-order.ts'
 import { KeyPages } from './key-pages.ts'
-import { KeyRows } from './key-rows.ts'
+import { foundRowsMax, KeyResults } from './key-results.ts'
+import type { ResultsWish, ScanState } from './key-results.ts'
 import { PreviewCache } from './previews.ts'
 import { RowEffects } from './row-effects.ts'
+import type { ListOrder } from './sorted-rows.ts'
 
 const previewBytesMax = 512
-/** Rows of a list that is not in the order of its keys: the server sorts everything to answer with these. */
-export const sortedRowsMax = 1_000
-/** Found rows that are kept. */
-export const foundRowsMax = 10_000
 const countEveryMs = 3_000
-
-/** What a list is sorted by. */
-export interface ListOrder {
-  readonly by: 'key' | 'createRevision' | 'modRevision' | 'version' | 'size'
-  readonly isDescending: boolean
-}
-
-/** A scan of the range: for a search, or for the order by size. */
-export interface ScanState {
-  readonly kind: 'search' | 'size'
-  readonly text: string
-  readonly scannedCount: number
-  readonly totalCount: number
-  readonly foundCount: number
-  readonly revision: number
-  readonly isRunning: boolean
-  /** More rows exist than the list keeps. */
-  readonly isCut: boolean
-  /** Ended by the user before its end. */
-  readonly isCancelled: boolean
-}
 
 export interface KeyBrowserOptions {
   readonly connectionId: string
@@ -77,15 +52,16 @@ export class KeyBrowser {
   readonly answeredAtMs = shallowRef(0)
   /** Changes that happen while the list is looked at are made visible. */
   readonly effects = new RowEffects({
-    apply: (change) => {
-      this.pages.apply(change)
-    },
+    apply: (change) => this.applyChange(change),
     onLate: () => {
-      this.pages.options.onChange()
+      this.showChanges()
     },
   })
   readonly order = shallowRef<ListOrder>({ by: 'key', isDescending: false })
-  readonly scan = shallowRef<ScanState>()
+  /** The search, or the look at every size, that the list shows. */
+  readonly scan: ComputedRef<ScanState | undefined>
+  /** Changes are missing in what a search or a look at every size found. */
+  readonly isStale: ComputedRef<boolean>
   readonly previews: PreviewCache
   /** The row that the list shall begin with, once. */
   readonly scrollRequest = shallowRef<number>()
@@ -93,9 +69,12 @@ export class KeyBrowser {
   scrollTop = 0
   private readonly pages: KeyPages
   /** Rows of a sort or a search, instead of the pages. */
-  private results: KeyRows | undefined
-  private scanStream: Subscription | undefined
+  private readonly answer = shallowRef<KeyResults>()
   private searched: { readonly text: string; readonly needle: Uint8Array } | undefined
+  /** What was asked for last; shown as soon as it has rows. */
+  private askedAnswer: KeyResults | undefined
+  /** The pages are shown from their end. */
+  private isMirrored = false
   private isTravelling = false
   private generation = 0
   private countedRevision = 0
@@ -106,6 +85,8 @@ export class KeyBrowser {
     this.range = range
     this.atRevision.value = revision
     this.prefix = range.kind === 'prefix' ? range.prefix : new Uint8Array(0)
+    this.scan = computed(() => this.answer.value?.scan.value)
+    this.isStale = computed(() => this.answer.value?.isStale.value === true)
     this.pages = new KeyPages({
       connectionId,
       range,
@@ -113,8 +94,7 @@ export class KeyBrowser {
       revision,
       valueBytesMax: previewBytesMax,
       onChange: () => {
-        this.effects.show()
-        this.rowsChanged()
+        this.showChanges()
       },
       onFresh: (change) => {
         this.effects.take(change)
@@ -132,6 +112,15 @@ export class KeyBrowser {
         this.takeValues(rows)
       },
     })
+  }
+
+  /** Whether rows follow one another as their keys do, with no other key between. */
+  get isInKeyOrder(): boolean {
+    return this.answer.value === undefined
+  }
+
+  private get results(): KeyResults['rows'] | undefined {
+    return this.answer.value?.rows
   }
 
   /** Rows of the list, whether loaded or not. */
@@ -240,8 +229,9 @@ export class KeyBrowser {
   /** Keeps the rows current by a watch, or stops that. */
   setLive(isLive: boolean): void {
     this.isLive.value = isLive
-    this.pages.setLive(isLive)
+    this.pages.setLive(isLive && this.answer.value === undefined)
     if (isLive) void this.load()
+    else this.answer.value?.rest()
   }
 
   /** Remembers where the list was scrolled to. */
@@ -273,7 +263,7 @@ export class KeyBrowser {
 
   /** The cluster has a newer revision: the number of keys may be another one. */
   noteHead(revision: number): void {
-    const isExact = this.pages.isWatchedWhole
+    const isExact = this.pages.isWatchedWhole || this.answer.value?.totalCount !== undefined
     if (
       !this.isLive.value ||
       this.atRevision.value !== 0 ||
@@ -289,58 +279,49 @@ export class KeyBrowser {
   async sort(order: ListOrder): Promise<void> {
     this.order.value = order
     this.searched = undefined
-    this.endScan()
     this.scrollTop = 0
-    if (order.by === 'key') {
-      this.results = undefined
+    const { by, isDescending } = order
+    if (by === 'key') {
+      this.show(undefined)
       this.rowsChanged()
-    } else if (order.by === 'size') {
-      this.startScan({ kind: 'size', text: '' }, order.isDescending)
+    } else if (by === 'size') {
+      await this.ask({ kind: 'size', isDescending })
     } else {
-      await this.sortByServer(order.by, order.isDescending)
+      await this.ask({ kind: 'sort', by, isDescending })
     }
   }
 
   /** Searches the whole range for keys that hold some bytes. An empty text ends the search. */
   search(text: string, needle: Uint8Array): void {
-    this.endScan()
     this.searched = needle.length === 0 ? undefined : { text, needle }
     if (needle.length === 0) void this.sort(this.order.value)
-    else this.startScan({ kind: 'search', text, needle }, undefined)
+    else void this.ask({ kind: 'search', text, needle })
   }
 
   /** Shows those of the loaded rows that hold some bytes. */
   searchLoaded(text: string, needle: Uint8Array): void {
     this.searched = undefined
-    this.endScan()
     const rows: KeyRow[] = []
     this.eachLoaded((row) => {
       if (includesBytes(row.key, needle)) rows.push(row)
       return rows.length < foundRowsMax
     })
-    const loaded = this.pages.window?.loadedCount ?? 0
-    this.results = new KeyRows(rows)
-    this.scan.value = {
-      ...{ kind: 'search', text, scannedCount: loaded, totalCount: this.total.value },
-      ...{ foundCount: rows.length, revision: this.revision.value, isRunning: false },
-      ...{ isCut: rows.length >= foundRowsMax, isCancelled: false },
-    }
-    this.rowsChanged()
+    const loadedCount = this.pages.window?.loadedCount ?? 0
+    const totalCount = this.total.value
+    const revision = this.pages.pinnedRevision
+    void this.ask({ kind: 'loaded', text, needle, rows, revision, loadedCount, totalCount })
   }
 
   /** Stops a running scan; what it found stays. */
   cancelScan(): void {
-    this.scanStream?.close()
-    this.scanStream = undefined
-    const { value } = this.scan
-    if (value?.isRunning === true)
-      this.scan.value = { ...value, isRunning: false, isCancelled: true }
+    this.answer.value?.cancel()
   }
 
   /** Ends everything that goes on for this list. */
   dispose(): void {
     this.generation++
-    this.endScan()
+    this.forgetAsked()
+    this.answer.value?.dispose()
     this.pages.dispose()
     this.previews.dispose()
     clearTimeout(this.countTimer)
@@ -348,18 +329,20 @@ export class KeyBrowser {
   }
 
   private mirrored(position: number): number {
-    return this.order.value.isDescending && this.order.value.by === 'key'
-      ? this.length - 1 - position
-      : position
+    return this.isMirrored ? this.length - 1 - position : position
   }
 
   private rowsChanged(): void {
-    const { headRevision, pinnedRevision } = this.pages
+    const { pages } = this
+    const answer = this.answer.value
+    pages.headRevision = Math.max(pages.headRevision, answer?.revision ?? 0)
+    const { headRevision, pinnedRevision } = pages
     this.headRevision.value = headRevision
     this.revision.value =
       this.atRevision.value === 0 ? Math.max(this.revision.value, headRevision) : pinnedRevision
-    const isExact = this.pages.isWatchedWhole || this.status.value !== 'ready'
-    if (isExact && this.pages.window !== undefined) this.total.value = this.pages.window.length
+    const isExact = pages.isWatchedWhole || this.status.value !== 'ready'
+    if (answer?.totalCount !== undefined) this.total.value = answer.totalCount
+    else if (isExact && pages.window !== undefined) this.total.value = pages.window.length
     this.changes.value++
   }
 
@@ -375,88 +358,65 @@ export class KeyBrowser {
     }
   }
 
-  private async sortByServer(
-    by: 'createRevision' | 'modRevision' | 'version',
-    isDescending: boolean,
-  ): Promise<void> {
-    const { generation } = this
+  /** Asks for another order or a search. Rows stay until there is an answer, or a scan has begun. */
+  private async ask(wish: ResultsWish): Promise<void> {
+    this.forgetAsked()
+    const asked = (this.askedAnswer = new KeyResults({
+      ...{ connectionId: this.connectionId, range: this.range, wish },
+      ...{ revision: this.atRevision.value, isLive: this.isLive.value },
+      valueBytesMax: previewBytesMax,
+      onChange: () => {
+        if (this.askedAnswer === asked && this.answer.value !== asked) this.show(asked)
+        if (this.answer.value === asked) this.showChanges()
+      },
+      onFresh: (change) => {
+        const isUnseen = change.kind === 'delete' && asked.rows.find(change.key) === undefined
+        if (this.answer.value !== asked) return
+        if (isUnseen) asked.apply(change)
+        else this.effects.take(change)
+      },
+      onError: (failure) => {
+        if (this.answer.value === asked) this.error.value = failure
+      },
+    }))
     try {
-      const page = await kvApi.range({
-        connectionId: this.connectionId,
-        range: this.range,
-        limit: sortedRowsMax,
-        revision: this.atRevision.value,
-        valueBytesMax: 0,
-        sort: { by, isDescending },
-      })
-      if (generation !== this.generation || this.order.value.by !== by) return
-      this.results = KeyRows.of(page.columns)
-      this.total.value = page.count
-      this.error.value = undefined
-      this.rowsChanged()
+      await asked.open()
+      if (this.askedAnswer === asked) this.error.value = undefined
     } catch (failure) {
-      if (generation === this.generation) this.error.value = failure
+      if (this.askedAnswer === asked) this.error.value = failure
     }
   }
 
-  private startScan(
-    what: { readonly kind: ScanState['kind']; readonly text: string; readonly needle?: Uint8Array },
-    isDescending: boolean | undefined,
-  ): void {
-    const results = new KeyRows([])
-    this.results = results
-    this.scan.value = {
-      ...{ kind: what.kind, text: what.text, scannedCount: 0, totalCount: this.total.value },
-      ...{ foundCount: 0, revision: 0, isRunning: true, isCut: false, isCancelled: false },
+  /** Shows an answer, or without one the pages. What follows comes without the values that were fetched for the others. */
+  private show(answer: KeyResults | undefined): void {
+    const before = this.answer.value
+    if (answer === undefined) {
+      this.forgetAsked()
+      this.isMirrored = this.order.value.by === 'key' && this.order.value.isDescending
     }
-    this.rowsChanged()
-    const request: ScanRequest = {
-      connectionId: this.connectionId,
-      range: this.range,
-      revision: this.atRevision.value,
-      contains: what.needle ?? new Uint8Array(0),
-      limit: isDescending === undefined ? foundRowsMax : sortedRowsMax,
-      ...(isDescending === undefined
-        ? {}
-        : { bySize: isDescending ? ('descending' as const) : ('ascending' as const) }),
-    }
-    this.scanStream = streamApi.scan(request, {
-      onBatch: (items) => {
-        if (this.results === results) this.takeScan(items, results)
-      },
-      onEnd: (failure) => {
-        if (this.results !== results) return
-        this.scanStream = undefined
-        if (failure !== undefined) this.error.value = failure
-        if (this.scan.value !== undefined)
-          this.scan.value = { ...this.scan.value, isRunning: false }
-      },
-    })
-  }
-
-  private takeScan(items: readonly ScanItem[], results: KeyRows): void {
-    let state = this.scan.value
-    if (state === undefined) return
-    for (const item of items) {
-      if (item.kind === 'rows') {
-        if (item.replaces) results.clear()
-        for (let row = 0; row < item.columns.rowCount; row++)
-          results.add(keyRowAt(item.columns, row))
-      } else {
-        state = { ...state, ...item, kind: state.kind }
-      }
-    }
-    this.scan.value = state
-    this.rowsChanged()
-  }
-
-  /** The rows that follow come from elsewhere, without the values that were fetched for the others. */
-  private endScan(): void {
     this.previews.clear()
-    this.scanStream?.close()
-    this.scanStream = undefined
-    this.scan.value = undefined
-    this.results = undefined
+    this.answer.value = answer
+    before?.dispose()
+    // One watch a list: the pages rest while something else is shown.
+    this.pages.setLive(this.isLive.value && answer === undefined)
+    if (answer === undefined && before !== undefined) this.pages.retry()
+  }
+
+  /** What was asked for before, and has no rows yet, is not waited for. */
+  private forgetAsked(): void {
+    if (this.askedAnswer !== this.answer.value) this.askedAnswer?.dispose()
+    this.askedAnswer = undefined
+  }
+
+  private applyChange(change: WatchChange): boolean {
+    if (this.answer.value !== undefined) return this.answer.value.apply(change)
+    this.pages.apply(change)
+    return true
+  }
+
+  private showChanges(): void {
+    this.effects.show()
+    this.rowsChanged()
   }
 
   /** Adds values to rows that are there; a row that the watch has made newer meanwhile, or has taken away, stays so. */

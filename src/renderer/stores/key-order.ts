@@ -1,6 +1,8 @@
 /** Order and neighbours of keys: what every list of keys reckons with. */
 
+import type { KeyRow } from '../../preload/contract/key-columns.ts'
 import type { KeyRange } from '../../preload/contract/kv.ts'
+import type { WatchChange } from '../../preload/contract/watch.ts'
 
 /** Byte order of two keys: negative, zero or positive. */
 export function compareKeys(left: Uint8Array, right: Uint8Array): number {
@@ -70,5 +72,20 @@ export function boundsOf(range: KeyRange): {
       return { from: range.start, to: undefined }
     case 'all':
       return { from: new Uint8Array(0), to: undefined }
+  }
+}
+
+/** The row that a change leaves of its key; undefined when it deletes it. */
+export function rowOfChange({ key, current }: WatchChange): KeyRow | undefined {
+  if (current === undefined) return undefined
+  const { bytes, sizeBytes, createRevision, modRevision, version, lease } = current
+  return {
+    key,
+    value: bytes,
+    valueSizeBytes: sizeBytes,
+    createRevision,
+    modRevision,
+    version,
+    lease,
   }
 }

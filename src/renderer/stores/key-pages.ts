@@ -124,9 +124,9 @@ export class KeyPages {
     if (!isLive) this.endWatch()
   }
 
-  /** Takes a change that was handed out as fresh. */
+  /** Takes a change that was handed out as fresh; the pages may have been read behind it meanwhile. */
   apply(change: WatchChange): void {
-    this.window?.apply(change)
+    if (change.revision > this.pinnedRevision) this.window?.apply(change)
   }
 
   dispose(): void {

@@ -17,7 +17,7 @@ import type { WatchChange } from '../../preload/contract/watch.ts'
 import { keyText } from '../format/bytes-text.ts'
 import { KeyShape } from './key-guess.ts'
 import type { GuessWay } from './key-guess.ts'
-import { compareKeys, successor } from './key-order.ts'
+import { compareKeys, rowOfChange, successor } from './key-order.ts'
 import { KeyTable } from './key-table.ts'
 
 /** Anchors cost a key each; a list in use gathers one a page and some for each jump. */
@@ -250,7 +250,7 @@ export class KeyWindow {
     const name = keyText(change.key)
     const known = this.overlays.get(name)
     if (known !== undefined && change.revision <= known.revision) return false
-    const row = change.current === undefined ? undefined : rowOf(change.key, change.current)
+    const row = rowOfChange(change)
     // The first change after the pinned revision tells whether the key was there: a delete needs one, a new key does not.
     const overlay = known ?? {
       key: change.key,
@@ -397,16 +397,4 @@ function deltaOf({ wasInBase, row }: Overlay): number {
 function lay(overlay: Overlay, table: KeyTable): void {
   if (overlay.row === undefined) table.delete(overlay.key)
   else table.put(overlay.row)
-}
-
-function rowOf(key: Uint8Array, value: NonNullable<WatchChange['current']>): KeyRow {
-  return {
-    key,
-    value: value.bytes,
-    valueSizeBytes: value.sizeBytes,
-    createRevision: value.createRevision,
-    modRevision: value.modRevision,
-    version: value.version,
-    lease: value.lease,
-  }
 }

@@ -9,10 +9,12 @@ const flashMs = 900
 const fadeMs = 600
 /** More go at once, without a show. */
 const fadingMax = 200
+/** More keys than that a second are no flash but a flicker. */
+const flashingMax = 500
 
 export interface RowEffectsOptions {
-  /** Makes a change part of the rows. */
-  readonly apply: (change: WatchChange) => void
+  /** Makes a change part of the rows. Answers whether it can be seen there. */
+  readonly apply: (change: WatchChange) => boolean
   /** Rows changed outside a batch of changes. */
   readonly onLate: () => void
 }
@@ -45,8 +47,7 @@ export class RowEffects {
       this.depart(name, departure.change)
     }
     if (change.kind === 'put') {
-      this.options.apply(change)
-      this.flash(name)
+      if (this.options.apply(change)) this.flash(name)
     } else if (this.departures.size >= fadingMax) {
       this.options.apply(change)
     } else {
@@ -77,6 +78,7 @@ export class RowEffects {
   }
 
   private flash(name: string): void {
+    if (this.flashes.size >= flashingMax && !this.flashes.has(name)) return
     this.flashes.set(name, performance.now() + flashMs)
     this.flashTimer ??= setTimeout(() => {
       this.endFlashes()

@@ -4,11 +4,13 @@
  * Two questions, both bounded. The first compares the rows with the head: which are unchanged, deleted, or how many
  * versions newer. The second finds the first change behind the revision by a watch that begins there, and ends as soon as
  * every row that changed has one; where a busy range would make it long it is given up, and the row shows only how it ended.
+ * Rows that do not follow one another (sorted, found) are compared one by one: what lies between them may be a million keys.
  */
 
 import { shallowRef } from 'vue'
 import type { KeyRow } from '../../preload/contract/key-columns.ts'
 import { keyRowAt } from '../../preload/contract/key-columns.ts'
+import type { KeyRange } from '../../preload/contract/kv.ts'
 import type { Subscription } from '../../preload/contract/reply.ts'
 import type { WatchItem } from '../../preload/contract/watch.ts'
 import { kvApi } from '../api/kv-api.ts'
@@ -19,6 +21,7 @@ import { compareKeys, successor } from './key-order.ts'
 const restMs = 80
 const changesMax = 5_000
 const rowsMax = 200
+const questionsAtOnceMax = 8
 
 /** What came after: nothing, or the first change if known, how many there were if known, and how it ended. */
 export type AfterState =
@@ -46,8 +49,11 @@ export class AfterLookup {
     this.connectionId = connectionId
   }
 
-  /** Asks about rows that stand next to each other, as of a revision; replaces what was asked before. */
-  want(rows: readonly KeyRow[], revision: number): void {
+  /** Asks about rows as of a revision; replaces what was asked before. */
+  want(
+    rows: readonly KeyRow[],
+    { revision, areNeighbours }: { readonly revision: number; readonly areNeighbours: boolean },
+  ): void {
     if (revision !== this.revision) {
       this.revision = revision
       this.states.value = new Map()
@@ -56,7 +62,8 @@ export class AfterLookup {
     const missing = rows.filter((row) => !value.has(keyText(row.key)))
     clearTimeout(this.timer)
     if (missing.length === 0 || revision === 0) return
-    this.timer = setTimeout(() => void this.look(missing.slice(0, rowsMax)), restMs)
+    const asked = missing.slice(0, rowsMax).sort((left, right) => compareKeys(left.key, right.key))
+    this.timer = setTimeout(() => void this.look(asked, areNeighbours), restMs)
   }
 
   dispose(): void {
@@ -65,40 +72,71 @@ export class AfterLookup {
     this.watch?.close()
   }
 
-  private async look(rows: readonly KeyRow[]): Promise<void> {
+  private async look(rows: readonly KeyRow[], areNeighbours: boolean): Promise<void> {
     const generation = ++this.generation
     this.watch?.close()
     const [first] = rows
     const last = rows.at(-1)
     if (first === undefined || last === undefined) return
     const range = { kind: 'interval', start: first.key, end: successor(last.key) } as const
-    const { connectionId, revision } = this
     try {
-      const limit = rowsMax * 2
-      const page = await kvApi.range({ connectionId, range, limit, revision: 0, valueBytesMax: 0 })
-      if (generation !== this.generation) return
-      const heads = new Map<string, KeyRow>()
-      for (let at = 0; at < page.columns.rowCount; at++) {
-        const row = keyRowAt(page.columns, at)
-        heads.set(keyText(row.key), row)
-      }
-      // Keys that are new since may fill the page; what lies behind it is not known.
-      const lastAt = page.columns.rowCount - 1
-      const edge = page.hasMore && lastAt >= 0 ? keyRowAt(page.columns, lastAt).key : undefined
-      const states = new Map(this.states.value)
-      for (const row of rows) {
-        const name = keyText(row.key)
-        if (edge === undefined || compareKeys(row.key, edge) <= 0)
-          states.set(name, stateOf(row, heads.get(name)))
-      }
-      this.states.value = states
-      this.findFirst(range, revision + 1)
+      const unknown = areNeighbours ? await this.compareAll(rows, range, generation) : rows
+      await this.compareEach(unknown, generation)
+      if (generation === this.generation) this.findFirst(range, this.revision + 1)
     } catch {
       // What came after is an extra: without it the rows still show what they were.
     }
   }
 
-  private findFirst(range: Parameters<typeof streamApi.watch>[0]['range'], from: number): void {
+  /** Compares rows with the head by one question. Answers with those behind what one answer holds: keys that are new since may fill it. */
+  private async compareAll(
+    rows: readonly KeyRow[],
+    range: KeyRange,
+    generation: number,
+  ): Promise<readonly KeyRow[]> {
+    const { connectionId } = this
+    const limit = rowsMax * 2
+    const page = await kvApi.range({ connectionId, range, limit, revision: 0, valueBytesMax: 0 })
+    const heads = new Map<string, KeyRow>()
+    for (let at = 0; at < page.columns.rowCount; at++) {
+      const row = keyRowAt(page.columns, at)
+      heads.set(keyText(row.key), row)
+    }
+    const lastAt = page.columns.rowCount - 1
+    const edge = page.hasMore && lastAt >= 0 ? keyRowAt(page.columns, lastAt).key : undefined
+    const isKnown = (row: KeyRow): boolean => edge === undefined || compareKeys(row.key, edge) <= 0
+    if (generation === this.generation) this.take(rows.filter(isKnown), heads)
+    return rows.filter((row) => !isKnown(row))
+  }
+
+  /** Compares rows with the head one by one, some of them at a time. */
+  private async compareEach(rows: readonly KeyRow[], generation: number): Promise<void> {
+    const { connectionId } = this
+    for (let at = 0; at < rows.length; at += questionsAtOnceMax) {
+      if (generation !== this.generation) return
+      const some = rows.slice(at, at + questionsAtOnceMax)
+      const heads = new Map<string, KeyRow>()
+      await Promise.all(
+        some.map(async ({ key }) => {
+          const request = { connectionId, limit: 1, revision: 0, valueBytesMax: 0 }
+          const { columns } = await kvApi.range({ ...request, range: { kind: 'key', key } })
+          if (columns.rowCount > 0) heads.set(keyText(key), keyRowAt(columns, 0))
+        }),
+      )
+      if (generation === this.generation) this.take(some, heads)
+    }
+  }
+
+  private take(rows: readonly KeyRow[], heads: ReadonlyMap<string, KeyRow>): void {
+    const states = new Map(this.states.value)
+    for (const row of rows) {
+      const name = keyText(row.key)
+      states.set(name, stateOf(row, heads.get(name)))
+    }
+    this.states.value = states
+  }
+
+  private findFirst(range: KeyRange, from: number): void {
     const open = new Set<string>()
     for (const [name, state] of this.states.value)
       if (state.kind === 'changed' && state.revision === 0) open.add(name)
