@@ -10,6 +10,8 @@ import { visitsMax } from './tab-visits.ts'
 const tabsMax = 200
 const expandedMax = 500
 const treesMax = 50
+const columnsMax = 20
+const layoutsMax = 50
 /** Below what the main process takes for one state of the page. */
 const textUnitsMax = 250_000
 
@@ -57,6 +59,17 @@ const windowSchema = z.object({
       }),
     )
     .max(treesMax),
+  /** Columns of key lists. */
+  columns: z
+    .array(
+      z.object({
+        connectionId: z.string(),
+        order: z.array(z.string()).max(columnsMax),
+        widths: z.record(z.string(), z.number()),
+      }),
+    )
+    .max(layoutsMax)
+    .default([]),
   layout: z.object({
     isSideOpen: z.boolean(),
     isInspectorOpen: z.boolean(),
@@ -73,6 +86,7 @@ export function textOfWindow(state: WindowState): string {
   const bounded = {
     ...state,
     tabs: state.tabs.slice(0, tabsMax),
+    columns: state.columns.slice(-layoutsMax),
     trees: state.trees
       .slice(0, treesMax)
       .map((tree) => ({ ...tree, expanded: tree.expanded.slice(0, expandedMax) })),
@@ -131,5 +145,6 @@ export function withConnections(state: WindowState, now: readonly ConnectionInfo
     tabs: state.tabs.map(renamed),
     closed: state.closed.map(renamed),
     trees: state.trees.map(renamed),
+    columns: state.columns.map(renamed),
   }
 }

@@ -6,6 +6,7 @@ import type { ConnectionInfo } from '../../preload/contract/connection.ts'
 import { appApi, connectionApi } from '../api/host-api.ts'
 import { pageStateApi } from '../api/page-state-api.ts'
 import { streamApi } from '../api/stream-api.ts'
+import { useColumnLayoutStore } from './column-layouts.ts'
 import { useConnectionStore } from './connections.ts'
 import { useKeyTreeStore } from './key-trees.ts'
 import { useKeyStore } from './keys.ts'
@@ -108,13 +109,17 @@ function useWindowState(): () => WindowState {
   const keys = useKeyStore()
   const trees = useKeyTreeStore()
   const queries = useQueryStore()
+  const columns = useColumnLayoutStore()
   const layout = useLayoutStore()
   const connections = useConnectionStore()
   const nodes = useNodeStore()
   return () => {
     const { tabs: open, activeId, closed, visits } = tabs.state()
     const extras = open.map((tab) => ({ ...keys.placeOf(tab.id), query: queries.stateOf(tab.id) }))
-    const used = new Set([...open, ...closed].map((tab) => tab.connectionId))
+    const used = new Set([
+      ...[...open, ...closed].map((tab) => tab.connectionId),
+      ...columns.layouts.keys(),
+    ])
     return {
       schemaVersion: 1,
       tabs: open.map((tab, at) => ({ ...tab, ...extras[at] })),
@@ -126,6 +131,9 @@ function useWindowState(): () => WindowState {
         connectionId: tree.connectionId,
         separator: tree.separator,
         expanded: [...tree.expanded.value],
+      })),
+      columns: [...columns.layouts].map(([connectionId, { order, widths }]) => ({
+        ...{ connectionId, order: [...order], widths: { ...widths } },
       })),
       layout: {
         isSideOpen: layout.isSideOpen,
@@ -143,12 +151,14 @@ function useBringBack(): (state: WindowState) => Promise<void> {
   const keys = useKeyStore()
   const trees = useKeyTreeStore()
   const queries = useQueryStore()
+  const columns = useColumnLayoutStore()
   const layout = useLayoutStore()
   const settings = useSettingsStore()
 
   return async (kept) => {
     const state = withConnections(kept, await connectionApi.list())
     Object.assign(layout, state.layout)
+    for (const kept of state.columns) columns.restore(kept.connectionId, kept)
     for (const tree of state.trees) {
       if (tree.separator === settings.settings.keySeparator) trees.expandLater(tree)
     }

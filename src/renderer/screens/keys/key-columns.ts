@@ -1,11 +1,13 @@
-/** Widths of the columns of a key list. */
+/** Which columns of a key list have room, and how wide they are. */
 
 import type { KeyColumnName } from '../../../preload/contract/settings.ts'
+import { columnWidthPx } from '../../stores/column-layouts.ts'
+import type { ColumnLayout, MovableColumn } from '../../stores/column-layouts.ts'
 
-/** A column of the list: one of those that can be chosen, or what came after the revision that is read. */
-export type ShownColumn = KeyColumnName | 'after'
+/** A column of the list. */
+export type ShownColumn = MovableColumn
 
-const widths: Readonly<Record<ShownColumn, string>> = {
+const usualWidths: Readonly<Record<ShownColumn, string>> = {
   size: '76px',
   version: '56px',
   create: '84px',
@@ -14,6 +16,7 @@ const widths: Readonly<Record<ShownColumn, string>> = {
   lease: 'minmax(92px, 0.4fr)',
   preview: 'minmax(110px, 1.2fr)',
 }
+const usualKeyWidth = 'minmax(200px, 2fr)'
 /** Below this width in pixels a column is hidden before text is squeezed: the one that is needed least goes first. */
 const neededPx: Readonly<Partial<Record<ShownColumn, number>>> = {
   create: 760,
@@ -27,17 +30,29 @@ const afterPx = 200
 /** The chosen columns that have room, in their order. */
 export function columnsFor(
   chosen: readonly KeyColumnName[],
-  { widthPx, isPast }: { readonly widthPx: number; readonly isPast: boolean },
+  {
+    widthPx,
+    isPast,
+    order,
+  }: {
+    readonly widthPx: number
+    readonly isPast: boolean
+    readonly order: ColumnLayout['order']
+  },
 ): readonly ShownColumn[] {
-  const names = Object.keys(widths) as ShownColumn[]
   const isChosen = (name: ShownColumn): boolean =>
     name === 'after' ? isPast : chosen.includes(name)
-  return names.filter(
+  return order.filter(
     (name) => isChosen(name) && widthPx - (isPast ? afterPx : 0) >= (neededPx[name] ?? 0),
   )
 }
 
-/** The grid of a row with these columns. */
-export function gridOf(columns: readonly ShownColumn[]): string {
-  return ['minmax(200px, 2fr)', ...columns.map((name) => widths[name])].join(' ')
+/** The grid of a row with these columns. Where there is less room than was chosen, columns give way. */
+export function gridOf(columns: readonly ShownColumn[], widths: ColumnLayout['widths']): string {
+  const trackOf = (widthPx: number | undefined, minPx: number, usual: string): string =>
+    widthPx === undefined ? usual : `minmax(${String(minPx)}px, ${String(widthPx)}px)`
+  return [
+    trackOf(widths.key, columnWidthPx.keyMin, usualKeyWidth),
+    ...columns.map((name) => trackOf(widths[name], columnWidthPx.min, usualWidths[name])),
+  ].join(' ')
 }

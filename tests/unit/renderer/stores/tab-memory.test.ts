@@ -26,6 +26,7 @@ const state: WindowState = {
   connections: [{ id: 'one', name: 'one', endpoints: ['http://127.0.0.1:2379'] }],
   playgroundNodes: 3,
   trees: [{ connectionId: 'one', separator: '/', expanded: ['/a/'] }],
+  columns: [{ connectionId: 'one', order: ['mod', 'size'], widths: { mod: 90 } }],
   layout: { isSideOpen: true, isInspectorOpen: false, sideWidth: 300, inspectorWidth: 320 },
 }
 
@@ -39,6 +40,11 @@ const connection = (change: Partial<ConnectionInfo>): ConnectionInfo => ({
 describe('the kept window', () => {
   test('is the same after it was kept', () => {
     expect(parseWindowState(textOfWindow(state))).toEqual(state)
+  })
+
+  test('of a version that did not keep columns has none', () => {
+    const { columns: _, ...older } = state
+    expect(parseWindowState(JSON.stringify(older)).columns).toEqual([])
   })
 
   test.each([
@@ -58,7 +64,8 @@ describe('the kept window', () => {
 
   test('finds a connection that was not saved by its endpoints', () => {
     const moved = withConnections(state, [connection({ id: 'new' })])
-    expect([moved.tabs[0]?.connectionId, moved.trees[0]?.connectionId]).toEqual(['new', 'new'])
+    const ids = [moved.tabs[0], moved.trees[0], moved.columns[0]].map((one) => one?.connectionId)
+    expect(ids).toEqual(['new', 'new', 'new'])
   })
 
   test('keeps the tabs of a connection that is not there', () => {

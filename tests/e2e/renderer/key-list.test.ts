@@ -1,0 +1,199 @@
+/** The key list on the fake bridge: lists that are sorted or searched and yet live, columns, regions, shortcuts. */
+
+import type { Locator, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { FakeWorld } from '../../helpers/fake-bridge.ts'
+import { openPageWindow } from './open-page.ts'
+import type { PageWindow } from './open-page.ts'
+
+declare const fakeWorld: FakeWorld
+
+let window: PageWindow
+
+beforeAll(async () => {
+  window = await openPageWindow()
+}, 180_000)
+
+afterEach(() => {
+  expect(window.errors).toEqual([])
+})
+
+afterAll(async () => {
+  await window.close()
+})
+
+async function openFlags(): Promise<Page> {
+  const page = await window.open('quiet&keys=2000')
+  await page.getByTestId('prefix').fill('/app/checkout/flags/')
+  await page.getByText('All 10 rows loaded').waitFor()
+  return page
+}
+
+/** Somebody else writes keys, or deletes them where there is no value. */
+async function writeOutside(
+  page: Page,
+  writes: Readonly<Record<string, string | null>>,
+): Promise<void> {
+  await page.evaluate((all) => {
+    const encoder = new TextEncoder()
+    for (const [key, value] of Object.entries(all)) {
+      if (value === null) fakeWorld.store.delete([encoder.encode(key)])
+      else fakeWorld.store.put(encoder.encode(key), encoder.encode(value))
+    }
+  }, writes)
+}
+
+function row(page: Page, number: number): Locator {
+  return page.getByRole('grid', { name: 'Keys' }).locator(`[aria-rowindex="${String(number)}"]`)
+}
+
+async function nameOf(page: Page, number: number): Promise<string> {
+  const title = await row(page, number).locator('.name').getAttribute('title')
+  return title?.slice(title.lastIndexOf('/') + 1) ?? ''
+}
+
+describe('lists that are not in the order of their keys', () => {
+  test('a list sorted by revision takes changes in their place, flashes them, and lets deleted rows fade', async () => {
+    const page = await openFlags()
+    await page.locator('[data-sort="mod"]').click()
+    await page.getByText('All 10 rows, sorted by').waitFor()
+    await writeOutside(page, { '/app/checkout/flags/zz-new': 'on' })
+    await expect.poll(() => nameOf(page, 1)).toBe('zz-new')
+    await page.getByText('All 11 rows, sorted by').waitFor()
+    await writeOutside(page, { '/app/checkout/flags/apple-pay': '{"on":true}' })
+    await expect.poll(() => nameOf(page, 1)).toBe('apple-pay')
+    await expect.poll(() => nameOf(page, 2)).toBe('zz-new')
+    await writeOutside(page, { '/app/checkout/flags/apple-pay': null })
+    await expect.poll(() => nameOf(page, 1)).toBe('zz-new')
+    await page.getByText('All 10 rows, sorted by').waitFor()
+    await expect.poll(() => page.getByTestId('key-count').innerText()).toBe('10 keys')
+  })
+
+  test('what a search found follows changes: new matches appear in place, deleted ones go, others stay out', async () => {
+    const page = await openFlags()
+    await page.getByRole('grid', { name: 'Keys' }).focus()
+    await page.keyboard.press('Control+f')
+    await page.getByTestId('search-text').fill('pay')
+    await page.keyboard.press('Enter')
+    await page.getByText('2 keys found').waitFor()
+    await writeOutside(page, {
+      '/app/checkout/flags/beta-pay': 'on',
+      '/app/checkout/flags/other': 'on',
+      '/app/other/pay': 'on',
+    })
+    await page.getByText('3 keys found').waitFor()
+    expect(await Promise.all([1, 2, 3].map((at) => nameOf(page, at)))).toEqual([
+      ...['apple-pay', 'beta-pay', 'express-pay'],
+    ])
+    await writeOutside(page, { '/app/checkout/flags/apple-pay': null })
+    await page.getByText('2 keys found').waitFor()
+    await expect.poll(() => nameOf(page, 1)).toBe('beta-pay')
+  })
+
+  test('thousands of changes a second to a sorted list leave the window its frames', async () => {
+    const page = await openFlags()
+    await page.locator('[data-sort="mod"]').click()
+    await page.getByText('All 10 rows, sorted by').waitFor()
+    expect(await page.evaluate<number>(floodProbe)).toBeLessThan(60)
+    await expect.poll(() => nameOf(page, 1)).toBe('flood-99')
+    await page.getByText('All 110 rows, sorted by').waitFor()
+  })
+
+  test('in the past a sorted list tells of its rows what came after', async () => {
+    const page = await openFlags()
+    const revision = await page.evaluate(() => fakeWorld.store.revision)
+    await writeOutside(page, { '/app/checkout/flags/apple-pay': null })
+    await writeOutside(page, { '/app/checkout/flags/express-pay': '{}' })
+    await page.keyboard.press('Control+g')
+    await page.keyboard.type(String(revision))
+    await page.keyboard.press('Enter')
+    await page.getByText('Writing is off').waitFor()
+    await page.locator('[data-sort="version"]').click()
+    await page.getByText('All 10 rows, sorted by').waitFor()
+    const rowOf = (name: string): Locator =>
+      page.getByRole('grid', { name: 'Keys' }).locator('[aria-rowindex]', { hasText: name })
+    await rowOf('apple-pay')
+      .getByText(`deleted r${String(revision + 1)}`)
+      .waitFor()
+    await rowOf('express-pay')
+      .getByText(`updated r${String(revision + 2)}`)
+      .waitFor()
+  })
+})
+
+describe('columns', () => {
+  const orderOf = (page: Page): Promise<readonly string[]> =>
+    page
+      .locator('.thead [data-column]')
+      .evaluateAll((cells: readonly { getAttribute(name: string): string | null }[]) =>
+        cells.map((cell) => cell.getAttribute('data-column') ?? ''),
+      )
+  const widthOf = async (page: Page, column: string): Promise<number> =>
+    Math.round((await page.locator(`[data-column="${column}"]`).boundingBox())?.width ?? 0)
+
+  test('an edge is dragged, a name is dragged, and both stay with the connection', async () => {
+    const page = await openFlags()
+    const before = await widthOf(page, 'size')
+    const edge = await page.locator('[data-column="size"] .sash').boundingBox()
+    const at = { x: (edge?.x ?? 0) + 2, y: (edge?.y ?? 0) + 8 }
+    await page.mouse.move(at.x, at.y)
+    await page.mouse.down()
+    await page.mouse.move(at.x + 60, at.y, { steps: 4 })
+    await page.mouse.up()
+    await expect.poll(() => widthOf(page, 'size')).toBe(before + 60)
+    await page.locator('[data-column="size"] .sash').dblclick({ force: true })
+    await expect.poll(() => widthOf(page, 'size')).toBe(before)
+    const mod = await page.locator('[data-column="mod"]').boundingBox()
+    const size = await page.locator('[data-column="size"]').boundingBox()
+    await page.mouse.move((mod?.x ?? 0) + 30, at.y)
+    await page.mouse.down()
+    await page.mouse.move((size?.x ?? 0) + 4, at.y, { steps: 6 })
+    await page.mouse.up()
+    await expect
+      .poll(() => orderOf(page))
+      .toEqual(expect.arrayContaining(['key', 'mod', 'size']) as unknown as string[])
+    expect((await orderOf(page)).slice(0, 3)).toEqual(['key', 'mod', 'size'])
+    // A drag is no click: the order of the rows is what it was.
+    await page.getByText('All 10 rows loaded').waitFor()
+  })
+
+  test('the keyboard resizes and moves a column from its name, and from the menu of columns', async () => {
+    const page = await openFlags()
+    const before = await widthOf(page, 'mod')
+    await page.locator('[data-sort="mod"]').focus()
+    await page.keyboard.press('Shift+ArrowRight')
+    await expect.poll(() => widthOf(page, 'mod')).toBe(before + 16)
+    const place = (await orderOf(page)).indexOf('mod')
+    await page.keyboard.press('Control+Shift+ArrowLeft')
+    await expect.poll(async () => (await orderOf(page)).indexOf('mod')).toBe(place - 1)
+    await page.getByRole('button', { name: 'Columns', exact: true }).press('Enter')
+    await page.getByRole('button', { name: 'Move Preview forward' }).press('Enter')
+    await expect.poll(async () => (await orderOf(page)).at(-1)).toBe('lease')
+    await page.getByLabel('Width of Size in pixels').fill('120')
+    await page.keyboard.press('Tab')
+    await expect.poll(() => widthOf(page, 'size')).toBe(120)
+    await page.getByRole('button', { name: 'Reset columns' }).press('Enter')
+    await expect.poll(() => widthOf(page, 'mod')).toBe(before)
+  })
+})
+
+/** Writes five thousand changes in a second and answers with the usual time between two frames meanwhile. */
+const floodProbe = `(async () => {
+  const { store } = window.fakeWorld
+  const encoder = new TextEncoder()
+  const startMs = performance.now()
+  const gapsMs = []
+  let lastMs = startMs
+  let written = 0
+  while (written < 5000) {
+    await new Promise((done) => requestAnimationFrame(done))
+    const nowMs = performance.now()
+    gapsMs.push(nowMs - lastMs)
+    lastMs = nowMs
+    const due = Math.min(5000, (nowMs - startMs) * 5)
+    for (; written < due; written++)
+      store.put(encoder.encode('/app/checkout/flags/flood-' + String(written % 100)), encoder.encode(String(written)))
+  }
+  gapsMs.sort((left, right) => left - right)
+  return gapsMs[gapsMs.length >> 1]
+})()`
