@@ -61,6 +61,10 @@ export function installAppMenu(commands: AppCommands): void {
       ],
     },
     { role: 'windowMenu' },
+    {
+      role: 'help',
+      submenu: [command('Keyboard Shortcuts', 'view.shortcuts', 'F1')],
+    },
   ]
   Menu.setApplicationMenu(Menu.buildFromTemplate(template))
 }

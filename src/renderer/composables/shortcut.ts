@@ -2,9 +2,20 @@
 
 const isMac = navigator.userAgent.includes('Mac OS X')
 
+const keyNames: Readonly<Record<string, string>> = {
+  ...{ Mod: isMac ? 'Cmd' : 'Ctrl', Alt: isMac ? 'Option' : 'Alt' },
+  ...{ Left: '←', Right: '→', Up: '↑', Down: '↓' },
+  ...{ Comma: ',', Slash: '/', PageUp: 'Page Up', PageDown: 'Page Down', Escape: 'Esc' },
+}
+
 /** A shortcut as it is written on the screen. */
 export function shortcutText(shortcut: string): string {
   return shortcut.replace('Mod', isMac ? 'Cmd' : 'Ctrl').replaceAll('+', ' ')
+}
+
+/** The keys of a shortcut, each by the name that is printed on this machine's keyboard. */
+export function shortcutKeys(shortcut: string): readonly string[] {
+  return shortcut.split('+').map((part) => keyNames[part] ?? part)
 }
 
 /** Whether a key press is the shortcut. */

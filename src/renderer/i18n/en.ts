@@ -8,6 +8,7 @@ import { enLock, lockCommands, lockReasons } from './en-lock.ts'
 import { enPlans, planCommands } from './en-plans.ts'
 import { enValues, valueCommands, valueReasons } from './en-values.ts'
 import { enQuery, queryCommands } from './en-query.ts'
+import { enShortcuts, shortcutCommands } from './en-shortcuts.ts'
 import { enTravel, travelCommands, travelReasons } from './en-travel.ts'
 import { enWatch, watchCommands } from './en-watch.ts'
 
@@ -91,6 +92,7 @@ export const en = {
     hintRevisions: 'revision',
     hintRun: 'run',
   },
+  shortcuts: enShortcuts,
   commands: {
     'view.keys': 'Keys: Show the key browser',
     'view.watch': 'Watch: Show live changes',
@@ -102,6 +104,7 @@ export const en = {
     ...watchCommands,
     ...binCommands,
     ...valueCommands,
+    ...shortcutCommands,
     'view.members': 'Members: Show the cluster',
     'view.nodes': 'Playground: Show the local nodes',
     'view.connections': 'Connections: Connect to a cluster…',

@@ -98,6 +98,14 @@ function fixedCommands(): readonly Command[] {
         tabs.cycle(-1)
       },
     },
+    {
+      id: 'view.shortcuts',
+      icon: 'flag',
+      shortcuts: ['F1', 'Shift+?', 'Mod+Slash'],
+      run: () => {
+        layout.isShortcutsOpen = true
+      },
+    },
     ...tabCommands(),
     ...themeCommands(settings.update),
   ]

@@ -16,6 +16,8 @@ export const useLayoutStore = defineStore('layout', () => {
   /** Text that the palette starts with; its first character is its mode. */
   const paletteText = ref('')
 
+  const isShortcutsOpen = ref(false)
+
   function openPalette(text = ''): void {
     paletteText.value = text
     isPaletteOpen.value = true
@@ -28,6 +30,7 @@ export const useLayoutStore = defineStore('layout', () => {
     inspectorWidth,
     isPaletteOpen,
     paletteText,
+    isShortcutsOpen,
     openPalette,
   }
 })

@@ -1,5 +1,6 @@
 /** The key list on the fake bridge: lists that are sorted or searched and yet live, columns, regions, shortcuts. */
 
+import { AxeBuilder } from '@axe-core/playwright'
 import type { Locator, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { FakeWorld } from '../../helpers/fake-bridge.ts'
@@ -174,6 +175,63 @@ describe('columns', () => {
     await expect.poll(() => widthOf(page, 'size')).toBe(120)
     await page.getByRole('button', { name: 'Reset columns' }).press('Enter')
     await expect.poll(() => widthOf(page, 'mod')).toBe(before)
+  })
+})
+
+describe('the keyboard all the way', () => {
+  const focusedRegion = (page: Page): Promise<string | null> =>
+    page.evaluate<string | null>(
+      `document.activeElement?.closest('[data-region]')?.getAttribute('data-region') ?? null`,
+    )
+
+  test('F6 goes round the regions that are there, Shift+F6 back, and each gives the focus where it had it', async () => {
+    const page = await openFlags()
+    await page.getByRole('row', { name: 'express-pay' }).click()
+    await page.getByTestId('fact-mod').waitFor()
+    await page.getByRole('grid', { name: 'Keys' }).focus()
+    const round = [
+      'detail',
+      'inspector',
+      'status',
+      'title',
+      'activity',
+      'side',
+      'tabs',
+      'main',
+      'list',
+    ]
+    for (const region of round) {
+      await page.keyboard.press('F6')
+      await expect.poll(() => focusedRegion(page)).toBe(region)
+    }
+    await expect
+      .poll(() => page.evaluate<string | null>(`document.activeElement?.getAttribute('role')`))
+      .toBe('grid')
+    await page.keyboard.press('Shift+F6')
+    await expect.poll(() => focusedRegion(page)).toBe('main')
+    await page.keyboard.press('Control+b')
+    await page.keyboard.press('Shift+F6')
+    await page.keyboard.press('Shift+F6')
+    await expect.poll(() => focusedRegion(page)).toBe('activity')
+  })
+
+  test('F1 and ? show the shortcuts, which are found by action and by key', async () => {
+    const page = await openFlags()
+    await page.getByRole('grid', { name: 'Keys' }).focus()
+    await page.keyboard.press('Shift+?')
+    const table = page.getByRole('dialog', { name: 'Keyboard shortcuts' })
+    await table.getByRole('row', { name: /Find….*Ctrl ?F/u }).waitFor()
+    await page.keyboard.type('F6')
+    await expect.poll(() => table.locator('[data-command]').count()).toBe(2)
+    await table.locator('[data-command="view.nextRegion"]').getByText('Next region').waitFor()
+    const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze()
+    expect(violations.map(({ id }) => id)).toEqual([])
+    await page.keyboard.press('Escape')
+    await table.waitFor({ state: 'detached' })
+    await page.keyboard.press('F1')
+    await table.waitFor()
+    await table.getByRole('button', { name: 'Close' }).click()
+    await table.waitFor({ state: 'detached' })
   })
 })
 
