@@ -43,6 +43,7 @@ import { readUint32, readUint64, writeUint32, writeUint64 } from '../backend/buc
 import type { ByteArena } from './byte-arena.ts'
 import { getAncestry, type Ancestry } from './key-record.ts'
 import type { KeyVersion } from './revision.ts'
+import { probeVersion } from './version-probe.ts'
 
 /** The newest version of a key: a put with the revision that created this life of it and its number in it; or (0, 0). */
 export interface KeyHead extends KeyVersion {
@@ -58,6 +59,10 @@ const tombstoneFlag = 1
 const headSizeBytes = 30
 const trailEntrySizeBytes = 13
 const tombstoneInRank = 0x80
+/** In a tree of fewer versions the way to any of them is short. */
+const denseRankMin = 4
+/** Revisions from one version to the next, on average. */
+const denseDistanceMax = 8
 
 export function encodeHead(head: KeyHead, arena: ByteArena): Uint8Array {
   const bytes = arena.allocate(headSizeBytes + head.trail.length)
@@ -153,14 +158,25 @@ export function succeed(head: KeyHead | undefined, arena: ByteArena): Succession
   return { rank: 1, trail: longer, ancestry: { previous: head, jump: head } }
 }
 
-/** The newest version not after the revision, which is not compacted; a tombstone counts as one, though it may be gone. */
+/**
+ * The newest version not after the revision, which is not compacted; a tombstone counts as one, though it may be gone.
+ *
+ * @param key  whose head it is, where that is known: a key that is written all the time is then looked for in history
+ *             right at the revision, which is one step where the way from version to version takes twenty
+ */
 export function findVersionAt(
   reader: BackendReader,
   head: KeyHead,
   revision: number,
+  key?: Uint8Array,
 ): KeyVersion | undefined {
   if (head.main <= revision) return head
-  let version = oldestRootAfter(head, revision)
+  const tree = treeOf(head, revision)
+  if (key !== undefined && isDense(tree)) {
+    const near = probeVersion(reader, key, revision)
+    if (near !== undefined) return near
+  }
+  let version = tree.root
   for (;;) {
     const { previous, jump } = getAncestry(reader, version)
     if (previous === undefined || previous.main <= revision) return previous
@@ -168,15 +184,30 @@ export function findVersionAt(
   }
 }
 
-/** The root of the tree where versions not after the revision begin. */
-function oldestRootAfter(head: KeyHead, revision: number): KeyVersion {
+/** A tree of versions, and the revision before which all older ones lie, as far as that is known. */
+interface VersionTree {
+  readonly root: KeyVersion
+  readonly rank: number
+  readonly olderMain: number
+}
+
+/** The tree where versions not after the revision begin. */
+function treeOf(head: KeyHead, revision: number): VersionTree {
   let root: KeyVersion = head
+  let { rank } = head
   for (let offset = 0; offset < head.trail.length; offset += trailEntrySizeBytes) {
     const next = versionAt(head.trail, offset)
-    if (next.main <= revision) break
+    if (next.main <= revision) return { root, rank, olderMain: next.main }
     root = next
+    rank = rankAt(head.trail, offset)
   }
-  return root
+  // Nothing is known of an earlier life, but that it only makes the tree denser.
+  return { root, rank, olderMain: head.created < root.main ? head.created : 0 }
+}
+
+/** Whether the versions of a tree are many, and a fair part of what was written meanwhile. */
+function isDense({ root, rank, olderMain }: VersionTree): boolean {
+  return rank >= denseRankMin && 2 ** rank * denseDistanceMax > root.main - olderMain
 }
 
 function versionAt(trail: Uint8Array, offset: number): KeyVersion {

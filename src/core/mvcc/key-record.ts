@@ -125,8 +125,8 @@ function walkKeyRecords(reader: BackendReader, revisions: readonly Revision[]): 
   return pairs
 }
 
-/** As {@link encodedOfRecord}, of a record where it lies: only the message is copied. */
-function encodedOfRaw(raw: RawRecord): Uint8Array {
+/** As {@link encodedOfRecord}, of a record where it lies: only the message is copied. @throws StorageFault as there */
+export function encodedOfRaw(raw: RawRecord): Uint8Array {
   const { valueBytes, valueStart, valueSizeBytes } = raw
   const start = sizeOfStoredAncestry(valueBytes, valueStart)
   const end = valueSizeBytes - checksumSizeBytes

@@ -114,7 +114,7 @@ export function findAliveAt(
 ): KeyVersion | undefined {
   const head = findHead(reader, key)
   if (head === undefined) return undefined
-  const version = findVersionAt(reader, head, revision)
+  const version = findVersionAt(reader, head, revision, key)
   return version?.isTombstone === false ? version : undefined
 }
 

@@ -41,6 +41,15 @@ export function subOfRevisionKey(key: Uint8Array): number {
   return readUint64(key, 9)
 }
 
+/** The version that such a key names. */
+export function versionOfRevisionKey(key: Uint8Array): KeyVersion {
+  return {
+    main: mainOfRevisionKey(key),
+    sub: subOfRevisionKey(key),
+    isTombstone: isTombstoneKey(key),
+  }
+}
+
 /** Whether the change is a delete. */
 export function isTombstoneKey(key: Uint8Array): boolean {
   return key.length === revisionKeySizeBytes + 1 && key[revisionKeySizeBytes] === tombstoneMark
