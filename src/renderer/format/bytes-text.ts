@@ -8,11 +8,15 @@
 const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const encoder = new TextEncoder()
 
-/** C0 and C1 controls, bidirectional controls, zero-width characters and the byte order mark: what must not hide. */
-const invisible = /[\p{Cc}\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu
+/**
+ * What must not hide: C0 and C1 controls, bidirectional controls, soft hyphens, zero-width characters, the byte order mark,
+ * annotation marks and tags.
+ */
+const invisibleClass = String.raw`\p{Cc}\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}`
+const invisible = new RegExp(`[${invisibleClass}]`, 'gu')
 
 /** A backslash in front of what would make it an escape, or of what becomes one. */
-const misleadingBackslash = /\\(?=[xu\\\p{Cc}\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff])/gu
+const misleadingBackslash = new RegExp(String.raw`\\(?=[xu\\${invisibleClass}])`, 'gu')
 
 /** Text of the bytes, or undefined when they are not valid UTF-8. */
 export function findText(bytes: Uint8Array): string | undefined {
@@ -172,6 +176,8 @@ function findLeadingText(head: Uint8Array, isCut: boolean): string | undefined {
 function escapeCharacter(character: string): string {
   const code = character.codePointAt(0) ?? 0
   if (code < 0x80) return hexEscape(code)
+  // An escape has four digits; what has more stands as its bytes.
+  if (code > 0xffff) return [...encoder.encode(character)].map((byte) => hexEscape(byte)).join('')
   return `\\u${code.toString(16).padStart(4, '0')}`
 }
 

@@ -17,6 +17,8 @@ describe('keyText', () => {
     ['/app/키', textBytes('/app/키')],
     ['a\\x0ab', textBytes('a\nb')],
     ['\\u202egnp.exe', textBytes('\u202egnp.exe')],
+    ['\\u061cexe\\u00ad', textBytes('\u061cexe\u00ad')],
+    ['a\\xf3\\xa0\\x81\\x81', textBytes('a\u{e0041}')],
     ['a\\xff\\x00', bytes(0x61, 0xff, 0x00)],
     ['\\xc3', bytes(0xc3)],
   ])('shows %s', (text, key) => {
@@ -34,9 +36,9 @@ describe('parseKeyText', () => {
   })
 
   test('reads back the very bytes that keyText shows', () => {
-    const text = fc.string({
-      unit: fc.constantFrom('a', '/', '\\', 'x', 'u', '4', '1', '\u0085', '\u202e', '키', '\n'),
-    })
+    const ordinary = ['a', '/', '\\', 'x', 'u', '4', '1', '키', '😀']
+    const hiding = ['\u0085', '\u061c', '\u202e', '\u{e0041}', '\n']
+    const text = fc.string({ unit: fc.constantFrom(...ordinary, ...hiding) })
     const key = fc.oneof(fc.uint8Array({ maxLength: 40 }), text.map(textBytes))
     fc.assert(
       fc.property(key, (bytesOfKey) => {
