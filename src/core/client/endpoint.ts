@@ -126,6 +126,11 @@ export class Endpoint implements Disposable {
     })
   }
 
+  /** As whom the cluster is asked; absent without users. */
+  get user(): string | undefined {
+    return this.login?.user
+  }
+
   /** State of the transport; asking an idle one begins to connect. */
   channelState(): ChannelState {
     if (this.isDisposed) return 'closed'
@@ -211,7 +216,7 @@ export class Endpoint implements Disposable {
         { deadline: Date.now() + options.timeoutMs },
         (error, response) => {
           options.signal?.removeEventListener('abort', onAbort)
-          if (error !== null) resolve({ ok: false, failure: callFailureOf(error, this.url) })
+          if (error !== null) resolve({ ok: false, failure: callFailureOf(error, this) })
           else if (response !== undefined) resolve({ ok: true, response })
         },
       )

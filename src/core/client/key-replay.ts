@@ -187,7 +187,7 @@ class KeyReplay {
       if (this.stream === stream) this.onResponse(endpoint, response)
     })
     stream.on('error', (error: ServiceError) => {
-      if (this.stream === stream) this.onLost(endpoint, callFailureOf(error, endpoint.url))
+      if (this.stream === stream) this.onLost(endpoint, callFailureOf(error, endpoint))
     })
     stream.on('end', () => {
       if (this.stream !== stream) return
@@ -215,7 +215,7 @@ class KeyReplay {
   private onResponse(endpoint: Endpoint, response: WireResponse): void {
     if (response.watchId === streamWideWatchId && !response.created) {
       if (response.canceled) {
-        this.onRefused(endpoint, failureOfCancelReason(response.cancelReason, endpoint.url))
+        this.onRefused(endpoint, failureOfCancelReason(response.cancelReason, endpoint))
         return
       }
       const head = safeNumber(response.header?.revision ?? 0n)
@@ -269,7 +269,7 @@ class KeyReplay {
     if (compactedRevision === 0) {
       // The end of a watch that is not needed any more.
       if (lane === undefined && !isFence) return
-      this.onRefused(endpoint, failureOfCancelReason(response.cancelReason, endpoint.url))
+      this.onRefused(endpoint, failureOfCancelReason(response.cancelReason, endpoint))
       return
     }
     // Servers hold their answers about progress back while a watch that they ended is not cancelled.

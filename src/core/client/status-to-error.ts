@@ -62,6 +62,13 @@ export interface CallFailure {
   readonly isTransportFailure: boolean
 }
 
+/** Where a call went, and as whom. */
+export interface CallPlace {
+  readonly url: string
+  /** Absent where the cluster is not asked as anybody. */
+  readonly user?: string | undefined
+}
+
 /** The judgement on an endpoint to which no connection came about, so that nothing was sent. */
 export function unreachableFailure(endpoint: string, reason: string): CallFailure {
   const details = { endpoint, grpcStatus: 'unavailable', serverText: reason, isNeverSent: true }
@@ -76,10 +83,10 @@ export function unreachableFailure(endpoint: string, reason: string): CallFailur
 /**
  * Judges the failure of a call.
  *
- * @param endpoint  the URL that was called, for the details
- * @returns         `details` holds `endpoint`, `grpcStatus`, `serverText` and, when true, `isNeverSent`
+ * @param place  what was called, for the details
+ * @returns      `details` holds `endpoint`, `grpcStatus`, `serverText`, when true `isNeverSent`, and the `user` who may not
  */
-export function callFailureOf(error: ServiceError, endpoint: string): CallFailure {
+export function callFailureOf(error: ServiceError, place: CallPlace): CallFailure {
   const status = statusNames.get(error.code) ?? 'unknown'
   const text = error.details
   const knownCode = codesByText.get(text)
@@ -87,10 +94,11 @@ export function callFailureOf(error: ServiceError, endpoint: string): CallFailur
     status === 'unavailable' && neverSentTexts.some((start) => text.startsWith(start))
   const code = knownCode ?? codeWithoutText(status)
   const details = {
-    endpoint,
+    endpoint: place.url,
     grpcStatus: status,
     serverText: text,
     ...(isNeverSent ? { isNeverSent } : {}),
+    ...userOf(code, place),
   }
   return {
     error: new StoreError(code, details, { cause: error }),
@@ -101,17 +109,22 @@ export function callFailureOf(error: ServiceError, endpoint: string): CallFailur
 }
 
 /** The judgement on a text that cancels a watch, which arrives without a status. */
-export function failureOfCancelReason(reason: string, endpoint: string): CallFailure {
+export function failureOfCancelReason(reason: string, place: CallPlace): CallFailure {
   // Refusals by the permission check wrap the status into the text.
   const wrapped = /^rpc error: code = \w+ desc = (.*)$/.exec(reason)
   const text = wrapped?.[1] ?? reason
   const code = codesByText.get(text) ?? 'unrecognized'
   return {
-    error: new StoreError(code, { endpoint, serverText: text }),
+    error: new StoreError(code, { endpoint: place.url, serverText: text, ...userOf(code, place) }),
     status: errorTable[code].status,
     isWithoutEffect: true,
     isTransportFailure: false,
   }
+}
+
+/** Servers do not say whom they refuse. */
+function userOf(code: StoreErrorCode, { user }: CallPlace): { readonly user?: string } {
+  return code === 'permissionDenied' && user !== undefined ? { user } : {}
 }
 
 function codeWithoutText(status: GrpcStatusName): StoreErrorCode {

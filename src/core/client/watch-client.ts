@@ -178,7 +178,7 @@ export class RunningWatch implements Disposable {
       if (isCurrent()) this.onResponse(endpoint, response)
     })
     stream.on('error', (error: ServiceError) => {
-      if (isCurrent()) this.onLost(endpoint, callFailureOf(error, endpoint.url))
+      if (isCurrent()) this.onLost(endpoint, callFailureOf(error, endpoint))
     })
     stream.on('end', () => {
       // A server that ends the stream without an error is shutting down.
@@ -263,7 +263,7 @@ export class RunningWatch implements Disposable {
       void this.connect()
       return
     }
-    const failure = failureOfCancelReason(response.cancelReason, endpoint.url)
+    const failure = failureOfCancelReason(response.cancelReason, endpoint)
     if (this.mayLogInAgain(endpoint, failure)) {
       this.failedAttempts++
       void this.connect()

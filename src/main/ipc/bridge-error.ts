@@ -35,12 +35,12 @@ export function bridgeErrorOf(error: unknown): BridgeError {
 }
 
 function bridgeErrorOfStore(error: StoreError): BridgeError {
-  const { serverText, grpcStatus, isOutcomeUnknown } = error.details
+  const { serverText, grpcStatus, isOutcomeUnknown, user } = error.details
   const hasOwnText = error.code === 'unrecognized' || error.code === 'unreachable'
   const text = hasOwnText && typeof serverText === 'string' && serverText !== '' ? serverText : ''
   return {
     code: error.code,
-    message: text === '' ? error.message : `${error.message}: ${text}`,
+    message: `${error.message}${text === '' ? '' : `: ${text}`}${typeof user === 'string' ? ` for ${user}` : ''}`,
     ...(typeof grpcStatus === 'string' ? { grpcStatus } : {}),
     isRetryable: errorTable[error.code].isRetryable,
     isOutcomeUnknown: isOutcomeUnknown === true,

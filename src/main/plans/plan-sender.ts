@@ -15,6 +15,7 @@ import { StoreError } from '../../core/errors/store-error.ts'
 import type { KeyValue } from '../../core/client/key-value.ts'
 import type { Txn, TxnOperation, TxnResult } from '../../core/client/kv-client.ts'
 import type { PlanReportLine } from '../../preload/contract/plan.ts'
+import { bridgeErrorOf } from '../ipc/bridge-error.ts'
 import { isTooLarge, readKeys, type PlanCluster } from './plan-reading.ts'
 import type { PlanEntry, PlanTable } from './plan-table.ts'
 
@@ -259,7 +260,8 @@ export class PlanSender {
   }
 
   private noteFailed(rows: readonly LoadedRow[], error: StoreError): void {
-    for (const { row } of rows) this.parts.onRow(row, { kind: 'failed', reason: error.message })
+    const reason = bridgeErrorOf(error).message
+    for (const { row } of rows) this.parts.onRow(row, { kind: 'failed', reason })
   }
 
   /** The answer was lost; the keys themselves may tell. They were written all together or not at all. */

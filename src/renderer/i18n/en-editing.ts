@@ -143,6 +143,7 @@ export const enEditing = {
     previewOf:
       'The first {n} of {total} keys | The first {n} of {total} keys | The first {n} of {total} keys',
     counting: 'Counting',
+    notCounted: 'Not counted',
     toFile: 'Export to file…',
     toClipboard: 'Copy',
     tooManyForClipboard: 'More than {n} keys go to a file only.',

@@ -195,7 +195,7 @@ export const enQuery = {
       browse: 'Open in Keys',
       travel: 'Time travel to r{revision}',
       failed: 'Not answered',
-      failedTried: 'Read a range',
+      failedTried: 'Read {range}',
       none: 'No key in this range',
       valueRevision: 'as of r{revision}',
     },

@@ -88,6 +88,8 @@ export const enWatch = {
     empty: 'No watches',
     emptyText:
       'A watch shows every change of a key or a prefix, from now or from any readable revision.',
+    refused: 'The watch was refused',
+    refusedTried: 'Watch {range}',
     waiting: 'Waiting for changes',
     waitingText: 'Nothing has changed in the watched ranges since the watches began.',
     noneMatch: 'No event matches the filter',

@@ -219,6 +219,7 @@ export const en = {
       },
       permissionDenied: {
         why: 'The user of this connection may not do that',
+        whyUser: '{user} may not do that',
         do: 'Ask for a role that allows it.',
       },
       noLeader: {

@@ -50,9 +50,11 @@ export function shownError(
     { label: t('errors.happened'), text: message },
   ]
   if (failure !== undefined && known.has(failure.code)) {
+    const isUserKnown = failure.code === 'permissionDenied' && failure.details['user'] !== undefined
+    const why = isUserKnown ? 'whyUser' : 'why'
     rows.push({
       label: t('errors.why'),
-      text: t(`errors.codes.${failure.code}.why`, { ...failure.details }),
+      text: t(`errors.codes.${failure.code}.${why}`, { ...failure.details }),
     })
     rows.push({
       label: t('errors.do'),

@@ -2,8 +2,8 @@
 
 import { z } from 'zod'
 import type { KeyRange } from '../../preload/contract/kv.ts'
-import { parseKeyText } from '../format/bytes-text.ts'
-import { rangeUnder } from './key-order.ts'
+import { keyText, parseKeyText } from '../format/bytes-text.ts'
+import { boundsOf, rangeUnder } from './key-order.ts'
 
 /** Colours that a watch may have, as numbers of the tokens; green and red say what happened, so they are left out. */
 export const watchColours = [1, 6, 3, 8, 5, 7] as const
@@ -66,6 +66,20 @@ export function rangeOfDefinition(definition: WatchDefinition): KeyRange {
       return { kind: 'interval', start: key, end: parseKeyText(definition.endText) }
     case 'all':
       return { kind: 'all' }
+  }
+}
+
+/** The part of a definition that says which keys it means. */
+export function definitionOfRange(
+  range: KeyRange,
+): Pick<WatchDefinition, 'name' | 'scope' | 'keyText' | 'endText'> {
+  const { from, to } = boundsOf(range)
+  const isBounded = range.kind === 'interval' && to !== undefined
+  return {
+    name: '',
+    scope: range.kind,
+    keyText: keyText(range.kind === 'prefix' ? range.prefix : from),
+    endText: isBounded ? keyText(to) : '',
   }
 }
 

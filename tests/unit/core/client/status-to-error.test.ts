@@ -32,14 +32,16 @@ const codes = (Object.keys(errorTable) as StoreErrorCode[]).filter(
 describe('callFailureOf', () => {
   test.each(codes)('%s is found by its text, with the status it travels with', (code) => {
     const { text, status: name } = errorTable[code]
-    const failure = callFailureOf(failed(grpcStatusNumbers[name], text), endpoint)
+    const failure = callFailureOf(failed(grpcStatusNumbers[name], text), { url: endpoint })
     expect(failure.error.message).toBe(text)
     expect(failure.error.details).toMatchObject({ endpoint, grpcStatus: name, serverText: text })
     expect(failure.isTransportFailure).toBe(false)
   })
 
   test('a broken connection is the transport, and what was sent may have taken effect', () => {
-    const failure = callFailureOf(failed(status.UNAVAILABLE, 'Connection dropped'), endpoint)
+    const failure = callFailureOf(failed(status.UNAVAILABLE, 'Connection dropped'), {
+      url: endpoint,
+    })
     expect(failure.error.code).toBe('unreachable')
     expect(failure).toMatchObject({ isTransportFailure: true, isWithoutEffect: false })
   })
@@ -49,7 +51,7 @@ describe('callFailureOf', () => {
     'Name resolution failed for target dns:nowhere:2379',
     'Stream refused by server',
   ])('after "%s" nothing was sent', (text) => {
-    const failure = callFailureOf(failed(status.UNAVAILABLE, text), endpoint)
+    const failure = callFailureOf(failed(status.UNAVAILABLE, text), { url: endpoint })
     expect(failure).toMatchObject({ isTransportFailure: true, isWithoutEffect: true })
   })
 
@@ -64,12 +66,12 @@ describe('callFailureOf', () => {
     ['stopped', false],
   ])('a write that ends with %s is surely without effect: %s', (code, isWithoutEffect) => {
     const { text, status: name } = errorTable[code]
-    const failure = callFailureOf(failed(grpcStatusNumbers[name], text), endpoint)
+    const failure = callFailureOf(failed(grpcStatusNumbers[name], text), { url: endpoint })
     expect(failure.isWithoutEffect).toBe(isWithoutEffect)
   })
 
   test('a text that the table does not know is kept', () => {
-    const failure = callFailureOf(failed(status.UNKNOWN, 'something of its own'), endpoint)
+    const failure = callFailureOf(failed(status.UNKNOWN, 'something of its own'), { url: endpoint })
     expect(failure.error.code).toBe('unrecognized')
     expect(failure.error.details['serverText']).toBe('something of its own')
   })
@@ -81,6 +83,6 @@ describe('failureOfCancelReason', () => {
     ['etcdserver: mvcc: required revision has been compacted', 'compacted'],
     ['mvcc: watcher range is empty', 'unrecognized'],
   ])('%s becomes %s', (reason, code) => {
-    expect(failureOfCancelReason(reason, endpoint).error.code).toBe(code)
+    expect(failureOfCancelReason(reason, { url: endpoint }).error.code).toBe(code)
   })
 })
