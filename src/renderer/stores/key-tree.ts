@@ -118,28 +118,43 @@ export class KeyTree {
   }
 
   /**
-   * Opens a folder and those around it, as far as they are among the children read, once the root was read for the first
-   * time.
+   * Opens a folder and those around it, as far as they are there and not behind the children read, once the root was read
+   * for the first time.
    */
   async reveal(prefix: Uint8Array): Promise<void> {
     await this.rootRead
     const { length } = this.separatorBytes
     if (length === 0) return
     let end = folderEnd(prefix, 0, this.separatorBytes)
-    let parent = ''
-    while (end !== undefined) {
-      const path = keyText(prefix.subarray(0, end))
-      const node = this.levels.value.get(parent)?.nodes.find((one) => keyText(one.path) === path)
+    let parent = prefix.subarray(0, 0)
+    for (let depth = 0; end !== undefined; depth++) {
+      const node = await this.childAt(parent, prefix.slice(0, end), depth)
       if (node?.isFolder !== true) return
+      const path = keyText(node.path)
       if (!this.expanded.value.has(path)) {
         this.expanded.value.add(path)
         triggerRef(this.expanded)
       }
-      if (!this.levels.value.has(path))
-        await this.loadLevel(node.path, node.depth + 1, batchChildren)
-      parent = path
+      if (!this.levels.value.has(path)) await this.loadLevel(node.path, depth + 1, batchChildren)
+      parent = node.path
       end = folderEnd(prefix, end, this.separatorBytes)
     }
+  }
+
+  /** A child of a level; when it is not among those that were read, it may have come since, and the level is read anew. */
+  private async childAt(
+    parent: Uint8Array,
+    path: Uint8Array,
+    depth: number,
+  ): Promise<TreeNode | undefined> {
+    const level = this.levels.value.get(keyText(parent))
+    const find = (nodes: readonly TreeNode[] = []): TreeNode | undefined =>
+      nodes.find((one) => isSame(one.path, path))
+    const found = find(level?.nodes)
+    const isBehind = level?.rest !== undefined && compareKeys(path, level.rest) >= 0
+    if (found !== undefined || level === undefined || isBehind) return found
+    await this.loadLevel(parent, depth, Math.max(batchChildren, level.nodes.length))
+    return find(this.levels.value.get(keyText(parent))?.nodes)
   }
 
   /** Reads the root and the folders that are open in another tree of the same connection. */
@@ -200,13 +215,17 @@ export class KeyTree {
   /** Reads every open level anew, as far as it was read before. */
   async refresh(): Promise<void> {
     this.uncountable.clear()
-    const levels = [...this.levels.value]
     await this.loadRoot()
-    for (const [path, level] of levels) {
-      const [first] = level.nodes
-      if (path === '' || !this.expanded.value.has(path) || first === undefined) continue
-      const parent = parentOf(first, this.separatorBytes)
-      await this.loadLevel(parent, first.depth, Math.max(batchChildren, level.nodes.length))
+    await this.refreshUnder('')
+  }
+
+  private async refreshUnder(path: string): Promise<void> {
+    for (const node of this.levels.value.get(path)?.nodes ?? []) {
+      const text = keyText(node.path)
+      if (!node.isFolder || !this.expanded.value.has(text)) continue
+      const { length = 0 } = this.levels.value.get(text)?.nodes ?? {}
+      await this.loadLevel(node.path, node.depth + 1, Math.max(batchChildren, length))
+      await this.refreshUnder(text)
     }
   }
 
