@@ -19,6 +19,8 @@ export interface PairedServer {
 export interface PairOptions {
   /** The real etcd; without it the one on the PATH. */
   readonly etcdProgram?: string
+  /** What clients speak to them; TLS needs flags, too. */
+  readonly clientScheme?: 'http' | 'https'
   /** Given to both. */
   readonly flags?: readonly string[]
 }
@@ -72,7 +74,7 @@ function startOne(
   ports: PairOptions & { readonly client: number; readonly peer: number },
 ): PairedServer {
   const endpoint = `127.0.0.1:${ports.client}`
-  const clientUrl = `http://${endpoint}`
+  const clientUrl = `${ports.clientScheme ?? 'http'}://${endpoint}`
   const peerUrl = `http://127.0.0.1:${ports.peer}`
   const process = new ServerProcess(
     kind === 'etcd' ? (ports.etcdProgram ?? 'etcd') : quoratedProgram,

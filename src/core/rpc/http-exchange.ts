@@ -79,6 +79,15 @@ export class BodyTooLarge extends Error {
 /** How much of a content that is too large is read all the same. */
 const drainBytesMax = 67_108_864
 
+/** Path and query of a request target, which may name the host too. */
+export function splitTarget(target: string): readonly [path: string, query: URLSearchParams] {
+  const withoutHost = target.replace(/^https?:\/\/[^/?#]*/i, '')
+  const mark = withoutHost.indexOf('?')
+  const path = mark < 0 ? withoutHost : withoutHost.slice(0, mark)
+  const query = mark < 0 ? '' : withoutHost.slice(mark + 1)
+  return [path === '' ? '/' : path, new URLSearchParams(query)]
+}
+
 /** Sends a whole answer. To HEAD without its content. */
 export function sendAnswer(exchange: HttpExchange, answer: HttpAnswer): void {
   const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body

@@ -13,9 +13,13 @@ import {
   notFoundAnswer,
   plainText,
   sendAnswer,
+  type HttpAnswer,
   type HttpExchange,
 } from './http-exchange.ts'
 import { isFatal } from './status-mapping.ts'
+
+/** What is known of a request before it is an exchange. */
+export type RequestHead = Pick<HttpExchange, 'method' | 'path' | 'host' | 'client'>
 
 /** What answers under one path. */
 export interface HttpRoute {
@@ -23,6 +27,10 @@ export interface HttpRoute {
   readonly path: string
   /** Methods it takes; others get 405. All, when absent. */
   readonly methods?: readonly string[]
+  /** It answers over WebSocket, too. */
+  readonly takesWebSocket?: boolean
+  /** The answer to whoever it does not serve at all. */
+  refuse?(request: RequestHead): HttpAnswer | undefined
   /** Answers, at once or later. An error that it throws is answered with 500 and its text. */
   handle(exchange: HttpExchange): void | Promise<void>
 }
@@ -66,6 +74,18 @@ export class HttpRouter {
     return this.exact.get(path) ?? this.prefixes.find((route) => path.startsWith(route.path))
   }
 
+  /** Whether a request to go on over WebSocket is granted. If not, it is answered as one without that wish. */
+  takesWebSocket(head: RequestHead): boolean {
+    if (this.refusedHostOf(head) !== undefined || head.method === 'OPTIONS') return false
+    const route = this.find(head.path)
+    return route?.takesWebSocket === true && route.refuse?.(head) === undefined
+  }
+
+  /** Sends an answer that no route has given, with the headers that every answer carries. */
+  answer(exchange: HttpExchange, answer: HttpAnswer): void {
+    sendAnswer(new CrossOriginExchange(exchange, this.crossOriginHeadersFor(exchange)), answer)
+  }
+
   /** Answers a request, whatever it asks for. Never rejects. */
   async serve(exchange: HttpExchange): Promise<void> {
     const refusedHost = this.refusedHostOf(exchange)
@@ -76,13 +96,18 @@ export class HttpRouter {
       sendAnswer(exchange, errorAnswer(421, `${rebindingText(refusedHost)}\n`))
       return
     }
+    const route = this.find(exchange.path)
+    const refusal = route?.refuse?.(exchange)
+    if (refusal !== undefined) {
+      sendAnswer(exchange, refusal)
+      return
+    }
     const opened = new CrossOriginExchange(exchange, this.crossOriginHeadersFor(exchange))
     if (exchange.method === 'OPTIONS') {
       opened.begin(200, { 'content-length': '0' })
       opened.end()
       return
     }
-    const route = this.find(exchange.path)
     if (route === undefined) sendAnswer(opened, notFoundAnswer)
     else if (route.methods !== undefined && !route.methods.includes(exchange.method)) {
       const allow = route.methods.join(', ')
@@ -104,7 +129,7 @@ export class HttpRouter {
     }
   }
 
-  private refusedHostOf({ client, host }: HttpExchange): string | undefined {
+  private refusedHostOf({ client, host }: RequestHead): string | undefined {
     const { allowedHosts } = this.options
     if (client.isSecure || allowedHosts.includes('*')) return undefined
     const name = /^(?:\[[^\]]*\]|[^:]*)/.exec(host)?.[0].replace(/^\[|\]$/g, '') ?? ''

@@ -1,9 +1,16 @@
 /** HTTP/1 on sockets that somebody else accepted. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, ServerResponse, type IncomingMessage, type Server } from 'node:http'
 import type { Socket } from 'node:net'
-import type { HttpExchange } from './http-exchange.ts'
+import { splitTarget, type HttpExchange } from './http-exchange.ts'
 import type { HttpRouter } from './http-router.ts'
 import { plainClient, type ClientIdentity } from './rpc-call.ts'
+import {
+  findHandshakeFault,
+  isWebSocketRequest,
+  WebSocketServer,
+  type UpgradeRequest,
+  type WebSocketOptions,
+} from './web-socket-server.ts'
 
 const keepAliveMs = 60_000
 /** A client has this long for the head of a request. */
@@ -13,12 +20,16 @@ const headersSizeBytesMax = 65_536
 /** Requests that come on one connection at once: each waits for those before it. */
 const connectionRequestsMax = 0
 
-/** Answers requests of HTTP/1. */
+/** Answers requests of HTTP/1, and those that it leads to. */
 export class Http1Server {
+  private readonly router: HttpRouter
   private readonly server: Server
+  private readonly webSockets: WebSocketServer
   private readonly clients = new WeakMap<object, ClientIdentity>()
 
-  constructor(router: HttpRouter) {
+  constructor(router: HttpRouter, options: WebSocketOptions) {
+    this.router = router
+    this.webSockets = new WebSocketServer(router, options)
     this.server = createServer({
       keepAliveTimeout: keepAliveMs,
       headersTimeout: headersMsMax,
@@ -28,8 +39,10 @@ export class Http1Server {
     })
     this.server.maxRequestsPerSocket = connectionRequestsMax
     this.server.on('request', (request, response) => {
-      const client = this.clients.get(request.socket) ?? plainClient
-      void router.serve(new Http1Exchange(request, response, client))
+      void router.serve(new Http1Exchange(request, response, this.clientOf(request)))
+    })
+    this.server.on('upgrade', (request, socket, head) => {
+      this.upgrade({ request, socket, head, client: this.clientOf(request) })
     })
   }
 
@@ -43,7 +56,58 @@ export class Http1Server {
   close(): void {
     this.server.close()
     this.server.closeAllConnections()
+    this.webSockets.close()
   }
+
+  private clientOf({ socket }: IncomingMessage): ClientIdentity {
+    return this.clients.get(socket) ?? plainClient
+  }
+
+  private upgrade(upgrade: UpgradeRequest): void {
+    const { request, client } = upgrade
+    const [path] = splitTarget(request.url ?? '/')
+    const { method = '', headers } = request
+    const isTaken =
+      isWebSocketRequest(request) &&
+      this.router.takesWebSocket({ method, path, host: headers.host ?? '', client })
+    if (!isTaken) {
+      this.serveAsItIs(upgrade)
+      return
+    }
+    const fault = findHandshakeFault(request)
+    if (fault === undefined) {
+      this.webSockets.accept(upgrade)
+      return
+    }
+    const response = new ServerResponse(request)
+    response.shouldKeepAlive = false
+    response.assignSocket(request.socket)
+    response.on('finish', () => upgrade.socket.end())
+    this.router.answer(new Http1Exchange(request, response, client), fault)
+  }
+
+  /**
+   * Answers a request as if it had not asked to go on by another protocol, which is its client's to accept. Clients of
+   * HTTP/2 ask so when they do not know whether the server speaks it.
+   */
+  private serveAsItIs({ request, socket, head }: UpgradeRequest): void {
+    const lines = [`${request.method ?? ''} ${request.url ?? ''} HTTP/${request.httpVersion}`]
+    const { rawHeaders } = request
+    for (let position = 0; position + 1 < rawHeaders.length; position += 2) {
+      const name = rawHeaders[position] ?? ''
+      const value = rawHeaders[position + 1] ?? ''
+      const kept = name.toLowerCase() === 'connection' ? withoutUpgrade(value) : value
+      if (name.toLowerCase() !== 'upgrade' && kept !== '') lines.push(`${name}: ${kept}`)
+    }
+    // As it was read: one character for each byte.
+    socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]))
+    this.server.emit('connection', socket)
+  }
+}
+
+function withoutUpgrade(connection: string): string {
+  const words = connection.split(',').map((word) => word.trim())
+  return words.filter((word) => !/^(?:upgrade|http2-settings)$/i.test(word)).join(', ')
 }
 
 class Http1Exchange implements HttpExchange {
@@ -126,13 +190,4 @@ class Http1Exchange implements HttpExchange {
     if (!this.request.complete && !this.response.headersSent) this.response.shouldKeepAlive = false
     if (!this.response.destroyed) this.response.end()
   }
-}
-
-/** Path and query of a request target, which may name the host too. */
-export function splitTarget(target: string): readonly [path: string, query: URLSearchParams] {
-  const withoutHost = target.replace(/^https?:\/\/[^/?#]*/i, '')
-  const mark = withoutHost.indexOf('?')
-  const path = mark < 0 ? withoutHost : withoutHost.slice(0, mark)
-  const query = mark < 0 ? '' : withoutHost.slice(mark + 1)
-  return [path === '' ? '/' : path, new URLSearchParams(query)]
 }

@@ -2,8 +2,7 @@
 import type { HeaderBlock } from './http2/hpack-encoder.ts'
 import type { ServerStream } from './http2/server-stream.ts'
 import { WaitingBytes } from './http2/waiting-bytes.ts'
-import { splitTarget } from './http1-server.ts'
-import type { HttpExchange } from './http-exchange.ts'
+import { splitTarget, type HttpExchange } from './http-exchange.ts'
 import type { ClientIdentity } from './rpc-call.ts'
 
 /** Content that has arrived and was not taken; above it the client has to wait. */

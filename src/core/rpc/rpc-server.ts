@@ -16,6 +16,7 @@ import {
   type SecurerFactory,
 } from './client-port.ts'
 import { gatewayHttpRoutes } from './gateway/gateway.ts'
+import { jsonSizeBytesMax } from './gateway/request-source.ts'
 import { Http1Server } from './http1-server.ts'
 import { Http2Exchange } from './http2-exchange.ts'
 import { HttpRouter, type HttpRoute } from './http-router.ts'
@@ -34,6 +35,7 @@ import type { CallContext, StreamCall } from './rpc-call.ts'
 import { ServingState } from './serving-state.ts'
 import { serviceTable } from './service-table.ts'
 import { statusOfError } from './status-mapping.ts'
+import type { WebSocketOptions } from './web-socket-server.ts'
 
 /** What the server takes from its surroundings. */
 export interface RpcEnvironment {
@@ -243,7 +245,12 @@ export class RpcServer {
   }): void {
     const { calls, options, router, transport } = parts
     const { logger, onFatal } = this.environment
-    const http1 = this.openHttp1(router)
+    const webSocketOptions = {
+      clock: this.environment.clock,
+      // Somewhat larger ones are still told what is wrong with them.
+      messageSizeBytesMax: 2 * jsonSizeBytesMax(calls.messageSizeBytesMax),
+    }
+    const http1 = this.openHttp1(router, webSocketOptions)
     // Where there is no gRPC, HTTP/2 is for whoever agreed on it by TLS.
     const httpOnly = (onlyRouter: HttpRouter, server: Http1Server): ClientPortHandlers => {
       const inner = this.openTransport({ ...calls, services: new Map() }, options, onlyRouter)
@@ -267,7 +274,7 @@ export class RpcServer {
           allowedHosts: ['*'],
           onFatal,
         })
-        return httpOnly(metrics, this.openHttp1(metrics))
+        return httpOnly(metrics, this.openHttp1(metrics, webSocketOptions))
       }
       return {
         onHttp2: (socket, client) => {
@@ -304,8 +311,8 @@ export class RpcServer {
     return transport
   }
 
-  private openHttp1(router: HttpRouter): Http1Server {
-    const server = new Http1Server(router)
+  private openHttp1(router: HttpRouter, options: WebSocketOptions): Http1Server {
+    const server = new Http1Server(router, options)
     this.http1Servers.push(server)
     return server
   }

@@ -186,6 +186,7 @@ export class GatewayStreamCall extends GatewayContext implements StreamCall {
     } catch (error) {
       // A client that writes nonsense is told so as long as there is a way to tell; later it has only stopped asking.
       if (!this.hasBegun || !(error instanceof WireError)) this.end(statusOfError(error))
+      void this.options.requests.drain()
       return undefined
     }
   }

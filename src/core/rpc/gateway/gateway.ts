@@ -8,11 +8,12 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Logger } from '../../base/logger.ts'
 import { StoreError } from '../../errors/store-error.ts'
-import { sendAnswer, type HttpExchange } from '../http-exchange.ts'
+import { errorAnswer, type HttpAnswer, type HttpExchange } from '../http-exchange.ts'
 import type { HttpRoute } from '../http-router.ts'
 import type { CallCounts } from '../metrics/call-counts.ts'
 import type {
   CallContext,
+  ClientIdentity,
   RpcMethod,
   ServiceTable,
   StreamCall,
@@ -55,6 +56,8 @@ export function gatewayHttpRoutes(options: GatewayOptions): readonly HttpRoute[]
   const gateway = new Gateway(options)
   return prefixes.map((path) => ({
     path,
+    takesWebSocket: true,
+    refuse: ({ client }) => gateway.refuse(client),
     handle: (exchange) => gateway.serve(exchange, prefix + exchange.path.slice(path.length)),
   }))
 }
@@ -66,13 +69,14 @@ class Gateway {
     this.options = options
   }
 
+  /** The answer to a client whose certificate names a user. */
+  refuse({ commonName = '' }: ClientIdentity): HttpAnswer | undefined {
+    if (commonName === '' || !this.options.isAuthEnabled()) return undefined
+    return errorAnswer(400, `${commonNameText}\n`)
+  }
+
   /** @param path  below {@link prefix}, whatever name was used */
   async serve(exchange: HttpExchange, path: string): Promise<void> {
-    const { isAuthEnabled } = this.options
-    if ((exchange.client.commonName ?? '') !== '' && isAuthEnabled()) {
-      sendAnswer(exchange, { status: 400, body: `${commonNameText}\n` })
-      return
-    }
     const route = gatewayRoutes.get(path)
     if (route === undefined) {
       sendFailure(exchange, statusOfError(new WireError('notFound', 'Not Found')))

@@ -9,6 +9,11 @@ import { JsonSequence, JsonValueTooLarge } from './json-sequence.ts'
 const jsonGrowth = 2
 const jsonOverheadBytes = 65_536
 
+/** How large JSON may be that tells a message of this size, both in bytes. */
+export function jsonSizeBytesMax(messageSizeBytesMax: number): number {
+  return jsonGrowth * messageSizeBytesMax + jsonOverheadBytes
+}
+
 /** Reads one body. */
 export class RequestSource {
   private readonly type: DescMessage
@@ -23,7 +28,7 @@ export class RequestSource {
     this.messageSizeBytesMax = messageSizeBytesMax
     // By hand: a loop that is left ends the connection, and with it the answer.
     this.pieces = exchange.body[Symbol.asyncIterator]()
-    this.sequence = new JsonSequence(jsonGrowth * messageSizeBytesMax + jsonOverheadBytes)
+    this.sequence = new JsonSequence(jsonSizeBytesMax(messageSizeBytesMax))
   }
 
   /**
