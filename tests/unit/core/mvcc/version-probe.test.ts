@@ -19,7 +19,7 @@ test('a key that is written often is found at every revision that is left, also 
     fc.asyncProperty(history, compaction, async (writes, { back, stepCount }) => {
       const subject = await StoreUnderTest.make()
       /** What each key was at each revision. */
-      const past: Map<string, string>[] = [new Map(), new Map()]
+      const past = [new Map<string, string>(), new Map<string, string>()]
       for (const [number, changes] of writes.entries()) {
         const now = new Map(past.at(-1))
         const changed = subject.turn((view) => {
