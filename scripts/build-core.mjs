@@ -23,6 +23,9 @@ await build({
   target: 'node20',
   packages: 'external',
   sourcemap: 'linked',
+  // The runtime keeps the text of the program in memory as long as it runs.
+  minifyWhitespace: true,
+  lineLimit: 200,
   define: { quorateVersion: JSON.stringify(version) },
   logLevel: 'warning',
 })

@@ -31,10 +31,12 @@ const durationUnitsMs: Readonly<Record<string, number>> = {
 
 /** Milliseconds of a Go duration such as `1h15m30.5s`; `0` needs no unit. */
 export function parseDurationMs(text: string): number | undefined {
-  const match = /^([+-]?)((?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/.exec(text)
+  const match = /^([+-]?)((?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|\xb5s|\u03bcs|ms|s|m|h))+$/.exec(text)
   if (match === null) return /^[+-]?0$/.test(text) ? 0 : undefined
   let totalMs = 0
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g)) {
+  for (const [, amount, unit] of text.matchAll(
+    /(\d+(?:\.\d*)?|\.\d+)(ns|us|\xb5s|\u03bcs|ms|s|m|h)/g,
+  )) {
     totalMs += Number(amount) * (durationUnitsMs[unit ?? ''] ?? 0)
   }
   return match[1] === '-' ? -totalMs : totalMs
