@@ -254,8 +254,14 @@ const observability: readonly Row[] = [
   ],
   ['log-level', 'string', 'info', 'supported', 'debug, info, warn, error, panic or fatal'],
   ['log-format', 'string', 'json', 'supported', 'json or console'],
-  ['enable-log-rotation', 'boolean', 'false', 'fixed', 'rotate a log file'],
-  ['log-rotation-config-json', 'string', '', 'idle', 'how to rotate'],
+  ['enable-log-rotation', 'boolean', 'false', 'supported', 'put a log file aside when it is large'],
+  [
+    'log-rotation-config-json',
+    'string',
+    '{"maxsize": 100, "maxage": 0, "maxbackups": 0, "localtime": false, "compress": false}',
+    'supported',
+    'size in megabytes, age in days and number of log files; names in local time; gzip',
+  ],
   ['warning-apply-duration', 'duration', '100ms', 'supported', 'tell of slower applying'],
   [
     'warning-unary-request-duration',

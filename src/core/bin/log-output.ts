@@ -2,6 +2,7 @@
 import { openSync, writeSync } from 'node:fs'
 import type { Clock } from '../base/clock.ts'
 import type { LogFields, Logger } from '../base/logger.ts'
+import { RotatingFile, type LogRotation } from './rotating-file.ts'
 
 const levels = ['debug', 'info', 'warn', 'error', 'dpanic', 'panic', 'fatal'] as const
 
@@ -12,6 +13,8 @@ export interface LogSettings {
   readonly format: 'json' | 'console'
   /** `default`, `stdout`, `stderr` or paths of files. */
   readonly outputs: readonly string[]
+  /** A file among them is put aside when it is too large. */
+  readonly rotation?: LogRotation | undefined
 }
 
 /** Whether the text names a level. */
@@ -29,7 +32,7 @@ type Write = (line: string) => void
 
 /** @throws Error  the system's, when a file cannot be opened */
 export function openLog(settings: LogSettings, clock: Clock): ProgramLogger {
-  const writes = settings.outputs.map(openOutput)
+  const writes = settings.outputs.map((output) => openOutput(output, settings.rotation, clock))
   const levelMin = levels.indexOf(settings.level)
   const format = settings.format === 'json' ? jsonLine : consoleLine
   const log = (level: LogLevel, message: string, fields: LogFields): void => {
@@ -55,13 +58,37 @@ export function openLog(settings: LogSettings, clock: Clock): ProgramLogger {
   return loggerWith({})
 }
 
-function openOutput(output: string): Write {
+function openOutput(output: string, rotation: LogRotation | undefined, clock: Clock): Write {
   if (output === 'stdout') return (line) => process.stdout.write(line)
   if (output === 'stderr' || output === 'default') return (line) => process.stderr.write(line)
-  const file = openSync(output, 'a', 0o600)
-  return (line) => {
-    writeSync(file, line)
+  if (rotation !== undefined) {
+    const file = new RotatingFile(output, { rotation, clock, report: tellOfLog })
+    return guarded(output, (line) => {
+      file.write(line)
+    })
   }
+  const file = openSync(output, 'a', 0o600)
+  return guarded(output, (line) => {
+    writeSync(file, line)
+  })
+}
+
+/** A node goes on without its log, and says so once until lines can be written again. */
+function guarded(path: string, write: Write): Write {
+  let isFailing = false
+  return (line) => {
+    try {
+      write(line)
+      isFailing = false
+    } catch (error) {
+      if (!isFailing) tellOfLog(`cannot write the log file ${path}`, error)
+      isFailing = true
+    }
+  }
+}
+
+function tellOfLog(problem: string, error: unknown): void {
+  process.stderr.write(`${problem}: ${error instanceof Error ? error.message : String(error)}\n`)
 }
 
 interface Line {

@@ -9,6 +9,7 @@ import { flagTable, type FlagDescription } from './flag-table.ts'
 import { parseBoolean, parseDurationMs, parseInteger } from './flag-values.ts'
 import { UsageError, type ParsedFlags } from './flags.ts'
 import { isLogLevel, type LogSettings } from './log-output.ts'
+import { logRotationOf } from './log-rotation-config.ts'
 import { tlsConfigOf, type TlsConfig } from './tls-config.ts'
 
 export interface ProgramConfig {
@@ -179,7 +180,7 @@ function rpcOptionsOf(read: FlagReader, gates: FeatureGates): RpcServerOptions {
 
 /**
  * Where and how to log; wanted before everything else is known to be right.
- * @throws UsageError  for a level or format that does not exist
+ * @throws UsageError  for a level or format that does not exist, or a rotation that cannot be
  */
 export function logSettingsOf(flags: ParsedFlags): LogSettings {
   const read = new FlagReader(flags.texts)
@@ -191,7 +192,11 @@ export function logSettingsOf(flags: ParsedFlags): LogSettings {
   if (format !== 'json' && format !== 'console') {
     throw new UsageError(`unknown log format "${format}", supported values: "console", "json"`, 1)
   }
-  return { level, format, outputs: read.text('log-outputs').split(',') }
+  const outputs = read.text('log-outputs').split(',')
+  const rotation = read.boolean('enable-log-rotation')
+    ? logRotationOf(read.text('log-rotation-config-json'), outputs)
+    : undefined
+  return { level, format, outputs, rotation }
 }
 
 /** Texts of flags that were checked to parse. */

@@ -18,7 +18,7 @@ import { loadConfigFile } from './config-file.ts'
 import type { TlsFiles } from '../io/tls-files.ts'
 import { Failpoints } from './failpoint-server.ts'
 import { findOfflineCommand } from './offline-commands.ts'
-import { openLog, type ProgramLogger } from './log-output.ts'
+import { openLog, type LogSettings, type ProgramLogger } from './log-output.ts'
 import { systemEnvironment } from './node-environment.ts'
 import { clientSecurer, openPortTls } from './open-tls.ts'
 import { logSettingsOf, programConfigOf, type ProgramConfig } from './program-config.ts'
@@ -308,8 +308,15 @@ function readFlags(): ParsedFlags {
 }
 
 function openProgramLog(flags: ParsedFlags): ProgramLogger {
+  let settings: LogSettings
   try {
-    return openLog(logSettingsOf(flags), systemClock)
+    settings = logSettingsOf(flags)
+  } catch (error) {
+    const plain = { level: 'info', format: 'json', outputs: ['default'] } as const
+    failStart(openLog(plain, systemClock), 'failed to verify flags', error)
+  }
+  try {
+    return openLog(settings, systemClock)
   } catch (error) {
     process.stderr.write(`cannot open the log: ${sentenceOf(error)}\n`)
     process.exit(1)

@@ -230,7 +230,7 @@ describe('programConfigOf', () => {
     expect(config(words).node.autoCompaction).toEqual(expected)
   })
 
-  test.each([['--discovery-token=x'], ['--enable-log-rotation']])(
+  test.each([['--discovery-token=x'], ['--discovery-srv=example.com']])(
     '%s is refused and not ignored',
     (word) => {
       expect(failure([word, '--advertise-client-urls=http://127.0.0.1:1'])).toMatchObject({
