@@ -93,6 +93,7 @@ const bridge: Bridge = {
     remove: call(callChannels.connectionsRemove),
     lock: call(callChannels.connectionsLock),
     unlock: call(callChannels.connectionsUnlock),
+    times: call(callChannels.connectionsTimes),
     logIn: call(callChannels.connectionsLogIn),
     access: call(callChannels.connectionsAccess),
     chooseFile: callWithout(callChannels.connectionsChooseFile),

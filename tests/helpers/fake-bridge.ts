@@ -6,6 +6,7 @@
  * leader makes writes and linearizable reads fail until there is a new one.
  */
 
+import { RevisionTimes } from '../../src/main/connections/revision-times.ts'
 import type { Bridge } from '../../src/preload/contract/bridge.ts'
 import type { ConnectionEvent, ConnectionInfo } from '../../src/preload/contract/connection.ts'
 import type { HistoryItem } from '../../src/preload/contract/history.ts'
@@ -126,6 +127,12 @@ class ConnectionHub {
 
   constructor(store: FakeStore, cluster: FakeCluster, options: FakeBridgeOptions) {
     const playground = (): ConnectionInfo => this.playgroundInfo(store, cluster)
+    const times = new RevisionTimes()
+    times.note(store.revision, Date.now())
+    store.listen((changes) => {
+      for (const { revision } of changes) times.noteLive(revision, Date.now())
+      times.note(store.revision, Date.now())
+    })
     const all = (): readonly ConnectionInfo[] => [
       ...(options.isWithoutConnection ? [] : [playground()]),
       ...this.others.values(),
@@ -194,6 +201,7 @@ class ConnectionHub {
         this.become(lockedInfo(info, false, forMinutes))
         return done(null)
       },
+      times: ({ revisions }) => done(revisions.map((revision) => times.timeOf(revision))),
       logIn: (request) => {
         setState(request.connectionId, 'ready')
         return done(null)

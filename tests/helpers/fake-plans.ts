@@ -86,8 +86,7 @@ export function fakePlanBridges(
         }),
       changes: async ({ revision, limit }) => {
         try {
-          const found = await readRevisionChanges(sources, revision, limit)
-          return { ok: true, value: { ...found, time: { revision } } }
+          return { ok: true, value: await readRevisionChanges(sources, revision, limit) }
         } catch (error) {
           return { ok: false, error: bridgeErrorOf(error) }
         }

@@ -146,6 +146,12 @@ export class Connection implements Disposable {
     this.notify()
   }
 
+  /** Notes changes that arrived as they were made. */
+  noteLive(revisions: Iterable<number>): void {
+    const atMs = this.clock.wallMs()
+    for (const revision of revisions) this.times.noteLive(revision, atMs)
+  }
+
   /** What the members that answered last are; empty before any did. */
   serverVersions(): readonly string[] {
     return [...this.statuses.values()].map(({ version }) => version)

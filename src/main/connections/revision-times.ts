@@ -3,16 +3,35 @@
  * the newest at the moments when an answer came, so a revision lies between two such moments.
  */
 
-import type { RevisionTime } from '../../preload/contract/bin.ts'
+import type { RevisionTime } from '../../preload/contract/revision-time.ts'
 
 /** One look a second for more than an hour; older ones are thinned out. */
 const looksMax = 8_192
+/** Revisions that were seen as they came; the oldest are given up beyond, and then lie between two looks. */
+const liveMax = 8_192
+/** A change whose revision was told by an answer so short a time ago is not late yet. */
+const lateAfterMs = 1_500
 
 export class RevisionTimes {
   /** Rising in both. */
   private revisions: number[] = []
   private firstSeenMs: number[] = []
   private lastSeenMs: number[] = []
+  /** Revisions whose change arrived as it was made. */
+  private readonly live = new Map<number, number>()
+
+  /** A change arrived on a watch that was not behind. One that was there at an earlier look is late, and tells nothing. */
+  noteLive(revision: number, atMs: number): void {
+    const newest = this.revisions.at(-1) ?? 0
+    const seenMs = revision === newest ? (this.firstSeenMs.at(-1) ?? atMs) : atMs
+    if (revision < newest || atMs - seenMs > lateAfterMs || this.live.has(revision)) return
+    this.live.set(revision, seenMs)
+    if (this.live.size <= liveMax) return
+    for (const oldest of this.live.keys()) {
+      this.live.delete(oldest)
+      break
+    }
+  }
 
   /** Notes that this was the newest revision at this time. An older one than was seen already tells nothing. */
   note(revision: number, atMs: number): void {
@@ -28,8 +47,10 @@ export class RevisionTimes {
     this.lastSeenMs.push(atMs)
   }
 
-  /** The bounds of a revision. */
+  /** The bounds of a revision; both are the same where it was seen as it came. */
   timeOf(revision: number): RevisionTime {
+    const atMs = this.live.get(revision)
+    if (atMs !== undefined) return { revision, afterMs: atMs, beforeMs: atMs }
     const at = this.firstAtOrAbove(revision)
     const afterMs = this.lastSeenMs[at - 1]
     const beforeMs = this.firstSeenMs[at]

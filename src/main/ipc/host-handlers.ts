@@ -17,6 +17,7 @@ import {
 } from '../../preload/contract/node.ts'
 import type { Operation } from '../../preload/contract/operation.ts'
 import { connectionRequestSchema, emptyRequestSchema } from '../../preload/contract/primitives.ts'
+import { revisionTimesRequestSchema } from '../../preload/contract/revision-time.ts'
 import {
   pageStateRequestSchema,
   pageStateSchema,
@@ -89,6 +90,14 @@ export function registerConnectionHandlers(
     await connections.unlock(request)
     return null
   })
+  router.call(
+    callChannels.connectionsTimes,
+    revisionTimesRequestSchema,
+    ({ connectionId, revisions }) => {
+      const { times } = connections.get(connectionId)
+      return revisions.map((revision) => times.timeOf(revision))
+    },
+  )
   router.call(callChannels.connectionsLogIn, logInRequestSchema, async (request) => {
     await connections.logIn(request)
     return null

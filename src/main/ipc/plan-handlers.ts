@@ -106,13 +106,12 @@ function answersProgressEarly(version: string): boolean {
   return minor < 4 || (minor === 4 && patch < 25) || (minor === 5 && patch < 8)
 }
 
-async function changesOf(
+function changesOf(
   clock: Clock,
   connection: Connection,
   { revision, limit }: RevisionChangesRequest,
 ): Promise<RevisionChangesReply> {
-  const found = await readRevisionChanges(sourcesOf(clock, connection), revision, limit)
-  return { ...found, time: connection.times.timeOf(revision) }
+  return readRevisionChanges(sourcesOf(clock, connection), revision, limit)
 }
 
 function targetOf({ connections, operations }: PlanHandlerParts, connectionId: string): PlanTarget {

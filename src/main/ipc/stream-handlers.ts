@@ -118,6 +118,8 @@ export function openWatch(
 ): RunningWatch {
   const { sink, isWanted } = parts
   const interval = intervalOf(request.range)
+  // What a watch delivers while it catches up was made earlier, nobody knows when.
+  let isBehind = false
   return connection.client.watch.open(
     {
       interval,
@@ -140,14 +142,18 @@ export function openWatch(
           sink.push({ kind: 'change', change: { ...change, ...last } })
         }
         const revision = newest.pair.modRevision
+        if (!isBehind) connection.noteLive(events.map(({ pair }) => pair.modRevision))
         connection.noteRevision(revision)
         // What was filtered out was looked at all the same: the page learns how far its rows are complete.
         if (wanted.at(-1) !== newest) sink.push({ kind: 'progress', revision })
       },
       onProgress: ({ revision, isProven }) => {
-        if (isProven) sink.push({ kind: 'progress', revision })
+        if (!isProven) return
+        isBehind = false
+        sink.push({ kind: 'progress', revision })
       },
       onInterrupted: (reason) => {
+        isBehind = true
         sink.push({ kind: 'interrupted', reason })
       },
       onGap: (gap) => {

@@ -25,15 +25,6 @@ export interface BinColumns {
   readonly versions: Float64Array
 }
 
-/** When a revision came to be, as far as this app saw it; wall times in milliseconds. */
-export interface RevisionTime {
-  readonly revision: number
-  /** The revision was not there yet at this time; absent: unknown. */
-  readonly afterMs?: number
-  /** The revision was there at this time; absent: unknown. Equal to `afterMs` when it was seen as it came. */
-  readonly beforeMs?: number
-}
-
 /** What a bin delivers; it goes on until it is closed. */
 export type BinItem =
   /** These keys are deleted; a key that was in the bin already takes its new place. */
@@ -80,5 +71,4 @@ export interface RevisionChangesReply {
   readonly changes: readonly RevisionChange[]
   /** Changes of the revision, those beyond the limit too. */
   readonly changeCount: number
-  readonly time: RevisionTime
 }

@@ -68,6 +68,7 @@ import type {
   PlanRunRequest,
 } from './plan.ts'
 import type { ConnectionRequest } from './primitives.ts'
+import type { RevisionTime, RevisionTimesRequest } from './revision-time.ts'
 import type { QueryRangeReply, QueryRangeRequest } from './query.ts'
 import type { Reply, StreamListener, Subscription } from './reply.ts'
 import type { ScanItem, ScanRequest } from './scan.ts'
@@ -100,6 +101,8 @@ export interface ConnectionsBridge {
   /** Refuses every write of a connection from now on. */
   lock(request: ConnectionRequest): Promise<Reply<null>>
   unlock(request: UnlockRequest): Promise<Reply<null>>
+  /** What is known of the times of revisions, in their order. */
+  times(request: RevisionTimesRequest): Promise<Reply<readonly RevisionTime[]>>
   /** Tries another password; whether it was the right one comes with the connection's state. */
   logIn(request: LogInRequest): Promise<Reply<null>>
   /** What the user of this connection may do; null for a connection without a user. */

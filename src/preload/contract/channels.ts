@@ -14,6 +14,7 @@ export const callChannels = {
   connectionsRemove: 'connections.remove',
   connectionsLock: 'connections.lock',
   connectionsUnlock: 'connections.unlock',
+  connectionsTimes: 'connections.times',
   connectionsLogIn: 'connections.logIn',
   connectionsAccess: 'connections.access',
   connectionsChooseFile: 'connections.chooseFile',

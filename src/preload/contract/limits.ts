@@ -62,3 +62,6 @@ export const leaseKeysMax = 100
 
 /** Longest time for which a read-only connection may be opened for writing: a working day. */
 export const unlockMinutesMax = 480
+
+/** Most revisions whose times are asked for at once: more than rows that a window shows. */
+export const revisionTimesMax = 1_000

@@ -50,6 +50,7 @@ export const enHistory = {
     deletedAt: 'Deleted at {revision} · {time}',
     observed: 'observed {time}',
     between: 'between {after} and {before}',
+    before: 'before {before}, when this app looked first',
     unknown: 'unknown',
     unknownTime: 'time unknown',
     list: 'Revisions',

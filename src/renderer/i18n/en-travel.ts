@@ -33,9 +33,6 @@ export const enTravel = {
   counting: 'Counting the writes…',
   noPicture: 'The writes cannot be counted. {reason}',
   observed: 'observed',
-  between: 'between {from} and {to}',
-  before: 'before {time}',
-  timeUnknown: 'time unknown',
   unsaved: 'This key has unsaved text. Save or discard it before reading an older revision.',
   no: {
     previous: 'Nothing that is kept changed these keys before this revision.',

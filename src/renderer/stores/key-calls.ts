@@ -1,10 +1,7 @@
 /** Calls about keys that leave nothing behind in a store. */
 
-import type { RevisionTime } from '../../preload/contract/bin.ts'
 import type { KeyValue, PutReply } from '../../preload/contract/kv.ts'
-import { CallError } from '../api/bridge.ts'
 import { kvApi } from '../api/kv-api.ts'
-import { binApi } from '../api/plan-api.ts'
 
 /** Writes a key that must not exist: a new one, or a deleted one as it was. Throws `CallError`. */
 export function putNewKey(
@@ -27,17 +24,4 @@ export async function getKey(
   revision: number,
 ): Promise<KeyValue | undefined> {
   return (await kvApi.get({ connectionId, key, revision })).pair
-}
-
-/** When a revision came to be, as far as this app saw it; undefined where that cannot be asked, for example compacted. */
-export async function findRevisionTime(
-  connectionId: string,
-  revision: number,
-): Promise<RevisionTime | undefined> {
-  try {
-    return (await binApi.changes({ connectionId, revision, limit: 1 })).time
-  } catch (failure) {
-    if (failure instanceof CallError) return undefined
-    throw failure
-  }
 }

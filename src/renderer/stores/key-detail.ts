@@ -14,7 +14,6 @@ import { kvApi } from '../api/kv-api.ts'
 import { streamApi } from '../api/stream-api.ts'
 import { findText, isText, sameBytes, textBytes } from '../format/bytes-text.ts'
 import { KeyHistory } from './key-history.ts'
-import { useObservedTimes } from './observed-times.ts'
 
 /** The list of revisions shows one line of each value; the whole of it is read when a revision is chosen. */
 const watchValueBytesMax = 120
@@ -67,8 +66,6 @@ export class KeyDetail {
   )
   readonly isDirty = computed(() => this.draft.value !== undefined && isChanged(this.draft.value))
   private watch: Subscription | undefined
-  /** The watch lost its stream, and what it delivers next may have happened long before. */
-  private isBehind = false
   private generation = 0
   /** Answers may overtake each other; the last question counts. */
   private showing = 0
@@ -345,7 +342,6 @@ export class KeyDetail {
     this.headRevision.value = Math.max(this.headRevision.value, reply.headRevision)
     this.head.value = reply.pair
     this.answeredAtMs.value = Date.now()
-    useObservedTimes().noteHead(connectionId, reply.headRevision)
     this.noteConflict()
   }
 
@@ -379,14 +375,9 @@ export class KeyDetail {
   }
 
   private takeWatch(items: readonly WatchItem[]): void {
-    const added: HistoryRow[] = []
-    for (const item of items) {
-      if (item.kind === 'interrupted') this.isBehind = true
-      else if (item.kind === 'change') {
-        added.push(rowOfChange(item.change))
-        if (!this.isBehind) useObservedTimes().noteLive(this.connectionId, item.change.revision)
-      } else if (item.kind === 'progress') this.isBehind = false
-    }
+    const added = items.flatMap((item) =>
+      item.kind === 'change' ? [rowOfChange(item.change)] : [],
+    )
     if (added.length === 0) return
     this.history.addLive(added)
     this.readHead().catch((failure: unknown) => {

@@ -12,6 +12,22 @@ test('a revision lies between the last look that did not see it and the first th
   expect(times.timeOf(15)).toEqual({ revision: 15, afterMs: 3_000 })
 })
 
+test('a change that arrives as it is made has its time; one that was there before a look has not', () => {
+  const times = new RevisionTimes()
+  times.note(10, 1_000)
+  times.noteLive(11, 9_000)
+  times.noteLive(7, 9_500)
+  times.note(12, 10_000)
+  // Its revision came with the answer of a write, a moment before the change itself.
+  times.noteLive(12, 10_020)
+  times.note(20, 60_000)
+  times.noteLive(20, 70_000)
+  expect(times.timeOf(11)).toEqual({ revision: 11, afterMs: 9_000, beforeMs: 9_000 })
+  expect(times.timeOf(12)).toEqual({ revision: 12, afterMs: 10_000, beforeMs: 10_000 })
+  expect(times.timeOf(7)).toEqual({ revision: 7, beforeMs: 1_000 })
+  expect(times.timeOf(20)).toEqual({ revision: 20, afterMs: 10_000, beforeMs: 60_000 })
+})
+
 test('nothing is known of a revision while nothing was seen', () => {
   expect(new RevisionTimes().timeOf(5)).toEqual({ revision: 5 })
 })

@@ -1,16 +1,16 @@
 import { useI18n } from 'vue-i18n'
-import { useObservedTimes } from '../../stores/observed-times.ts'
+import { useObservedTimes } from '../stores/observed-times.ts'
 
 /** The time of a revision as text, with how it is known. */
 export interface ObservedText {
-  readonly kind: 'observed' | 'between' | 'unknown'
+  readonly kind: 'observed' | 'between' | 'before' | 'unknown'
   /** For a narrow column. */
   readonly short: string
   /** A sentence. */
   readonly long: string
 }
 
-/** Texts of times; nothing is guessed where nothing was seen. */
+/** Texts of times, the same in every screen; nothing is guessed where nothing was seen. */
 export function useObservedText(): (connectionId: string, revision: number) => ObservedText {
   const { t } = useI18n()
   const times = useObservedTimes()
@@ -33,6 +33,12 @@ export function useObservedText(): (connectionId: string, revision: number) => O
             after: day.format(time.afterMs),
             before: day.format(time.beforeMs),
           }),
+        }
+      case 'before':
+        return {
+          kind: time.kind,
+          short: t('history.unknown'),
+          long: t('history.before', { before: day.format(time.beforeMs) }),
         }
       case 'unknown':
         return { kind: time.kind, short: t('history.unknown'), long: t('history.unknownTime') }
