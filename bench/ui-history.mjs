@@ -4,13 +4,10 @@
  * that of large ones of another.
  */
 /* global document, requestAnimationFrame, KeyboardEvent, MouseEvent, WheelEvent -- of the functions that run in the page */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { connect } from 'node:http2'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { _electron } from 'playwright-core'
-import { findElectronRuntime, rootDirectory } from '../scripts/electron-runtime.mjs'
-import { isRoot } from '../scripts/system-libraries.mjs'
+import { launchWindow } from './app-window.mjs'
+import { call } from './grpc-call.mjs'
 import { paths, putBody } from './messages.mjs'
 import { kinds, memoryOf, opponent, startServer } from './servers.mjs'
 
@@ -23,31 +20,13 @@ const putsInFlight = 64
 const longTaskMs = 50
 const say = (line) => process.stdout.write(`${line}\n`)
 
-function put(session, body) {
-  return new Promise((resolve, reject) => {
-    const stream = session.request({
-      ':method': 'POST',
-      ':path': paths.put,
-      'content-type': 'application/grpc',
-      te: 'trailers',
-    })
-    stream.on('trailers', (trailers) => {
-      if (trailers['grpc-status'] === '0') resolve()
-      else reject(new Error(`a put was refused: ${trailers['grpc-message']}`))
-    })
-    stream.on('error', reject)
-    stream.resume()
-    stream.end(body)
-  })
-}
-
 async function load(port, { name, count, sizeBytes }) {
   const session = connect(`http://127.0.0.1:${port}`)
   let next = 0
   const worker = async () => {
     while (next < count) {
       const value = String(next++).padEnd(sizeBytes, '.')
-      await put(session, putBody(`past/${name}`, value))
+      await call(session, paths.put, putBody(`past/${name}`, value))
     }
   }
   await Promise.all(Array.from({ length: putsInFlight }, worker))
@@ -55,19 +34,7 @@ async function load(port, { name, count, sizeBytes }) {
 }
 
 async function launch(port) {
-  const runtime = await findElectronRuntime()
-  const folder = mkdtempSync(join(tmpdir(), 'bench-ui-history-'))
-  const app = await _electron.launch({
-    executablePath: runtime.executablePath,
-    args: [
-      ...(isRoot() ? ['--no-sandbox'] : []),
-      rootDirectory,
-      `--user-data-dir=${folder}`,
-      `--connect=http://127.0.0.1:${port}`,
-    ],
-  })
-  const page = await app.firstWindow()
-  await page.setViewportSize({ width: 1440, height: 900 })
+  const { app, page, folder } = await launchWindow(port, 'ui-history')
   await page.getByText('Connected', { exact: true }).first().waitFor({ timeout: 60_000 })
   await page.getByTestId('prefix').fill('past/')
   await page.getByTestId('prefix').press('Enter')

@@ -4,12 +4,8 @@
  * events a second, `BENCH_WATCH_SECONDS` (15).
  */
 /* global document, requestAnimationFrame -- of the functions that run in the page */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { _electron } from 'playwright-core'
-import { findElectronRuntime, rootDirectory } from '../scripts/electron-runtime.mjs'
-import { isRoot } from '../scripts/system-libraries.mjs'
+import { readFileSync, rmSync } from 'node:fs'
+import { launchWindow } from './app-window.mjs'
 import { startJob } from './driver/pool.mjs'
 import { paths, txnOfPutsBody } from './messages.mjs'
 import { kinds, memoryOf, startServer } from './servers.mjs'
@@ -23,19 +19,7 @@ const longTaskMs = 50
 const say = (line) => process.stdout.write(`${line}\n`)
 
 async function launch(port) {
-  const runtime = await findElectronRuntime()
-  const folder = mkdtempSync(join(tmpdir(), 'bench-ui-watch-'))
-  const app = await _electron.launch({
-    executablePath: runtime.executablePath,
-    args: [
-      ...(isRoot() ? ['--no-sandbox'] : []),
-      rootDirectory,
-      `--user-data-dir=${folder}`,
-      `--connect=http://127.0.0.1:${port}`,
-    ],
-  })
-  const page = await app.firstWindow()
-  await page.setViewportSize({ width: 1440, height: 900 })
+  const { app, page, folder } = await launchWindow(port, 'ui-watch')
   await page.getByText('Connected', { exact: true }).first().waitFor({ timeout: 60_000 })
   return { app, page, folder }
 }

@@ -3,13 +3,10 @@
  * etcd behind it. Needs a built app (`npm run build`) and a display; `BENCH_UI_ROWS` (100,000) rows are scrolled through.
  */
 /* global document, requestAnimationFrame, InputEvent, KeyboardEvent -- of the functions that run in the page */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { connect } from 'node:http2'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { _electron } from 'playwright-core'
-import { findElectronRuntime, rootDirectory } from '../scripts/electron-runtime.mjs'
-import { isRoot } from '../scripts/system-libraries.mjs'
+import { launchWindow } from './app-window.mjs'
+import { call } from './grpc-call.mjs'
 import { paths, txnOfPutsBody } from './messages.mjs'
 import { kinds, memoryOf, startServer } from './servers.mjs'
 
@@ -43,25 +40,6 @@ const shapes = {
   },
 }
 
-/** One call of one message on an open HTTP/2 session. */
-function call(session, path, message) {
-  return new Promise((resolve, reject) => {
-    const stream = session.request({
-      ':method': 'POST',
-      ':path': path,
-      'content-type': 'application/grpc',
-      te: 'trailers',
-    })
-    stream.on('trailers', (trailers) => {
-      if (trailers['grpc-status'] === '0') resolve()
-      else reject(new Error(`a put was refused: ${trailers['grpc-message']}`))
-    })
-    stream.on('error', reject)
-    stream.resume()
-    stream.end(message)
-  })
-}
-
 async function load(port, { count, keyOf }) {
   const session = connect(`http://127.0.0.1:${port}`)
   let next = 0
@@ -78,19 +56,7 @@ async function load(port, { count, keyOf }) {
 }
 
 async function launch(port) {
-  const runtime = await findElectronRuntime()
-  const folder = mkdtempSync(join(tmpdir(), 'bench-ui-'))
-  const app = await _electron.launch({
-    executablePath: runtime.executablePath,
-    args: [
-      ...(isRoot() ? ['--no-sandbox'] : []),
-      rootDirectory,
-      `--user-data-dir=${folder}`,
-      `--connect=http://127.0.0.1:${port}`,
-    ],
-  })
-  const page = await app.firstWindow()
-  await page.setViewportSize({ width: 1440, height: 900 })
+  const { app, page, folder } = await launchWindow(port, 'ui')
   await page.locator('[role=grid] [role=row]').first().waitFor({ timeout: 60_000 })
   return { app, page, folder }
 }

@@ -41,6 +41,7 @@ export class SegmentPipeline {
   /** Closes and removes a file that was prepared for nothing. */
   async dispose(): Promise<void> {
     if (this.next === undefined) return
+    // A file that could not be prepared is not needed any more, and nothing of it is left open.
     const file = await this.next.catch(() => undefined)
     this.next = undefined
     if (file === undefined) return

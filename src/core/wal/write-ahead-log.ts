@@ -330,6 +330,7 @@ export class WriteAheadLog {
     this.isClosed = true
     // Its failure belongs to its own caller, and is kept in `fault`.
     await this.running?.catch(() => undefined)
+    // Room that could not be laid ahead is missed by the next append alone, which then says so.
     await this.tail.settle().catch(() => undefined)
     await this.pipeline.dispose()
     try {

@@ -67,7 +67,8 @@ function parseJson(text: string | null): unknown {
   if (text === null) return []
   try {
     return JSON.parse(text)
-  } catch {
+  } catch (failure) {
+    if (!(failure instanceof SyntaxError)) throw failure
     return []
   }
 }

@@ -2,6 +2,7 @@
 
 import type { ComparedSide } from '../../preload/contract/compare.ts'
 import { kvApi } from '../api/kv-api.ts'
+import { passOverCall } from './failure-text.ts'
 import { rightKeyIn, type CompareSideChoice, type SideName } from './compare-side.ts'
 import type { DifferenceRow } from './difference-table.ts'
 
@@ -67,8 +68,9 @@ export class DifferenceSizes {
         row.rightModRevision === 0 ? -1 : this.sizeOf('right', rightKeyIn(this.sides, row.key)),
       ])
       if (!this.isDisposed) this.onSizes(row.row, { left, right })
-    } catch {
+    } catch (failure) {
       // A size is an extra: without it the row still says what happened, and opening it tells the reason.
+      passOverCall(failure)
     }
   }
 

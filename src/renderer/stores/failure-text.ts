@@ -9,6 +9,14 @@ export interface ShownError {
   readonly details: string
 }
 
+/**
+ * Passes over a call that was refused or failed, where the caller can do without its answer. Anything else is a fault of this
+ * program, and is thrown again.
+ */
+export function passOverCall(failure: unknown): void {
+  if (!(failure instanceof CallError)) throw failure
+}
+
 type Translate = (key: string, named?: Record<string, unknown>) => string
 
 /** Codes that have a sentence of their own in `errors.<code>`. */

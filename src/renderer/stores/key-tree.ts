@@ -13,6 +13,7 @@ import { shallowRef, triggerRef } from 'vue'
 import { keyRowAt } from '../../preload/contract/key-columns.ts'
 import type { KeyRow } from '../../preload/contract/key-columns.ts'
 import { kvApi } from '../api/kv-api.ts'
+import { passOverCall } from './failure-text.ts'
 import { keyText, textBytes } from '../format/bytes-text.ts'
 import { compareKeys, findPrefixEnd, rangeBetween, rangeUnder, successor } from './key-order.ts'
 
@@ -278,8 +279,9 @@ export class KeyTree {
         revision: this.revision,
       })
       this.setCount(node, reply.count)
-    } catch {
+    } catch (failure) {
       // A count is an extra: without it the folder still opens, and opening it tells the reason.
+      passOverCall(failure)
       this.uncountable.add(text)
     } finally {
       this.countingCount--

@@ -2,6 +2,7 @@
 
 import { keyRowAt } from '../../preload/contract/key-columns.ts'
 import { kvApi } from '../api/kv-api.ts'
+import { passOverCall } from './failure-text.ts'
 import { findText, keyText, parseKeyText, textBytes } from '../format/bytes-text.ts'
 import type { CompareSideChoice } from './compare-side.ts'
 import { findPrefixEnd, rangeBetween, rangeUnder, successor } from './key-order.ts'
@@ -44,8 +45,9 @@ export async function prefixesBelow(
       if (behind === undefined) break
       range = rangeBetween(behind, end)
     }
-  } catch {
+  } catch (failure) {
     // Completion is an extra: a side that cannot be read says so when it is compared.
+    passOverCall(failure)
   }
   return found
 }

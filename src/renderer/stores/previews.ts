@@ -3,6 +3,7 @@
 import { keyRowAt } from '../../preload/contract/key-columns.ts'
 import type { KeyRow } from '../../preload/contract/key-columns.ts'
 import { kvApi } from '../api/kv-api.ts'
+import { passOverCall } from './failure-text.ts'
 import { keyText } from '../format/bytes-text.ts'
 import { compareKeys, successor } from './key-order.ts'
 
@@ -94,8 +95,9 @@ export class PreviewCache {
         valueBytesMax: this.options.previewBytesMax,
       })
       return Array.from({ length: page.columns.rowCount }, (_, row) => keyRowAt(page.columns, row))
-    } catch {
+    } catch (failure) {
       // A preview is an extra: without it the row still shows its key and figures, and opening it tells the reason.
+      passOverCall(failure)
       if (rows.length === 1) return []
       const middle = rows.length >> 1
       return [...(await this.read(rows.slice(0, middle))), ...(await this.read(rows.slice(middle)))]

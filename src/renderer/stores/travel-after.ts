@@ -15,6 +15,7 @@ import type { Subscription } from '../../preload/contract/reply.ts'
 import type { WatchItem } from '../../preload/contract/watch.ts'
 import { kvApi } from '../api/kv-api.ts'
 import { streamApi } from '../api/stream-api.ts'
+import { passOverCall } from './failure-text.ts'
 import { keyText } from '../format/bytes-text.ts'
 import { compareKeys, successor } from './key-order.ts'
 
@@ -83,8 +84,9 @@ export class AfterLookup {
       const unknown = areNeighbours ? await this.compareAll(rows, range, generation) : rows
       await this.compareEach(unknown, generation)
       if (generation === this.generation) this.findFirst(range, this.revision + 1)
-    } catch {
+    } catch (failure) {
       // What came after is an extra: without it the rows still show what they were.
+      passOverCall(failure)
     }
   }
 

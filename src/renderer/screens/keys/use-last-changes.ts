@@ -4,6 +4,7 @@ import type { HistoryRow } from '../../../preload/contract/history-columns.ts'
 import type { Operation } from '../../components/marks/operation.ts'
 import { summaryBytesMax, summaryOf } from '../../stores/change-summary.ts'
 import type { ChangeSummary } from '../../stores/change-summary.ts'
+import { passOverCall } from '../../stores/failure-text.ts'
 import type { KeyDetail } from '../../stores/key-detail.ts'
 
 /** One of the newest changes, and what it changed as soon as both values are at hand. */
@@ -61,7 +62,7 @@ export function useLastChanges(
         const isLarge = Math.max(row.valueSizeBytes, before.valueSizeBytes) > summaryBytesMax
         if (isLarge) continue
         // A value that cannot be read any more leaves its change without words; the size is still told.
-        summarise(row.revision, before.revision).catch(() => undefined)
+        summarise(row.revision, before.revision).catch(passOverCall)
       }
     },
     { immediate: true },

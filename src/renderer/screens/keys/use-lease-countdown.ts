@@ -2,6 +2,7 @@ import { useIntervalFn } from '@vueuse/core'
 import { computed, shallowRef, watch } from 'vue'
 import type { ComputedRef } from 'vue'
 import type { LeaseLife } from '../../../preload/contract/lease.ts'
+import { passOverCall } from '../../stores/failure-text.ts'
 import { useLeaseStore } from '../../stores/leases.ts'
 
 /** The leader is asked again this often; between its answers the seconds are counted here. */
@@ -23,9 +24,10 @@ export function useLeaseCountdown(
       if (subject()?.lease !== asked.lease) return
       nowMs.value = Date.now()
       answer.value = { life, atMs: nowMs.value }
-    } catch {
+    } catch (failure) {
       // Without an answer the last one is counted on; a lost cluster is told elsewhere.
       nowMs.value = Date.now()
+      passOverCall(failure)
     }
   }
 
