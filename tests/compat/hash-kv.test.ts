@@ -1,6 +1,12 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { etcdctl } from '../helpers/etcdctl.ts'
-import { isRealEtcdInstalled, RealEtcdCluster } from '../helpers/real-etcd.ts'
+import { newerEtcd } from '../helpers/newer-etcd.ts'
+import { quoratedProgram, readyLine } from '../helpers/quorated.ts'
+import { freePorts, isRealEtcdInstalled, RealEtcdCluster } from '../helpers/real-etcd.ts'
+import { ServerProcess } from '../helpers/server-process.ts'
 import type { Operation } from '../unit/core/mvcc/store-model.ts'
 import { bytes, StoreUnderTest } from '../unit/core/mvcc/store-model.ts'
 
@@ -95,3 +101,55 @@ describe.skipIf(!isEtcdThere)('hash of the key space', () => {
     await agree()
   })
 })
+
+test.skipIf(!isEtcdThere)(
+  'after a new start the compacted revision has the hash of what is left',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'hash-kv-'))
+    const ports = await freePorts(4)
+    const hashes: Record<string, unknown> = {}
+    try {
+      for (const [index, program] of [newerEtcd(), quoratedProgram].entries()) {
+        const clientUrl = `http://127.0.0.1:${ports[2 * index] ?? 0}`
+        const peerUrl = `http://127.0.0.1:${ports[2 * index + 1] ?? 0}`
+        const start = async (): Promise<ServerProcess> => {
+          const server = new ServerProcess(program, {
+            args: [
+              ...['--name=node1', `--data-dir=${join(folder, String(index))}`],
+              ...[`--listen-client-urls=${clientUrl}`, `--advertise-client-urls=${clientUrl}`],
+              ...[`--listen-peer-urls=${peerUrl}`, `--initial-advertise-peer-urls=${peerUrl}`],
+              `--initial-cluster=node1=${peerUrl}`,
+            ],
+          })
+          await server.waitForLine(readyLine)
+          return server
+        }
+        const ask = async (path: string, body: unknown): Promise<Record<string, unknown>> => {
+          const options = { method: 'POST', body: JSON.stringify(body) }
+          return (await fetch(`${clientUrl}/v3/${path}`, options)).json() as Promise<never>
+        }
+        let server = await start()
+        try {
+          for (const key of ['YQ==', 'Yg==', 'YQ==', 'Yw==', 'Yg==', 'YQ=='])
+            await ask('kv/put', { key, value: key })
+          await ask('kv/deleterange', { key: 'Yw==' })
+          for (const revision of [3, 6]) await ask('kv/compaction', { revision, physical: true })
+          await server.kill()
+          server = await start()
+          const answers: unknown[] = []
+          for (const revision of [3, 5, 6, 7, 8, 0]) {
+            const { hash, code, compact_revision } = await ask('maintenance/hashkv', { revision })
+            answers.push({ revision, hash, code, compact_revision })
+          }
+          hashes[index] = answers
+        } finally {
+          await server.kill()
+        }
+      }
+      expect(hashes[1]).toEqual(hashes[0])
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  },
+  120_000,
+)

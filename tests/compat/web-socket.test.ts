@@ -127,6 +127,24 @@ describe('streams', () => {
     await expectSame('/v3/watch', [...steps, { close: 1000 }])
   })
 
+  test('a watch whose history was compacted holds back progress until it is cancelled', async () => {
+    const compact = async ({ clientUrl }: PairedServer): Promise<void> => {
+      const post = (path: string, body: unknown): Promise<Response> =>
+        fetch(`${clientUrl}/v3/kv/${path}`, { method: 'POST', body: JSON.stringify(body) })
+      const written = await post('put', { key, value: key })
+      const { header } = (await written.json()) as { header: { revision: string } }
+      await post('compaction', { revision: header.revision })
+    }
+    const live = JSON.stringify({ create_request: { key, watch_id: 1 } })
+    const past = JSON.stringify({ create_request: { key, start_revision: 1, watch_id: 2 } })
+    const progress = '{"progress_request":{}}'
+    const cancel = '{"cancel_request":{"watch_id":2}}'
+    await expectSame('/v3/watch', [
+      ...[compact, live, { answers: 1 }, progress, { answers: 2 }, past, { answers: 4 }],
+      ...[progress, cancel, { answers: 5 }, progress, { answers: 6 }, { close: 1000 }],
+    ])
+  })
+
   test.each([1000, 1001, 4000])('the client may end it with %d', async (close) => {
     await expectSame('/v3/watch', [create, { answers: 1 }, { close }])
   })
