@@ -137,6 +137,7 @@ export const enWatch = {
     seamTexts: {
       interrupted: 'Going on by itself as soon as a member answers. {reason}',
       resumed: 'Resumed at {revision}, nothing lost.',
+      resumedAfterGap: 'Resumed at {revision}, behind what was compacted.',
       resumedAfter: '{silent} without a stream. Resumed at {revision}, nothing lost.',
       gap: '{from} to {to} were compacted before this watch asked for them.',
       beforeStart: 'Everything up to {to} was compacted; the history begins here.',

@@ -41,6 +41,8 @@ export const en = {
     blocked: 'Blocked',
     failed: 'Unreachable',
     noQuorum: 'No quorum',
+    lost: '{name} does not answer. What is shown is of {revision}, and goes on by itself.',
+    never: '{name} does not answer. It is tried again and again.',
   },
   state: {
     loading: 'Loading',
@@ -208,7 +210,7 @@ export const en = {
     outcomeUnknown: 'It may or may not have taken effect. Read the key again before repeating it.',
     codes: {
       compacted: {
-        why: 'That revision is gone: history up to r{compacted} was compacted',
+        why: 'That revision is gone: it was compacted away',
         do: 'Read a newer revision, or the head.',
       },
       futureRevision: { why: 'The cluster has not reached that revision', do: 'Read the head.' },

@@ -47,6 +47,8 @@ export class PaneWatch {
   private repeatCount = 0
   private endpoint = ''
   private interruptedAtMs: number | undefined
+  /** Changes went away before they came; the resume that follows cannot say that nothing was lost. */
+  private hasGap = false
   private readonly secondCounts: number[] = []
   private countOfSecond = 0
 
@@ -212,16 +214,20 @@ export class PaneWatch {
         const moved = previousEndpoint === seam.endpoint ? {} : { previousEndpoint }
         const silent = since === undefined ? {} : { silentMs: seenAtMs - since }
         this.completeTo = Math.max(this.completeTo, seam.startRevision - 1)
+        const isAfterGap = this.hasGap
+        this.hasGap = false
         return this.log.appendSeam(this.id, seam.startRevision - 0.5, {
           ...source,
           ...silent,
           ...moved,
+          ...(isAfterGap ? { isAfterGap } : {}),
         })
       }
       case 'gap': {
         const isBeforeStart =
           this.definition.start.kind === 'oldest' && seam.fromRevision === 1 && reached === 0
         this.completeTo = Math.max(this.completeTo, seam.toRevision)
+        this.hasGap = true
         return this.log.appendSeam(this.id, seam.toRevision + 0.5, { ...source, isBeforeStart })
       }
       case 'dropped':

@@ -23,6 +23,8 @@ export interface SeamEntry {
   readonly previousEndpoint?: string
   /** For a gap: the user asked for what is left, so nothing was lost. */
   readonly isBeforeStart?: boolean
+  /** Of a resume: what was to come next had been compacted. */
+  readonly isAfterGap?: boolean
 }
 
 /** One change as the list shows it. The bytes are views into the log. */

@@ -1,5 +1,6 @@
 /** Where a tab stands on the axis of revisions, how it goes from one to another, and the commands for that. */
 
+import { useIntervalFn } from '@vueuse/core'
 import { computed, onScopeDispose } from 'vue'
 import type { ComputedRef } from 'vue'
 import { useI18n } from 'vue-i18n'
@@ -9,9 +10,13 @@ import { useClusterStore } from '../../../stores/clusters.ts'
 import { useCommandStore } from '../../../stores/commands.ts'
 import { failureLine, isCompacted, isFutureRevision } from '../../../stores/failure-text.ts'
 import type { KeyBrowser } from '../../../stores/key-browser.ts'
+import { checkRevision } from '../../../stores/revision-check.ts'
 import type { RevisionActivity } from '../../../stores/travel-activity.ts'
 import { useToastStore } from '../../../stores/toasts.ts'
 import { useTravelStore } from '../../../stores/travel.ts'
+
+/** How often a revision that is looked at is asked for. */
+const checkEveryMs = 5_000
 
 /** A tab on the axis of revisions. */
 export interface Travel {
@@ -68,6 +73,11 @@ export function useTravel(tabId: () => string, browser: () => KeyBrowser | undef
   const bookmarks = computed(() =>
     clusterId.value === undefined ? [] : bookmarkStore.bookmarksOf(clusterId.value),
   )
+  // What is looked at may be compacted meanwhile, and nothing else would tell.
+  useIntervalFn(() => {
+    const one = browser()
+    if (one !== undefined) void checkRevision(one)
+  }, checkEveryMs)
   const obstacle = computed(() => {
     const error = browser()?.error.value
     if (atRevision.value === 0 || error === undefined) return undefined
