@@ -317,21 +317,20 @@ function keyBridges(
   }
 }
 
-/** Why a revision cannot be read; undefined when it can. */
 /** A connection that was locked, or opened for writing: for good, or for some minutes. */
 function lockedInfo(
   info: ConnectionInfo,
   isReadOnly: boolean,
   forMinutes?: number,
 ): ConnectionInfo {
-  const { writableUntilMs: _, ...rest } = info
-  return {
-    ...rest,
-    isReadOnly,
-    ...(forMinutes === undefined ? {} : { writableUntilMs: Date.now() + forMinutes * 60_000 }),
-  }
+  const changed: { -readonly [Name in keyof ConnectionInfo]: ConnectionInfo[Name] } = { ...info }
+  changed.isReadOnly = isReadOnly
+  if (forMinutes === undefined) delete changed.writableUntilMs
+  else changed.writableUntilMs = Date.now() + forMinutes * 60_000
+  return changed
 }
 
+/** Why a revision cannot be read; undefined when it can. */
 function findUnreadable(store: FakeStore, revision: number): Promise<Reply<never>> | undefined {
   if (revision > store.revision)
     return refused('futureRevision', 'etcdserver: mvcc: required revision is a future revision')

@@ -2,7 +2,7 @@
 export const enLock = {
   title: 'Allow writing on',
   action: 'Allow writing',
-  text: 'Then it is read-only again by itself. Deletes and plans still ask before they write; what a plan has not sent by then is left alone.',
+  text: 'When the time is over it is read-only again by itself. Deletes and plans still ask before they write; what a plan has not sent by then is left alone.',
   type: 'Type {name}',
   duration: 'For',
   minutes: '{n} minutes',

@@ -95,10 +95,7 @@ export const useTabStore = defineStore('tabs', () => {
     const replaced = tab.isPreview
       ? tabs.value.findIndex((one) => one.isPreview && !one.isDirty)
       : -1
-    tabs.value =
-      replaced < 0
-        ? [...tabs.value, tab]
-        : tabs.value.map((one, at) => (at === replaced ? tab : one))
+    tabs.value = replaced < 0 ? [...tabs.value, tab] : tabs.value.with(replaced, tab)
     show(tab.id)
     return tab
   }
@@ -117,8 +114,8 @@ export const useTabStore = defineStore('tabs', () => {
   /** All that is kept for the next start. */
   function state(): TabsState {
     const kept = tabs.value.map((tab) => ({ ...tab, isDirty: false }))
-    const { value: history } = visits.visits
-    return { tabs: kept, activeId: activeId.value, closed: closed.value, visits: history }
+    const history = { closed: closed.value, visits: visits.visits.value }
+    return { tabs: kept, activeId: activeId.value, ...history }
   }
 
   /** Goes on with what was kept; to be called before any tab is open. */
