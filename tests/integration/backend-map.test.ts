@@ -99,7 +99,7 @@ test('the map can be looked at here, and shows what a transaction began with unt
   const keys = environment.database('key')
   const put = (name: string, value: string): Promise<void> => {
     const entry = { name, key: Buffer.from(name), value: Buffer.from(value) }
-    return openedEnvironment().write([{ bucket: 'key', entry }])
+    return openedEnvironment().write([{ bucket: 'key', entry }], systemClock)
   }
   const seen = (): string[] => {
     const found: string[] = []
@@ -126,7 +126,7 @@ test('room that changed records leave behind is used again', async () => {
   const value = Buffer.alloc(100_000, 'v')
   const entry = { name: 'a', key: Buffer.from('a'), value }
   for (let round = 0; round < 50; round++) {
-    await environment.write([{ bucket: 'key', entry }])
+    await environment.write([{ bucket: 'key', entry }], systemClock)
     newest.renew()
   }
   expect(environment.size().allocatedSizeBytes).toBeLessThan(10 * value.length)

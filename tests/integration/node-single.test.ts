@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { FileHandle, FileSystem } from '../../src/core/io/file-system.ts'
@@ -82,10 +82,15 @@ describe('a node alone', () => {
 
   test('refuses to start when the log was cut and the database is gone', async () => {
     await start(1, { snapshotEntryCount: 10, snapshotCatchUpEntryCount: 1 })
-    for (let count = 0; count < 30; count++) await fixture.node('node1').put(put('k', `${count}`))
-    await eventually('a snapshot', () =>
-      existsSync(join(fixture.directory, 'node1/member/snap')) ? true : undefined,
-    )
+    const folder = join(fixture.directory, 'node1/member/snap')
+    // The second snapshot is begun only after the log was cut behind the first one.
+    for (const wanted of [1, 2]) {
+      for (let count = 0; count < 30; count++) await fixture.node('node1').put(put('k', `${count}`))
+      await eventually(`${wanted} snapshots`, () => {
+        const names = existsSync(folder) ? readdirSync(folder) : []
+        return names.filter((name) => name.endsWith('.snap')).length >= wanted ? true : undefined
+      })
+    }
     await fixture.stop('node1')
     rmSync(join(fixture.directory, 'node1/member/db'), { recursive: true })
     await expect(fixture.start('node1')).rejects.toThrow(/the database is behind the log/)

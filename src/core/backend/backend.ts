@@ -106,10 +106,15 @@ export interface Backend extends BackendReader {
   openView(): BackendView
   /** Resolves when every batch committed before the call is durable. Rejects with a `StorageFault` when writing failed. */
   flush(): Promise<void>
+  /** As {@link flush}, but nothing is written sooner for it. */
+  untilDurable(): Promise<void>
   /** Resolves when unflushed changes are below the limit again; the applier waits here before it takes more entries. */
   waitForRoom(): Promise<void>
-  /** Whether work that can wait may write now: little enough is unflushed that nobody comes to wait for room because of it. */
-  readonly hasRoomToSpare: boolean
+  /**
+   * Whether work that can wait may write now: little enough is unflushed that nobody comes to wait for room because of it.
+   * If it may not, room is made soon.
+   */
+  askForRoom(): boolean
   /** Called at most once, with the failure of a background write. The node must stop: readers were told about the data. */
   onFault(listener: (fault: Error) => void): void
   /** How long transactions took to be written and synced; absent where nothing is written. */

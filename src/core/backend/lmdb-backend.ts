@@ -5,10 +5,11 @@
  *
  *     reads ──▶ open batch ──▶ pending layer ──▶ layers being written ──▶ LMDB
  *
- * Batches are merged into the pending layer as they are committed. When the previous write is done, and a short while has
- * passed or enough has gathered, all layers go to LMDB in one transaction on a worker thread, oldest first: so each
- * transaction holds whole batches, in order, and one sync serves many of them. A layer is dropped only after its
- * transaction was synced and the read transaction renewed, so no reader falls into a gap between the two.
+ * Batches are merged into the pending layer as they are committed. When the previous write is done, and nothing was
+ * committed for a moment, or enough has gathered, or some of it has waited for long, all layers go to LMDB in one
+ * transaction on a worker thread, oldest first: so each transaction holds whole batches, in order, and one sync serves many
+ * of them. A layer is dropped only after its transaction was synced and the read transaction renewed, so no reader falls
+ * into a gap between the two.
  *
  * What is left out: LMDB is not the commit point (the write-ahead log is), so nothing waits for these writes but the
  * release of the log, snapshots and the end of the process.
@@ -38,18 +39,23 @@ import { nameOfKey } from './key-name.ts'
 import { removed, scanMerged, visitRecords, type OverlayLayer } from './overlay.ts'
 import { OverlayBatch } from './overlay-batch.ts'
 
+/** Without a commit for so long, what has gathered is written: nothing more is to be expected, and the disk is free. */
+const quietMs = 100
 /**
- * How long changes gather before they are written. Each transaction rewrites the path from leaf to root in every bucket it
- * touches and syncs, on the disk that the log's own syncs wait for; nobody waits for this one.
+ * How long changes gather while others keep coming. Each transaction rewrites the path from leaf to root for every key in
+ * it, a page or more for each key of a large store, and syncs that on the disk that the log's own syncs wait for: the more
+ * keys share a transaction, the more of them share pages. Nobody waits for it but a start after a crash, which applies
+ * again what was not written.
  */
-const gatherDelayMs = 100
-/** Enough changes for one transaction: listing them takes about 3 ms of the calling thread, writing them 30 ms elsewhere. */
-const gatheredChangeCountMax = 10_000
+const gatherMsMax = 5_000
+/** Enough changes for one transaction: some 7,000 puts, which a start applies again within 0.2 s. */
+const gatheredChangeCountMax = 20_000
+const gatheredSizeBytesMax = 16 * 1_024 * 1_024
 /** Of what can wait, so much goes into one transaction: its sync and that of the log wait for each other. */
 const spareChangeCountMax = 3_000
 /** Beyond these the applier waits, so that a slow disk shows as slow writes and not as memory. */
 const unflushedSizeBytesMax = 64 * 1_024 * 1_024
-const unflushedChangeCountMax = 50_000
+const unflushedChangeCountMax = 60_000
 /** Rounds in which a copy catches up while writes go on; then they are held, so that a busy store comes to an end. */
 const catchUpRoundsMax = 8
 /** A backlog of this size is written within a few milliseconds. */
@@ -69,6 +75,12 @@ export class LmdbBackend implements Backend {
   private isNewestSealed = true
   private isWriting = false
   private gatherTimer: Timer | undefined
+  /** When the oldest of what has gathered was committed. */
+  private gatheringSinceMs: number | undefined
+  /** What was committed when the timer was set; the same when it ends: nobody writes any more. */
+  private countAtTimer = 0
+  /** Somebody would like to write more, and can wait. */
+  private isRoomWanted = false
   /** With the environment each of them reads. */
   private readonly openViews = new Map<LmdbView, LmdbEnvironment>()
   /** Environments that were replaced and are still read, with what to call when they are closed. */
@@ -171,15 +183,21 @@ export class LmdbBackend implements Backend {
     await this.waitUntil(() => this.durableCount >= target)
   }
 
+  untilDurable(): Promise<void> {
+    const target = this.committedCount
+    return this.waitUntil(() => this.durableCount >= target, true)
+  }
+
   async waitForRoom(): Promise<void> {
     if (!this.hasRoom()) this.startWrite()
     await this.waitUntil(() => this.hasRoom())
   }
 
-  get hasRoomToSpare(): boolean {
-    let changeCount = 0
-    for (const layer of this.layers) changeCount += layer.changeCount
-    return changeCount < spareChangeCountMax && this.backlog?.hasRoom !== false
+  askForRoom(): boolean {
+    const hasRoom =
+      this.unflushed().changeCount < spareChangeCountMax && this.backlog?.hasRoom !== false
+    if (!hasRoom) this.isRoomWanted = true
+    return hasRoom
   }
 
   onFault(listener: (fault: Error) => void): void {
@@ -211,7 +229,7 @@ export class LmdbBackend implements Backend {
     this.backlog = backlog
     await copyEnvironment(this.environment, target.directory)
     const copy = openEnvironment(target.directory)
-    await beginFreeList(copy)
+    await beginFreeList(copy, this.clock)
     await this.bringUpToDate(copy, backlog)
     if (this.isClosing || !(await this.publishCopy(target))) {
       await copy.close()
@@ -232,7 +250,7 @@ export class LmdbBackend implements Backend {
   }
 
   private async catchUp(copy: LmdbEnvironment, backlog: CopyBacklog): Promise<void> {
-    for (const piece of backlog.take()) await copy.write(piece)
+    for (const piece of backlog.take()) await copy.write(piece, this.clock)
     this.settleWaiters()
   }
 
@@ -285,37 +303,60 @@ export class LmdbBackend implements Backend {
   }
 
   private hasRoom(): boolean {
+    if (this.backlog?.hasRoom === false) return false
+    const { sizeBytes, changeCount } = this.unflushed()
+    return sizeBytes < unflushedSizeBytesMax && changeCount < unflushedChangeCountMax
+  }
+
+  private unflushed(): { readonly sizeBytes: number; readonly changeCount: number } {
     let sizeBytes = 0
     let changeCount = 0
     for (const layer of this.layers) {
       sizeBytes += layer.sizeBytes
       changeCount += layer.changeCount
     }
-    if (this.backlog?.hasRoom === false) return false
-    return sizeBytes < unflushedSizeBytesMax && changeCount < unflushedChangeCountMax
+    return { sizeBytes, changeCount }
   }
 
+  /** Begins to write what has gathered, now or when more has or its time has come. */
   private scheduleWrite(): void {
     if (this.isWriting || this.fault !== undefined) return
-    if ((this.layers[0]?.changeCount ?? 0) >= gatheredChangeCountMax) this.startWrite()
-    else
-      this.gatherTimer ??= this.clock.setTimer(gatherDelayMs, () => {
-        this.startWrite()
-      })
+    const { sizeBytes, changeCount } = this.unflushed()
+    const isEnough = changeCount >= gatheredChangeCountMax || sizeBytes >= gatheredSizeBytesMax
+    if (isEnough) this.startWrite()
+    else if (this.gatherTimer === undefined) this.setGatherTimer()
+  }
+
+  private setGatherTimer(): void {
+    this.gatheringSinceMs ??= this.clock.monotonicMs()
+    this.countAtTimer = this.committedCount
+    this.gatherTimer = this.clock.setTimer(quietMs, () => {
+      this.gatherTimer = undefined
+      if (this.mayGatherOn()) this.setGatherTimer()
+      else this.startWrite()
+    })
+  }
+
+  private mayGatherOn(): boolean {
+    if (this.isRoomWanted || this.committedCount === this.countAtTimer) return false
+    const sinceMs = this.gatheringSinceMs ?? 0
+    return this.clock.monotonicMs() - sinceMs < gatherMsMax
   }
 
   private startWrite(): void {
     this.gatherTimer?.cancel()
     this.gatherTimer = undefined
+    this.gatheringSinceMs = undefined
     if (this.isWriting || this.isHeld) return
     if (this.fault !== undefined || this.layers.length === 0) return
     this.isWriting = true
+    this.isRoomWanted = false
     this.isNewestSealed = true
     const layers = this.layers
     const committedCount = this.committedCount
     const startMs = this.clock.monotonicMs()
     failpoint('beforeCommit')
-    this.environment.write(changesOf(layers)).then(
+    this.environment.write(changesOf(layers), this.clock).then(
       () => {
         failpoint('afterCommit')
         this.commitTimes.recordMs(this.clock.monotonicMs() - startMs)
@@ -345,7 +386,7 @@ export class LmdbBackend implements Backend {
     for (const waiter of met) waiter.resolve()
     if (this.layers.length === 0) return
     // Whoever still waits for durability or room asked for it: the next write starts at once.
-    if (this.waiters.length > 0) this.startWrite()
+    if (this.waiters.some(({ isPatient }) => !isPatient)) this.startWrite()
     else this.scheduleWrite()
   }
 
@@ -359,11 +400,11 @@ export class LmdbBackend implements Backend {
     this.faultListener?.(this.fault)
   }
 
-  private waitUntil(isMet: () => boolean): Promise<void> {
+  private waitUntil(isMet: () => boolean, isPatient = false): Promise<void> {
     if (this.fault !== undefined) return Promise.reject(this.fault)
     if (isMet()) return Promise.resolve()
     return new Promise((resolve, reject) => {
-      this.waiters.push({ isMet, resolve, reject })
+      this.waiters.push({ isMet, isPatient, resolve, reject })
     })
   }
 }
@@ -378,6 +419,8 @@ function* changesOf(layers: readonly OverlayLayer[]): Iterable<BucketChange> {
 
 interface Waiter {
   readonly isMet: () => boolean
+  /** No write is begun for it. */
+  readonly isPatient: boolean
   readonly resolve: () => void
   readonly reject: (error: Error) => void
 }

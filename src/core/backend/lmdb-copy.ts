@@ -7,6 +7,7 @@
  */
 import { mkdir, open as openFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import type { Clock } from '../base/clock.ts'
 import { bucketNames } from './buckets.ts'
 import { lmdbDataFileName, type BucketChange, type LmdbEnvironment } from './lmdb-environment.ts'
 import { nameOfKey } from './key-name.ts'
@@ -72,10 +73,10 @@ export async function copyEnvironment(
  * the first transaction of all frees so many pages that their list needs more than a page (some five hundred). So one
  * record is written as it is; from then on the list is never empty again.
  */
-export async function beginFreeList(copy: LmdbEnvironment): Promise<void> {
+export async function beginFreeList(copy: LmdbEnvironment, clock: Clock): Promise<void> {
   for (const bucket of bucketNames) {
     for (const { key, value } of copy.newest.scan(copy.database(bucket), {})) {
-      await copy.write([{ bucket, entry: { name: nameOfKey(key), key, value } }])
+      await copy.write([{ bucket, entry: { name: nameOfKey(key), key, value } }], clock)
       return
     }
   }

@@ -3,6 +3,7 @@
 import { failpoint } from '../base/failpoints.ts'
 import { open, type Database, type DatabaseOptions, type RootDatabase } from 'lmdb'
 import { assert } from '../base/assert.ts'
+import type { Clock } from '../base/clock.ts'
 import { StorageFault } from '../errors/storage-fault.ts'
 import type { BucketName } from './backend.ts'
 import { bucketNames } from './buckets.ts'
@@ -33,6 +34,8 @@ const mapSizeBytes = 1_024 * 1_024 * 1_024
 const databaseCountMax = 32
 /** LMDB keeps two copies of its root record, one page each. */
 const metaPageCount = 2
+/** Listing so many changes takes a third of a millisecond; then others have their turn. */
+const listedInTurnMax = 1_000
 /** What the callback of a write is told before its end. */
 const visibleStatus = 1
 
@@ -82,18 +85,20 @@ export class LmdbEnvironment {
    *
    * @throws Error with LMDB's reason; nothing was written, or it is unknown what
    */
-  write(changes: Iterable<BucketChange>): Promise<void> {
+  async write(changes: Iterable<BucketChange>, clock: Clock): Promise<void> {
     assert(!this.isWriting, 'one transaction is written at a time')
     this.isWriting = true
     const { instructions } = this
     instructions.clear()
+    let listedCount = 0
     for (const { bucket, entry } of changes) {
+      if (++listedCount % listedInTurnMax === 0) await nextTurn(clock)
       const { dbi } = this.database(bucket)
       if (entry.value === undefined) instructions.remove(dbi, entry.key)
       else instructions.put(dbi, entry.key, entry.value)
     }
     failpoint('beforeStartDBTxn')
-    return new Promise((resolve, reject) => {
+    await new Promise<void>((resolve, reject) => {
       this.native.startWriting(instructions.end(), (status) => {
         if (status === visibleStatus) return
         this.isWriting = false
@@ -167,6 +172,12 @@ export function openEnvironment(directory: string): LmdbEnvironment {
   }
   const map = openMap(env, nativeOf(root), { keyBuffer: plainKeyBuffer, databases, readOnce })
   return new LmdbEnvironment(root, { native: env, keyBuffer: plainKeyBuffer, databases, map })
+}
+
+function nextTurn(clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    clock.nextTurn(resolve)
+  })
 }
 
 function nativeOf(store: Database): NativeDatabase {

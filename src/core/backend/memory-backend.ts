@@ -166,11 +166,15 @@ export class MemoryBackend implements Backend {
     return this.waitUntil(() => this.flushedCount >= target)
   }
 
-  waitForRoom(): Promise<void> {
-    return this.waitUntil(() => this.hasRoomToSpare)
+  untilDurable(): Promise<void> {
+    return this.flush()
   }
 
-  get hasRoomToSpare(): boolean {
+  waitForRoom(): Promise<void> {
+    return this.waitUntil(() => this.askForRoom())
+  }
+
+  askForRoom(): boolean {
     const limit = this.options.unflushedChangeCountMax ?? defaultUnflushedChangeCountMax
     return this.unflushedChangeCount < limit
   }

@@ -451,7 +451,7 @@ export class RaftLoop {
     const isAlone = confState.voters.length + confState.learners.length <= 1
     snapshots.compactMemory(appliedIndex, sender.holdsLog, isAlone)
     snapshots.consider({ index: appliedIndex, term: appliedTerm, confState }, () =>
-      state.backend.flush(),
+      state.backend.untilDurable(),
     )
   }
 

@@ -6,8 +6,8 @@
  * as soon as all of the segments before the one being written have been applied.
  *
  * A snapshot of our own holds no keys: the database *is* the state, so the snapshot only says "up to this index the
- * database has everything". That must be true on disk first. Order: flush the database, write the snapshot file, record it
- * in the log, and only then release the segments before it. A crash in between leaves an orphaned file at worst.
+ * database has everything". That must be true on disk first. Order: wait until the database is durable, which it becomes
+ * at its own pace, write the snapshot file, record it in the log, and only then release the segments before it. A crash in between leaves an orphaned file at worst.
  */
 import { failpoint } from '../base/failpoints.ts'
 import { emptyBytes } from '../base/bytes.ts'
@@ -69,11 +69,11 @@ export class SnapshotPolicy {
   }
 
   /** Begins a snapshot when enough was applied since the last one. Returns at once. */
-  consider(applied: AppliedPosition, flush: () => Promise<void>): void {
+  consider(applied: AppliedPosition, untilDurable: () => Promise<void>): void {
     if (this.isHalted || this.isMaking || !this.isDue(applied.index)) return
     this.isMaking = true
-    this.making = this.make(applied, flush).catch((error: unknown) => {
-      // The end of the node closes the database under a flush; that is no fault.
+    this.making = this.make(applied, untilDurable).catch((error: unknown) => {
+      // The end of the node closes the database under this; that is no fault.
       if (!this.isHalted)
         this.options.onFault(error instanceof Error ? error : new Error(String(error)))
     })
@@ -85,8 +85,8 @@ export class SnapshotPolicy {
     return this.snapshotIndex < tailFirstIndex && appliedIndex >= tailFirstIndex
   }
 
-  private async make(applied: AppliedPosition, flush: () => Promise<void>): Promise<void> {
-    await flush()
+  private async make(applied: AppliedPosition, untilDurable: () => Promise<void>): Promise<void> {
+    await untilDurable()
     if (this.stopsHere()) return
     const { fileSystem, snapshotDirectory } = this.parts
     const metadata: SnapshotMetadata = applied
@@ -95,7 +95,7 @@ export class SnapshotPolicy {
     this.options.wake()
   }
 
-  /** Begins nothing any more, and resolves when what was begun has ended. */
+  /** Begins nothing any more, and resolves when what was begun has ended. It may wait for the database: flush that. */
   async finish(): Promise<void> {
     this.isHalted = true
     await this.making

@@ -378,7 +378,7 @@ export class StateMachine {
   private stepCompaction(): void {
     try {
       const { backend, store } = this.state
-      if (!backend.hasRoomToSpare || store.isHistoryHeld) {
+      if (!backend.askForRoom() || store.isHistoryHeld) {
         this.scheduleCompaction()
         return
       }

@@ -262,11 +262,17 @@ export class SimBackend implements Backend {
     })
   }
 
+  untilDurable(): Promise<void> {
+    return this.flush()
+  }
+
   waitForRoom(): Promise<void> {
     return Promise.resolve()
   }
 
-  readonly hasRoomToSpare = true
+  askForRoom(): boolean {
+    return true
+  }
 
   /** The simulated database does not fail by itself, only where it is moved. */
   onFault(listener: (fault: Error) => void): void {
