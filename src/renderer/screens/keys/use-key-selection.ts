@@ -11,8 +11,10 @@ export interface KeySelection {
   /** Rows by the text of their key; triggered when it changes. */
   readonly rows: ShallowRef<Map<string, KeyRow>>
   readonly count: ComputedRef<number>
-  /** Starts anew from a row: what Shift extends from. */
+  /** Starts anew from a row: what Shift extends from, and what is the first of several. */
   readonly startAt: (index: number) => void
+  /** Goes to a row without choosing: what Shift extends from. What was chosen stays. */
+  readonly moveTo: (index: number) => void
   readonly toggle: (index: number) => void
   /** Chooses the loaded rows from where the choice began to a row. */
   readonly extendTo: (index: number) => void
@@ -24,6 +26,8 @@ export interface KeySelection {
 export function useKeySelection(browser: () => KeyBrowser): KeySelection {
   const rows = shallowRef(new Map<string, KeyRow>())
   let anchor = 0
+  /** A row that was opened by itself, and is the first of several once another one is chosen with it. */
+  let lone: number | undefined
 
   function add(row: KeyRow | undefined): void {
     if (row !== undefined) rows.value.set(keyText(row.key), row)
@@ -34,10 +38,17 @@ export function useKeySelection(browser: () => KeyBrowser): KeySelection {
     count: computed(() => rows.value.size),
     startAt: (index) => {
       anchor = index
+      lone = index
       if (rows.value.size > 0) rows.value = new Map()
     },
-    toggle: (index) => {
+    moveTo: (index) => {
       anchor = index
+      lone = undefined
+    },
+    toggle: (index) => {
+      if (lone !== undefined && lone !== index && rows.value.size === 0) add(browser().rowAt(lone))
+      anchor = index
+      lone = undefined
       const row = browser().rowAt(index)
       if (row === undefined) return
       if (!rows.value.delete(keyText(row.key))) add(row)
@@ -54,6 +65,7 @@ export function useKeySelection(browser: () => KeyBrowser): KeySelection {
       triggerRef(rows)
     },
     clear: () => {
+      lone = undefined
       rows.value = new Map()
     },
   }
