@@ -72,6 +72,23 @@ export class PlanBuilder {
     this.add({ ...this.without(current.key, 'delete', current) })
   }
 
+  /** A key gets another name: both halves or none. A name that is taken leaves both keys alone. */
+  rename(
+    {
+      from,
+      to,
+      taken,
+    }: { readonly from: KeyValue; readonly to: Uint8Array; readonly taken: KeyValue | undefined },
+    wanted: WantedValue,
+  ): void {
+    if (taken !== undefined) {
+      this.conflict(to, taken)
+      return
+    }
+    this.put(to, wanted, undefined)
+    this.add({ ...this.without(from.key, 'delete', from), isBound: true })
+  }
+
   /** The key is as wanted. */
   same(): void {
     this.counts.sameCount++

@@ -13,7 +13,9 @@ import { keyAt } from '../../preload/contract/plan-columns.ts'
 import type { ImportColumns, KeyRevisionColumns, PlanSource } from '../../preload/contract/plan.ts'
 import type { KeyRange } from '../../preload/contract/kv.ts'
 import { intervalOf } from '../ipc/key-conversion.ts'
-import type { PlanBuilder, WantedValue } from './plan-builder.ts'
+import type { PlanBuilder } from './plan-builder.ts'
+import { chunkKeys, LeaseJudge, Progress } from './plan-context.ts'
+import type { PlanContext, PlanPlace } from './plan-context.ts'
 import {
   pairsOf,
   readKeys,
@@ -21,29 +23,7 @@ import {
   type KeyAtRevision,
   type PlanCluster,
 } from './plan-reading.ts'
-import type { PlanTable } from './plan-table.ts'
-
-/** What a plan is computed from. */
-export interface PlanContext {
-  readonly target: PlanCluster
-  /** Where wanted values are read; the target itself, but for a plan that brings over another cluster. */
-  readonly source: PlanCluster
-  /** Leases of the target that exist. */
-  findLeases(): Promise<ReadonlySet<bigint>>
-  /** What a plan that ran has written, for its undo; undefined: no longer kept. */
-  findUndo(planId: number): PlanTable | undefined
-  readonly signal: AbortSignal
-  onProgress(progress: { readonly lookedAtCount: number; readonly totalCount: number }): void
-}
-
-export interface PlanPlace {
-  readonly revision: number
-  readonly sourceRevision: number
-}
-
-/** Keys that are read at once. */
-const chunkKeys = 500
-const progressEveryKeys = 1_000
+import { computeRename } from './plan-renaming.ts'
 
 /**
  * Computes a plan into a builder.
@@ -74,33 +54,12 @@ export async function computePlan(
       })
     case 'restoreDeleted':
       return computeRestoreDeleted(context, source.keys, builder)
+    case 'rename':
+      return computeRename(context, source, builder)
     case 'import':
       return computeImport(context, source, builder)
     case 'undo':
       return computeUndo(context, source.planId, builder)
-  }
-}
-
-/** Leases of wanted values: asked for once, and only when there is one. */
-class LeaseJudge {
-  private readonly context: PlanContext
-  private leases: ReadonlySet<bigint> | undefined
-
-  constructor(context: PlanContext) {
-    this.context = context
-  }
-
-  async wantedOf(pair: KeyValue, sourceRevision: number): Promise<WantedValue> {
-    const { value } = pair
-    const common = { value, sourceRevision, leaseTtlSeconds: 0 }
-    if (this.context.source !== this.context.target) {
-      // A lease of another cluster means nothing here.
-      return { ...common, lease: 'keep', hasLostLease: pair.lease !== noLease }
-    }
-    if (pair.lease === noLease) return { ...common, lease: noLease, hasLostLease: false }
-    this.leases ??= await this.context.findLeases()
-    const isAlive = this.leases.has(pair.lease)
-    return { ...common, lease: isAlive ? pair.lease : noLease, hasLostLease: !isAlive }
   }
 }
 
@@ -385,24 +344,4 @@ function sortedKeysOf(columns: KeyRevisionColumns): readonly KeyAtRevision[] {
     const next = keys[at + 1]
     return next === undefined || compareBytes(key, next.key) !== 0
   })
-}
-
-class Progress {
-  private readonly context: PlanContext
-  private lookedAtCount = 0
-  private totalCount = 0
-
-  constructor(context: PlanContext) {
-    this.context = context
-  }
-
-  addTotal(count: number): void {
-    this.totalCount += count
-  }
-
-  step(): void {
-    this.lookedAtCount++
-    if (this.lookedAtCount % progressEveryKeys !== 0) return
-    this.context.onProgress({ lookedAtCount: this.lookedAtCount, totalCount: this.totalCount })
-  }
 }

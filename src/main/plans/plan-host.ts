@@ -280,6 +280,8 @@ function subjectOf(source: PlanSource, table: PlanTable): Uint8Array {
     case 'restore':
     case 'apply':
       return intervalOf(source.range).start
+    case 'rename':
+      return source.prefix
     default:
       return table.count === 0 ? emptyBytes : table.keys.at(0)
   }

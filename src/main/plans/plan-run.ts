@@ -70,8 +70,11 @@ export class PlanRun {
     this.table = table
     this.settled = new Uint8Array(table.count)
     const rows: number[] = []
+    const isBound = (row: number): boolean => row < table.count && table.at(row).isBound === true
     for (let row = 0; row < table.count; row++) {
-      if (!excluded.has(row) && table.at(row).act !== 'conflict') rows.push(row)
+      const isParted =
+        (isBound(row) && excluded.has(row - 1)) || (isBound(row + 1) && excluded.has(row + 1))
+      if (!isParted && !excluded.has(row) && table.at(row).act !== 'conflict') rows.push(row)
     }
     this.rows = rows
   }

@@ -4,7 +4,8 @@
  * A transaction writes all of its rows or none: each row is compared with the mod revision that the plan saw. One that is
  * refused answers with the keys as they are; those that changed are reported and left alone, and the rest is sent again.
  * One that is too large is halved, and so is every later one. One that is refused for a reason that may lie in a single row
- * (a permission, a lease) is halved until that row stands alone.
+ * (a permission, a lease) is halved until that row stands alone. Two rows that are bound to each other (a key and its new
+ * name) never part: they are written in one transaction, or neither is.
  *
  * A write whose answer was lost is never sent again: its keys are read back, and the row says what was found.
  */
@@ -97,6 +98,9 @@ export class PlanSender {
       if (end > first && sizeBytes > this.sizeBytesMax) break
       end++
     }
+    // Two rows that belong together go together: in the next transaction, or alone in this one.
+    if (end < rows.length && this.table.at(rows[end] ?? 0).isBound === true)
+      end += end - first > 1 ? -1 : 1
     return rows.slice(first, end)
   }
 
@@ -149,7 +153,7 @@ export class PlanSender {
         this.noteDone(remaining, result)
         return
       }
-      const changed = remaining.filter((row, at) => hasChanged(row, result, at))
+      const changed = withPartners(remaining, (row, at) => hasChanged(row, result, at))
       for (const { row } of changed.length === 0 ? remaining : changed) {
         this.parts.onRow(
           row,
@@ -177,20 +181,22 @@ export class PlanSender {
         await this.readBack(rows)
         return undefined
       }
-      if (isTooLarge(error) && rows.length > 1) {
+      const isDivisible = rows.length > 2 || (rows.length === 2 && rows[1]?.entry.isBound !== true)
+      if (isTooLarge(error) && isDivisible) {
         this.shrink(error, rows.length)
         await this.sendHalves(rows)
         return undefined
       }
       if (!mayLieInOneRow(error)) throw error
-      if (rows.length > 1) await this.sendHalves(rows)
+      if (isDivisible) await this.sendHalves(rows)
       else this.noteFailed(rows, error)
       return undefined
     }
   }
 
   private async sendHalves(rows: readonly LoadedRow[]): Promise<void> {
-    const half = rows.length >> 1
+    const middle = rows.length >> 1
+    const half = rows[middle]?.entry.isBound === true ? middle + 1 : middle
     await this.sendRows(rows.slice(0, half))
     if (!this.parts.stop.aborted) await this.sendRows(rows.slice(half))
   }
@@ -309,6 +315,19 @@ function readBackOutcome(
     ...{ kind: 'done', revision: current?.modRevision ?? 0, isReadBack: true },
     previous: undefined,
   }
+}
+
+/** Rows that are so, with those that are bound to them. */
+function withPartners(
+  rows: readonly LoadedRow[],
+  isSo: (row: LoadedRow, at: number) => boolean,
+): readonly LoadedRow[] {
+  const found = rows.map(isSo)
+  return rows.filter((row, at) => {
+    const isWithNext = rows[at + 1]?.entry.isBound === true && found[at + 1] === true
+    const isWithPrevious = row.entry.isBound === true && found[at - 1] === true
+    return found[at] === true || isWithNext || isWithPrevious
+  })
 }
 
 function hasChanged({ entry }: LoadedRow, result: TxnResult, at: number): boolean {

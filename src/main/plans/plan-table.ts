@@ -21,10 +21,13 @@ export interface PlanEntry {
   readonly hasLostLease: boolean
   /** Seconds of a lease that is granted when the plan runs; 0 for none. */
   readonly leaseTtlSeconds: number
+  /** The row is written together with the one before it, or neither is. */
+  readonly isBound?: boolean
 }
 
 const keepsLease = 1
 const lostLease = 2
+const boundToPrevious = 4
 
 /** Rows in the order of their keys; numbers in columns, values only where they cannot be read again. */
 export class PlanTable {
@@ -53,7 +56,11 @@ export class PlanTable {
     this.oldSizes.add(entry.oldSizeBytes)
     this.newSizes.add(entry.newSizeBytes)
     this.sources.add(entry.sourceRevision)
-    this.flags.add((entry.lease === 'keep' ? keepsLease : 0) | (entry.hasLostLease ? lostLease : 0))
+    this.flags.add(
+      (entry.lease === 'keep' ? keepsLease : 0) |
+        (entry.hasLostLease ? lostLease : 0) |
+        (entry.isBound === true ? boundToPrevious : 0),
+    )
     this.ttls.add(entry.leaseTtlSeconds)
     if (entry.lease !== 'keep' && entry.lease !== 0n) this.leases.set(row, entry.lease)
     if (value !== undefined) this.values.set(row, value)
@@ -71,6 +78,7 @@ export class PlanTable {
       lease: (flags & keepsLease) === 0 ? (this.leases.get(row) ?? (0n as LeaseId)) : 'keep',
       hasLostLease: (flags & lostLease) !== 0,
       leaseTtlSeconds: this.ttls.at(row),
+      isBound: (flags & boundToPrevious) !== 0,
     }
   }
 }

@@ -9,7 +9,7 @@
 import { z } from 'zod'
 import { planKeysMax, planValuesSizeBytesMax } from './limits.ts'
 import { keyRangeSchema } from './kv.ts'
-import { connectionIdSchema, revisionSchema } from './primitives.ts'
+import { connectionIdSchema, keyBytesSchema, revisionSchema } from './primitives.ts'
 import type { BridgeError } from './reply.ts'
 
 const planIdSchema = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER)
@@ -67,6 +67,14 @@ export const planSourceSchema = z.discriminatedUnion('kind', [
       kind: z.literal('import'),
       rows: importColumnsSchema,
       mode: z.enum(['skipExisting', 'overwrite']),
+    })
+    .readonly(),
+  /** Every key under the prefix gets the same name under another one, unless that name is taken. */
+  z
+    .strictObject({
+      kind: z.literal('rename'),
+      prefix: keyBytesSchema.refine((bytes) => bytes.length > 0, 'a prefix is needed'),
+      to: keyBytesSchema,
     })
     .readonly(),
   /** The range, or only these keys of it, become as they are on another side. */

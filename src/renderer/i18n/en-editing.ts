@@ -111,6 +111,13 @@ export const enEditing = {
     renameAction: 'Rename key',
     renameExists: 'A key of this name exists already. Nothing was changed.',
     renameChanged: 'The key was written or deleted meanwhile. Nothing was changed.',
+    renameFolder: 'Rename folder…',
+    renameFolderTitle: 'Rename everything under this prefix?',
+    renameFolderTo: 'New prefix',
+    renameFolderNote:
+      'A preview follows. Each key and its new name are written together; names that are taken are left alone.',
+    renameFolderAction: 'Preview',
+    renameFolderSplit: 'It does not end like the prefix that it replaces: names would run together.',
     renameSame: 'This is its name already.',
     deletePrefix: 'Delete all keys under it…',
     exportPrefix: 'Export what is under it…',

@@ -1,6 +1,7 @@
 /** Texts of plans of many writes: preview, run, report, undo. */
 export const enPlans = {
   titles: {
+    rename: 'Rename everything under',
     deleteRange: 'Delete {n} keys under | Delete {n} key under | Delete {n} keys under',
     deleteKeys: 'Delete {n} keys of | Delete {n} key of | Delete {n} keys of',
     restore: 'Restore {n} keys of | Restore {n} key of | Restore {n} keys of',
@@ -10,6 +11,7 @@ export const enPlans = {
     undo: 'Undo {n} writes of | Undo {n} write of | Undo {n} writes of',
   },
   actions: {
+    rename: 'Rename with {n} writes | Rename with {n} write | Rename with {n} writes',
     deleteRange: 'Delete {n} keys | Delete {n} key | Delete {n} keys',
     deleteKeys: 'Delete {n} keys | Delete {n} key | Delete {n} keys',
     restore: 'Restore {n} keys | Restore {n} key | Restore {n} keys',
@@ -20,6 +22,7 @@ export const enPlans = {
   },
   kinds: {
     deleteRange: 'Delete of',
+    rename: 'New names of',
     deleteKeys: 'Delete of keys like',
     restore: 'Restore of',
     restoreDeleted: 'Put back keys like',

@@ -94,8 +94,19 @@ export class PlanSession {
   toggle(position: number): void {
     if (this.phase.value !== 'ready' || this.rowAt(position)?.act === 'conflict') return
     const excluded = new Set(this.excluded.value)
-    if (!excluded.delete(position)) excluded.add(position)
+    const isIn = excluded.has(position)
+    for (const row of this.togetherWith(position)) {
+      if (isIn) excluded.delete(row)
+      else excluded.add(row)
+    }
     this.excluded.value = excluded
+  }
+
+  /** A key and its new name are two rows that follow each other; either stands for both. */
+  private togetherWith(position: number): readonly number[] {
+    if (this.intent.source.kind !== 'rename') return [position]
+    const isNewName = this.rowAt(position)?.act === 'create'
+    return isNewName ? [position, position + 1] : [position - 1, position]
   }
 
   /** Whether the number of keys has to be typed: wide acts, and in production every one. */

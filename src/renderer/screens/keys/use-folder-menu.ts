@@ -12,10 +12,13 @@ interface OpenMenu {
   readonly label: string
 }
 
+/** What is done with everything under a folder. */
+export type FolderAct = 'export' | 'import' | 'rename' | 'remove'
+
 /** The menu of a folder. */
 export function useFolderMenu(acts: {
   readonly findObstacle: () => string | undefined
-  readonly run: (act: 'export' | 'import' | 'remove', prefix: Uint8Array) => void
+  readonly run: (act: FolderAct, prefix: Uint8Array) => void
 }): {
   readonly menu: ShallowRef<OpenMenu | undefined>
   readonly open: (
@@ -30,7 +33,7 @@ export function useFolderMenu(acts: {
   function open(prefix: Uint8Array, place: { readonly left: number; readonly top: number }): void {
     const obstacle = acts.findObstacle()
     const line = (
-      act: 'export' | 'import' | 'remove',
+      act: FolderAct,
       more: Pick<MenuItem, 'label' | 'icon'> & Partial<MenuItem>,
     ): MenuItem => ({
       id: act,
@@ -46,6 +49,7 @@ export function useFolderMenu(acts: {
       },
       line('export', { label: t('acts.exportPrefix'), icon: 'download' }),
       line('import', { label: t('acts.importHere'), icon: 'upload', obstacle }),
+      line('rename', { label: t('acts.renameFolder'), icon: 'edit', obstacle, shortcut: 'F2' }),
       line('remove', {
         ...{ label: t('acts.deletePrefix'), icon: 'trash', obstacle },
         ...{ isDanger: true, isGroupStart: true },

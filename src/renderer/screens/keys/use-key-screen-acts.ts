@@ -28,6 +28,7 @@ export interface KeyScreenActs {
   readonly removeUnder: (prefix: Uint8Array) => void
   readonly exportUnder: (prefix: Uint8Array) => void
   readonly importUnder: (prefix: Uint8Array) => void
+  readonly renameUnder: (prefix: Uint8Array) => void
 }
 
 /** Acts of a key screen on many keys, and the commands for the opened one. */
@@ -90,6 +91,11 @@ export function useKeyScreenActs(parts: KeyScreenParts): KeyScreenActs {
       })
     },
     importUnder,
+    renameUnder: (prefix) => {
+      withConnection((id) => {
+        dialogs.ask(id, { kind: 'renameFolder', prefix })
+      })
+    },
   }
   useScreenCommands(parts, { ...acts, exportRange })
   return acts

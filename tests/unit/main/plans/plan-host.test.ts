@@ -124,6 +124,33 @@ describe('computing', () => {
     expect(world.state().size).toBe(200)
   })
 
+  test('a folder gets another name: each key with its value and lease, a name that is taken leaves its key alone', async () => {
+    const world = new PlanWorld()
+    world.leases.add(7n)
+    world.put('/a/1', 'one', 7n)
+    world.put('/a/deep/2', 'two')
+    world.put('/a/taken', 'three')
+    world.put('/new/taken', 'theirs')
+    const plan = await world.open({ kind: 'rename', prefix: bytes('/a/'), to: bytes('/new/') })
+    expect(plan.rows.map(({ key, act }) => `${act} ${textOf(key) ?? ''}`)).toEqual([
+      ...['create /new/1', 'delete /a/1', 'create /new/deep/2', 'delete /a/deep/2'],
+      'conflict /new/taken',
+    ])
+    const report = await world.run(plan.planId)
+    expect(report).toMatchObject({ doneCount: 4, putCount: 2, deletedCount: 2 })
+    expect(Object.fromEntries(world.state())).toEqual({
+      ...{ '/a/taken': 'three', '/new/1': 'one', '/new/deep/2': 'two', '/new/taken': 'theirs' },
+    })
+    expect(world.store.find(bytes('/new/1'))?.lease).toBe(7n)
+  })
+
+  test('a key that is left out of new names keeps its own, whichever of its two rows was named', async () => {
+    const world = filled(3)
+    const plan = await world.open({ kind: 'rename', prefix: bytes('/a/'), to: bytes('/b/') })
+    await world.run(plan.planId, { excludedRows: Uint32Array.from([1, 2]) })
+    expect([...world.state().keys()]).toEqual(['/a/00000', '/a/00001', '/b/00002'])
+  })
+
   test('an import tells new, changed and same keys; the last of two rows of one key counts', async () => {
     const world = new PlanWorld()
     world.put('/a/same', 'one')

@@ -64,3 +64,52 @@ test('a restore reaches the wanted state on every key that nobody touched since,
     { numRuns: 60 },
   )
 })
+
+test('new names of a folder lose no value whatever is written meanwhile, never part a key, and are taken back', async () => {
+  const both = fc.constantFrom(...keys, ...keys.map((key) => key.replace('/a/', '/b/')))
+  const anywhere = fc.oneof(
+    fc.record({ kind: fc.constant('put' as const), key: both, value: fc.constantFrom('x', 'y') }),
+    fc.record({ kind: fc.constant('delete' as const), key: both }),
+  )
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(anywhere, { minLength: 1, maxLength: 30 }),
+      fc.array(anywhere, { maxLength: 4 }),
+      fc.integer({ min: 2, max: 9 }),
+      async (first, meanwhile, operationsMax) => {
+        const world = new PlanWorld()
+        world.put('/a/0', 'first')
+        apply(world, first)
+        world.cluster.faults.operationsMax = operationsMax
+        const source = { kind: 'rename', prefix: bytes('/a/'), to: bytes('/b/') } as const
+        const plan = await world.open(source)
+        const planned = world.state()
+        apply(world, meanwhile)
+        const before = world.state()
+        const report = await world.run(plan.planId)
+        expect(report.failedCount + report.unknownCount + report.notSentCount).toBe(0)
+        const after = world.state()
+        for (const key of keys) {
+          const other = key.replace('/a/', '/b/')
+          const value = before.get(key)
+          if (value === undefined) {
+            expect([after.get(key), after.get(other)]).toEqual([undefined, before.get(other)])
+          } else if (after.get(key) === undefined) {
+            expect(after.get(other)).toBe(value)
+          } else {
+            expect([after.get(key), after.get(other)]).toEqual([value, before.get(other)])
+            // It stays only where the name was taken, or somebody wrote meanwhile.
+            const isTaken = planned.has(other) || before.has(other)
+            const isWritten = meanwhile.some((one) => one.key === key || one.key === other)
+            expect(isTaken || isWritten).toBe(true)
+          }
+        }
+        if (report.undoableCount === 0) return
+        const undo = await world.open({ kind: 'undo', planId: report.planId })
+        await world.run(undo.planId)
+        expect(world.state()).toEqual(before)
+      },
+    ),
+    { numRuns: 60 },
+  )
+})
