@@ -117,7 +117,8 @@ export const enEditing = {
     renameFolderNote:
       'A preview follows. Each key and its new name are written together; names that are taken are left alone.',
     renameFolderAction: 'Preview',
-    renameFolderSplit: 'It does not end like the prefix that it replaces: names would run together.',
+    renameFolderSplit:
+      'It does not end like the prefix that it replaces: names would run together.',
     renameSame: 'This is its name already.',
     deletePrefix: 'Delete all keys under it…',
     exportPrefix: 'Export what is under it…',

@@ -235,6 +235,71 @@ describe('the keyboard all the way', () => {
   })
 })
 
+describe('folders', () => {
+  test('folders that open beside a typed prefix leave the row under the pointer where it is', async () => {
+    const page = await window.open('quiet&keys=2000')
+    const locks = page.getByRole('treeitem', { name: '/locks' })
+    await locks.hover()
+    await page.getByTestId('prefix').fill('/app/checkout/flags/')
+    const before = await locks.boundingBox()
+    // The tree holds still while the pointer is on its way; what is clicked is what was aimed at.
+    await locks.click()
+    await expect.poll(() => page.getByTestId('prefix').inputValue()).toBe('/locks/')
+    expect(before).not.toBeNull()
+    await page.getByTestId('prefix').fill('/app/checkout/flags/')
+    await page.getByRole('treeitem', { name: 'apple-pay' }).waitFor()
+  })
+
+  test('a folder gets another name after a preview, by mouse, and is put back', async () => {
+    const page = await openFlags()
+    await page.getByRole('treeitem', { name: 'flags', selected: true }).click({ button: 'right' })
+    await page.getByRole('menuitem', { name: 'Rename folder…' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Rename everything under this prefix?' })
+    await dialog.getByLabel('New prefix').fill('/app/checkout/switches')
+    await dialog.getByText('names would run together').waitFor()
+    await dialog.getByLabel('New prefix').fill('/app/checkout/switches/')
+    await dialog.getByRole('button', { name: 'Preview' }).click()
+    const plan = page.getByRole('alertdialog')
+    await plan.getByText('/app/checkout/switches/apple-pay', { exact: true }).waitFor()
+    await plan.getByRole('button', { name: 'Rename with 20 writes', exact: true }).click()
+    await page.getByTestId('plan-undo').waitFor()
+    await expect.poll(() => namesUnder(page, '/app/checkout/switches/')).toHaveLength(10)
+    expect(await namesUnder(page, '/app/checkout/flags/')).toHaveLength(0)
+    await page.getByTestId('plan-undo').click()
+    await page.getByText('20 writes undone').waitFor()
+    await expect.poll(() => namesUnder(page, '/app/checkout/flags/')).toHaveLength(10)
+  })
+
+  test('a folder gets another name by the keyboard alone', async () => {
+    const page = await openFlags()
+    await page.getByRole('treeitem', { name: 'flags', selected: true }).click()
+    await page.getByRole('tree').focus()
+    await page.keyboard.press('F2')
+    const dialog = page.getByRole('dialog', { name: 'Rename everything under this prefix?' })
+    await dialog.getByLabel('New prefix').waitFor()
+    await expect.poll(() => page.evaluate<string>(`String(getSelection())`)).toBe('flags')
+    await page.keyboard.type('toggles')
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Rename with 20 writes', exact: true }).waitFor()
+    await page.keyboard.press('Control+Enter')
+    await expect.poll(() => namesUnder(page, '/app/checkout/toggles/')).toHaveLength(10)
+  })
+})
+
+function namesUnder(page: Page, prefix: string): Promise<readonly string[]> {
+  return page.evaluate((text) => {
+    const bytes = new TextEncoder().encode(text)
+    const range = { kind: 'prefix', prefix: bytes } as const
+    const request = { connectionId: 'any', range, limit: 100, revision: 0, valueBytesMax: 0 }
+    const { columns } = fakeWorld.store.range(request)
+    return Array.from({ length: columns.rowCount }, (_, row) =>
+      new TextDecoder().decode(
+        columns.keyBytes.slice(columns.keyOffsets[row], columns.keyOffsets[row + 1]),
+      ),
+    )
+  }, prefix)
+}
+
 /** Writes five thousand changes in a second and answers with the usual time between two frames meanwhile. */
 const floodProbe = `(async () => {
   const { store } = window.fakeWorld

@@ -9,6 +9,7 @@ import type { KeyBrowser } from '../../stores/key-browser.ts'
 import { useKeyDialogStore } from '../../stores/key-dialogs.ts'
 import { subjectOf } from '../../stores/key-subject.ts'
 import { usePlanStore } from '../../stores/plans.ts'
+import type { FolderAct } from './use-folder-menu.ts'
 import { useRowActs, type RowActs } from './use-row-acts.ts'
 
 /** What the acts of a key screen need to know. */
@@ -24,11 +25,8 @@ export interface KeyScreenActs {
   readonly askNew: () => void
   /** Plans that some keys are deleted, each only as it was seen. */
   readonly remove: (rows: readonly Pick<KeyRow, 'key' | 'modRevision'>[]) => void
-  /** Plans that everything under a prefix is deleted. */
-  readonly removeUnder: (prefix: Uint8Array) => void
-  readonly exportUnder: (prefix: Uint8Array) => void
-  readonly importUnder: (prefix: Uint8Array) => void
-  readonly renameUnder: (prefix: Uint8Array) => void
+  /** Begins something with everything under a prefix: a plan or a dialog. */
+  readonly actUnder: (act: FolderAct, prefix: Uint8Array) => void
 }
 
 /** Acts of a key screen on many keys, and the commands for the opened one. */
@@ -52,11 +50,6 @@ export function useKeyScreenActs(parts: KeyScreenParts): KeyScreenActs {
     const subject = { kind: 'range', range: browser.range, revision: revision() } as const
     dialogs.ask(browser.connectionId, { kind: 'export', subject })
   }
-  const importUnder = (prefix: Uint8Array): void => {
-    withConnection((id) => {
-      dialogs.ask(id, { kind: 'import', prefix })
-    })
-  }
   const acts: KeyScreenActs = {
     askNew,
     remove: (rows) => {
@@ -70,30 +63,18 @@ export function useKeyScreenActs(parts: KeyScreenParts): KeyScreenActs {
         source: { kind: 'deleteKeys', keys: keyRevisionColumnsOf(keys) },
       })
     },
-    removeUnder: (prefix) => {
+    actUnder: (act, prefix) => {
       withConnection((connectionId) => {
         const range = { kind: 'prefix', prefix } as const
-        plans.begin({
-          connectionId,
-          subject: keyText(prefix),
-          source: { kind: 'deleteRange', range },
-        })
-      })
-    },
-    exportUnder: (prefix) => {
-      const subject = {
-        kind: 'range',
-        range: { kind: 'prefix', prefix },
-        revision: revision(),
-      } as const
-      withConnection((id) => {
-        dialogs.ask(id, { kind: 'export', subject })
-      })
-    },
-    importUnder,
-    renameUnder: (prefix) => {
-      withConnection((id) => {
-        dialogs.ask(id, { kind: 'renameFolder', prefix })
+        if (act === 'remove') {
+          const source = { kind: 'deleteRange', range } as const
+          plans.begin({ connectionId, subject: keyText(prefix), source })
+        } else if (act === 'rename') dialogs.ask(connectionId, { kind: 'renameFolder', prefix })
+        else if (act === 'import') dialogs.ask(connectionId, { kind: 'import', prefix })
+        else {
+          const subject = { kind: 'range', range, revision: revision() } as const
+          dialogs.ask(connectionId, { kind: 'export', subject })
+        }
       })
     },
   }
@@ -147,7 +128,7 @@ function useScreenCommands(
       {
         ...{ id: 'keys.import', icon: 'upload', shortcuts: [], findObstacle },
         run: () => {
-          acts.importUnder(parts.browser()?.prefix ?? new Uint8Array(0))
+          acts.actUnder('import', parts.browser()?.prefix ?? new Uint8Array(0))
         },
       },
     ]),

@@ -1,0 +1,94 @@
+/** The tree that belongs to a browser, kept current: read again when keys come and go, open at the folder that the list shows. */
+
+import { computed, onScopeDispose, shallowRef, watch } from 'vue'
+import type { ComputedRef, Ref, ShallowRef } from 'vue'
+import type { ConnectionInfo } from '../../../preload/contract/connection.ts'
+import { keyText } from '../../format/bytes-text.ts'
+import type { KeyBrowser } from '../../stores/key-browser.ts'
+import type { KeyTree, TreeRow } from '../../stores/key-tree.ts'
+import { useKeyTreeStore } from '../../stores/key-trees.ts'
+import { useSettingsStore } from '../../stores/settings.ts'
+
+/** Keys come and go under the watch of the list; the folders follow a little later. */
+const refreshMs = 3_000
+
+/** Whose tree it is. */
+export interface KeyTreeParts {
+  readonly browser: () => KeyBrowser
+  readonly connection: () => ConnectionInfo
+  readonly tabId: () => string
+}
+
+/** The tree and its visible rows. */
+export function useKeyTree({ browser, connection, tabId }: KeyTreeParts): {
+  readonly tree: ShallowRef<KeyTree>
+  readonly rows: ComputedRef<readonly TreeRow[]>
+} {
+  const trees = useKeyTreeStore()
+  const settings = useSettingsStore()
+  const tree = shallowRef(findTree())
+  const rows = computed(() => tree.value.rows())
+
+  function findTree(): KeyTree {
+    const separator = settings.settings.keySeparator
+    const revision = browser().atRevision.value
+    const connectionId = connection().id
+    if (revision === 0) return trees.treeOf(connectionId, separator)
+    return trees.pastTreeOf(tabId(), { connectionId, separator, revision })
+  }
+
+  // Getting a tree reads it, which a computed value must not do.
+  watch(
+    () => [connection().id, settings.settings.keySeparator, browser().atRevision.value],
+    () => {
+      tree.value = findTree()
+    },
+  )
+
+  let timer: ReturnType<typeof setTimeout> | undefined
+  watch(
+    () => browser().total.value,
+    () => {
+      clearTimeout(timer)
+      if (browser().atRevision.value === 0)
+        timer = setTimeout(() => void tree.value.refreshQuietly(), refreshMs)
+    },
+  )
+  onScopeDispose(() => {
+    clearTimeout(timer)
+  })
+
+  watch(
+    () => connection().state,
+    (state) => {
+      const hasFailed = tree.value.levels.value.get('')?.status === 'failed'
+      if (hasFailed && (state === 'ready' || state === 'degraded')) void tree.value.loadRoot()
+    },
+  )
+
+  // The folder that the list shows is in sight, whoever chose it.
+  watch(
+    () => [tree.value, keyText(browser().prefix)],
+    () => void tree.value.reveal(browser().prefix),
+    { immediate: true },
+  )
+
+  return { tree, rows }
+}
+
+/** Counts the folders that are in sight, and reads what follows there. */
+export function useTreeSight(
+  tree: ShallowRef<KeyTree>,
+  rows: Ref<readonly TreeRow[]>,
+  sight: Ref<readonly [number, number]>,
+): void {
+  watch(
+    () => [sight.value, rows.value],
+    () => {
+      const shown = rows.value.slice(sight.value[0], sight.value[1] + 1)
+      tree.value.want(shown)
+      for (const row of shown)
+        if (row.kind === 'more' && !row.isFailed) void tree.value.loadMore(row)
+    },
+  )
+}
