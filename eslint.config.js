@@ -79,17 +79,6 @@ export default defineConfig(
     },
   },
   {
-    // Screens that outgrew their bound and wait to be divided. They may not grow further, and none may join them.
-    files: ['src/renderer/screens/keys/Key{DetailPane,List,TreePane,sScreen}.vue'],
-    rules: { 'max-lines': ['error', { max: 350 }] },
-  },
-  {
-    files: ['src/renderer/screens/keys/use-{key-acts,restore}.ts', 'src/renderer/stores/keys.ts'],
-    rules: {
-      'max-lines-per-function': ['error', { max: 100, skipBlankLines: true, skipComments: true }],
-    },
-  },
-  {
     // Runs must be replayable: nothing ambient in the state machine.
     files: ['src/core/{base,raft,mvcc,watch,lease,apply,membership}/**/*.ts'],
     rules: {

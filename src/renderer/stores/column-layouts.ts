@@ -35,7 +35,7 @@ export const useColumnLayoutStore = defineStore('columnLayouts', () => {
   /** Sets a width in pixels, within its bounds; without one the column has its usual share. */
   function resize(connectionId: string, column: SizedColumn, widthPx: number | undefined): void {
     const { order, widths } = layoutOf(connectionId)
-    const { [column]: _, ...others } = widths
+    const others = Object.fromEntries(Object.entries(widths).filter(([name]) => name !== column))
     const min = column === 'key' ? columnWidthPx.keyMin : columnWidthPx.min
     const bounded =
       widthPx === undefined

@@ -85,24 +85,14 @@ export const useKeyStore = defineStore('keys', () => {
     closeKey(tabId)
   }
 
-  watch(
-    () => tabs.tabs,
-    (open) => {
-      for (const tabId of new Set([...browsers.keys(), ...details.keys()])) {
-        if (!open.some((tab) => tab.id === tabId)) release(tabId)
-      }
+  followTabs({
+    openIds: () => [...browsers.keys(), ...details.keys()],
+    release,
+    showAgain: (tabId, subject) => {
+      const known = browsers.get(tabId)
+      if (known !== undefined) openRange(tabId, known.connectionId, rangeOfSubject(subject))
     },
-  )
-
-  // Back and forward show a range again that the tab showed before.
-  watch(
-    () => tabs.revisit,
-    (visit) => {
-      const known = visit === undefined ? undefined : browsers.get(visit.tabId)
-      if (visit !== undefined && known !== undefined)
-        openRange(visit.tabId, known.connectionId, rangeOfSubject(visit.subject))
-    },
-  )
+  })
 
   return {
     ...{ browsers, details, waiting, activeDetail },
@@ -110,6 +100,29 @@ export const useKeyStore = defineStore('keys', () => {
     ...{ openKey, replaceKey, closeKey, goToKey, searchSeen },
   }
 })
+
+/** What closed tabs held ends; back and forward show a range again that a tab showed before. */
+function followTabs(acts: {
+  readonly openIds: () => readonly string[]
+  readonly release: (tabId: string) => void
+  readonly showAgain: (tabId: string, subject: string) => void
+}): void {
+  const tabs = useTabStore()
+  watch(
+    () => tabs.tabs,
+    (open) => {
+      for (const tabId of new Set(acts.openIds())) {
+        if (!open.some((tab) => tab.id === tabId)) acts.release(tabId)
+      }
+    },
+  )
+  watch(
+    () => tabs.revisit,
+    (visit) => {
+      if (visit !== undefined) acts.showAgain(visit.tabId, visit.subject)
+    },
+  )
+}
 
 /** The key that is open in each tab. */
 function useOpenedKeys(revisionOf: (tabId: string) => number) {

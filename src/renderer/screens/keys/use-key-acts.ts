@@ -31,10 +31,8 @@ export function useKeyActs(
   tabId: () => string,
 ): KeyActs {
   const { t } = useI18n()
-  const toasts = useToastStore()
   const undo = useWriteUndo(tabId)
-  const isRemoving = ref(false)
-  const isBusy = ref(false)
+  const removal = useRemoval(detail, connection, undo)
 
   async function save(): Promise<void> {
     const draft = detail().draft.value
@@ -48,6 +46,38 @@ export function useKeyActs(
     const text = t('key.saved', { key: keyText(key) })
     undo.tell({ connectionId: connection().id, keys }, { icon: 'check', tone: 'ok', text, subject })
   }
+
+  function restore(): void {
+    const text = detail().past.value?.pair?.value
+    detail().edit()
+    if (text !== undefined) detail().writeBytes(text)
+  }
+
+  useKeyCommands({ detail, connection, save, askRemove: removal.askRemove })
+  return {
+    ...removal,
+    save,
+    overwrite: async () => {
+      detail().rebase()
+      await save()
+    },
+    discard: () => {
+      detail().discard()
+    },
+    restore,
+  }
+}
+
+/** Deletes the opened key after a question, with an undo. */
+function useRemoval(
+  detail: () => KeyDetail,
+  connection: () => ConnectionInfo,
+  undo: ReturnType<typeof useWriteUndo>,
+): Pick<KeyActs, 'isRemoving' | 'isBusy' | 'askRemove' | 'remove'> {
+  const { t } = useI18n()
+  const toasts = useToastStore()
+  const isRemoving = ref(false)
+  const isBusy = ref(false)
 
   function warn(text: string, subject?: string): void {
     toasts.show({
@@ -87,28 +117,7 @@ export function useKeyActs(
     if (detail().head.value !== undefined && !connection().isReadOnly) isRemoving.value = true
   }
 
-  function restore(): void {
-    const text = detail().past.value?.pair?.value
-    detail().edit()
-    if (text !== undefined) detail().writeBytes(text)
-  }
-
-  useKeyCommands({ detail, connection, save, askRemove })
-  return {
-    isRemoving,
-    isBusy,
-    save,
-    overwrite: async () => {
-      detail().rebase()
-      await save()
-    },
-    discard: () => {
-      detail().discard()
-    },
-    askRemove,
-    remove,
-    restore,
-  }
+  return { isRemoving, isBusy, askRemove, remove }
 }
 
 function useKeyCommands(acts: {

@@ -27,6 +27,7 @@ export function useRestore(
 } {
   const { t } = useI18n()
   const toasts = useToastStore()
+  const { offerUndo, fail } = useRestoreUndo()
   const restoring = ref(0)
   const asked = ref(0)
 
@@ -62,6 +63,20 @@ export function useRestore(
     }
   }
 
+  watch(detail, () => {
+    asked.value = 0
+  })
+  return { restoring, asked, restore, confirm }
+}
+
+/** Tells that a value was restored, with a way to take it back. */
+function useRestoreUndo(): {
+  readonly offerUndo: (from: KeyDetail, revision: number, written: Written) => void
+  readonly fail: (text: string, failure: unknown) => void
+} {
+  const { t } = useI18n()
+  const toasts = useToastStore()
+
   function offerUndo(from: KeyDetail, revision: number, written: Written): void {
     toasts.show({
       icon: 'undo',
@@ -90,8 +105,5 @@ export function useRestore(
     toasts.show({ icon: 'warn', tone: 'danger', text: `${t(text)} ${failureLine(failure)}` })
   }
 
-  watch(detail, () => {
-    asked.value = 0
-  })
-  return { restoring, asked, restore, confirm }
+  return { offerUndo, fail }
 }

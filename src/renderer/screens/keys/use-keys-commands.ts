@@ -1,0 +1,51 @@
+/** Commands of the key browser as a whole. */
+
+import { onScopeDispose } from 'vue'
+import type { KeyBrowser } from '../../stores/key-browser.ts'
+import { useCommandStore } from '../../stores/commands.ts'
+import type { KeyDetail } from '../../stores/key-detail.ts'
+import { subjectOf } from '../../stores/key-subject.ts'
+import { useSettingsStore } from '../../stores/settings.ts'
+import { useTabStore } from '../../stores/tabs.ts'
+
+/** What the commands act on. */
+export interface KeysCommandParts {
+  readonly browser: () => KeyBrowser | undefined
+  readonly detail: () => KeyDetail | undefined
+  readonly find: () => void
+  readonly focusPrefix: () => void
+}
+
+/** Registers them for as long as the calling component lives. */
+export function useKeysCommands({ browser, detail, find, focusPrefix }: KeysCommandParts): void {
+  const tabs = useTabStore()
+  const settings = useSettingsStore()
+  const commands = useCommandStore()
+
+  function openBin(): void {
+    const shown = browser()
+    if (shown === undefined) return
+    const { connectionId, range } = shown
+    tabs.open('bin', { connectionId, subject: subjectOf(range) })
+  }
+
+  function changeView(): void {
+    const keyView = settings.settings.keyView === 'tree' ? 'flat' : 'tree'
+    void settings.update({ keyView })
+  }
+
+  function refresh(): void {
+    void browser()?.load()
+    void detail()?.load()
+  }
+
+  onScopeDispose(
+    commands.register([
+      { id: 'keys.find', icon: 'search', shortcuts: ['Mod+F'], run: find },
+      { id: 'keys.prefix', icon: 'filter', shortcuts: ['Mod+L'], run: focusPrefix },
+      { id: 'keys.bin', icon: 'trash', shortcuts: ['Mod+Shift+B'], run: openBin },
+      { id: 'keys.view', icon: 'folder', shortcuts: [], run: changeView },
+      { id: 'keys.refresh', icon: 'refresh', shortcuts: ['F5'], run: refresh },
+    ]),
+  )
+}
