@@ -3,7 +3,8 @@
 import { computed, onScopeDispose, shallowRef, watch } from 'vue'
 import type { ComputedRef, Ref, ShallowRef } from 'vue'
 import type { ConnectionInfo } from '../../../preload/contract/connection.ts'
-import { keyText } from '../../format/bytes-text.ts'
+import type { ListHandle } from '../../components/list/list-handle.ts'
+import { keyText, sameBytes } from '../../format/bytes-text.ts'
 import type { KeyBrowser } from '../../stores/key-browser.ts'
 import type { KeyTree, TreeRow } from '../../stores/key-tree.ts'
 import { useKeyTreeStore } from '../../stores/key-trees.ts'
@@ -66,13 +67,6 @@ export function useKeyTree({ browser, connection, tabId }: KeyTreeParts): {
     },
   )
 
-  // The folder that the list shows is in sight, whoever chose it.
-  watch(
-    () => [tree.value, keyText(browser().prefix)],
-    () => void tree.value.reveal(browser().prefix),
-    { immediate: true },
-  )
-
   return { tree, rows }
 }
 
@@ -90,5 +84,40 @@ export function useTreeSight(
       for (const row of shown)
         if (row.kind === 'more' && !row.isFailed) void tree.value.loadMore(row)
     },
+  )
+}
+
+/** Opens the folder that the list shows, whoever chose it, and scrolls to it when its row is there. */
+export function useTreeReveal(parts: {
+  readonly tree: ShallowRef<KeyTree>
+  readonly browser: () => KeyBrowser
+  readonly rows: Ref<readonly TreeRow[]>
+  readonly list: Ref<ListHandle | null>
+}): void {
+  const { tree, browser, rows, list } = parts
+  /** Opened, and to be scrolled to. */
+  const wanted = shallowRef<Uint8Array>()
+
+  async function reveal(prefix: Uint8Array): Promise<void> {
+    wanted.value = undefined
+    await tree.value.reveal(prefix)
+    if (sameBytes(prefix, browser().prefix)) wanted.value = prefix
+  }
+
+  watch(
+    () => [tree.value, keyText(browser().prefix)],
+    () => void reveal(browser().prefix),
+    { immediate: true },
+  )
+  watch(
+    () => [rows.value, wanted.value] as const,
+    ([shown, prefix]) => {
+      if (prefix === undefined) return
+      const at = shown.findIndex((row) => row.kind === 'folder' && sameBytes(row.path, prefix))
+      if (at < 0) return
+      wanted.value = undefined
+      list.value?.reveal(at)
+    },
+    { flush: 'post' },
   )
 }
