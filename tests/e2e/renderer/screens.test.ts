@@ -162,7 +162,9 @@ describe('keys', () => {
       .poll(() => dialog.getAttribute('aria-label'))
       .toBe('Delete /app/checkout/flags/zz-new')
     await dialog.getByRole('button', { name: 'Delete key' }).click()
-    await page.getByRole('button', { name: 'Undo' }).click()
+    // What was written before can be taken back as well; the deletion is told by a line of its own.
+    const deletion = page.locator('.toast', { hasText: /deleted/iu })
+    await deletion.getByRole('button', { name: 'Undo' }).click()
     await page.getByText('Put back, value and lease restored').waitFor()
     await expect.poll(() => page.getByTestId('fact-version').innerText()).toBe('1')
   })
