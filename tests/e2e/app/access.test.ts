@@ -12,6 +12,7 @@ import { quoratedProgram, readyLine } from '../../helpers/quorated.ts'
 import { ServerPair } from '../../helpers/server-pair.ts'
 import { ServerProcess } from '../../helpers/server-process.ts'
 import { closeDisplay, launchApp, type LaunchedApp } from './launch.ts'
+import { findViolations } from './page-acts.ts'
 
 /** For a machine three times slower than the one that this was written on. */
 const patience = { timeout: 30_000 }
@@ -99,6 +100,7 @@ async function readKeys(page: Page): Promise<void> {
   await expectDenied(page, 'all keys')
   const tree = page.getByRole('complementary', { name: 'Side bar' }).getByTestId('not-permitted')
   await expectText(tree, 'alice may not read all keys.')
+  expect(await findViolations(page)).toEqual([])
   await denied(page).getByRole('button', { name: '/app/', exact: true }).click()
   await expectText(row(page, 1), 'flag')
   await row(page, 1).click()
@@ -191,6 +193,7 @@ async function lookElsewhere(page: Page): Promise<void> {
   await expectText(page.getByTestId('watch-item'), 'ended')
   await expectText(page.getByTestId('watch-item'), 'permission denied for alice')
   await expectDenied(page, '/secret/')
+  expect(await findViolations(page)).toEqual([])
   await denied(page).getByRole('button', { name: '/app/', exact: true }).click()
   await expectText(page.getByTestId('watch-item'), '0 ev/s')
 

@@ -10,6 +10,7 @@ import { quoratedProgram, readyLine } from '../../helpers/quorated.ts'
 import { freePorts, isRealEtcdInstalled } from '../../helpers/real-etcd.ts'
 import { ServerProcess } from '../../helpers/server-process.ts'
 import { closeDisplay, launchApp, type LaunchedApp } from './launch.ts'
+import { findViolations } from './page-acts.ts'
 
 /** For a machine three times slower than the one that this was written on. */
 const patience = { timeout: 30_000 }
@@ -188,6 +189,7 @@ async function lookWhileLost(page: Page): Promise<void> {
   await expectText(page.getByTestId('travel-banner'), 'Reading r3,')
   await expectText(keyRow(page, 1), 'kept')
   await expectText(lost, 'goes on by itself')
+  expect(await findViolations(page)).toEqual([])
   await goToTab(page, 'keys')
 }
 

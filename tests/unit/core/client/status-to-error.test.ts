@@ -77,6 +77,16 @@ describe('callFailureOf', () => {
   })
 })
 
+test('a refusal says who may not', () => {
+  const place = { url: endpoint, user: 'alice' }
+  const denied = failed(status.PERMISSION_DENIED, errorTable.permissionDenied.text)
+  expect(callFailureOf(denied, place).error.details['user']).toBe('alice')
+  const reason = 'rpc error: code = PermissionDenied desc = etcdserver: permission denied'
+  expect(failureOfCancelReason(reason, place).error.details['user']).toBe('alice')
+  const lost = failed(status.UNAVAILABLE, 'Connection dropped')
+  expect(callFailureOf(lost, place).error.details).not.toHaveProperty('user')
+})
+
 describe('failureOfCancelReason', () => {
   test.each<[string, StoreErrorCode]>([
     ['rpc error: code = PermissionDenied desc = etcdserver: permission denied', 'permissionDenied'],

@@ -73,17 +73,7 @@ export function useTravel(tabId: () => string, browser: () => KeyBrowser | undef
   const bookmarks = computed(() =>
     clusterId.value === undefined ? [] : bookmarkStore.bookmarksOf(clusterId.value),
   )
-  // What is looked at may be compacted meanwhile, and nothing else would tell.
-  useIntervalFn(() => {
-    const one = browser()
-    if (one !== undefined) void checkRevision(one)
-  }, checkEveryMs)
-  const obstacle = computed(() => {
-    const error = browser()?.error.value
-    if (atRevision.value === 0 || error === undefined) return undefined
-    if (isCompacted(error)) return 'compacted'
-    return isFutureRevision(error) ? 'future' : undefined
-  })
+  const obstacle = useObstacle(browser)
 
   function goTo(revision: number): void {
     const wanted = revision >= headRevision.value ? 0 : Math.max(1, revision)
@@ -121,6 +111,21 @@ export function useTravel(tabId: () => string, browser: () => KeyBrowser | undef
       travel.setOpen(tabId(), isWanted)
     },
   }
+}
+
+/** Why the revision that is read cannot be. */
+function useObstacle(browser: () => KeyBrowser | undefined): Travel['obstacle'] {
+  // What is looked at may be compacted meanwhile, and nothing else would tell.
+  useIntervalFn(() => {
+    const one = browser()
+    if (one !== undefined) void checkRevision(one)
+  }, checkEveryMs)
+  return computed(() => {
+    const { atRevision, error } = browser() ?? {}
+    if (atRevision?.value === 0 || error?.value === undefined) return undefined
+    if (isCompacted(error.value)) return 'compacted'
+    return isFutureRevision(error.value) ? 'future' : undefined
+  })
 }
 
 /** The commands of time travel, for as long as the tab is shown. */
