@@ -11,13 +11,7 @@ import type { KeyBounds } from './index-store.ts'
 import type { KeyRange } from './key-range.ts'
 import { getKeyRecord } from './key-record.ts'
 import { OperationCounts } from './operation-counts.ts'
-import {
-  packSlice,
-  packSliceByRuns,
-  type PackedSlice,
-  type PackOptions,
-  type RunOptions,
-} from './packed-range.ts'
+import { packSlice, packSliceByRuns, type PackedSlice, type RunOptions } from './packed-range.ts'
 import {
   countAliveAt,
   findAliveAt,
@@ -38,7 +32,7 @@ export type { ReadRangeOptions, ReadRangeResult } from './read-view.ts'
 export type { WriteView } from './write-view.ts'
 
 /** How a slice of a range is packed. */
-export interface PackSliceOptions extends PackOptions, Omit<RunOptions, 'runs'> {
+export interface PackSliceOptions extends RunOptions {
   readonly hold: HistoryHold | undefined
 }
 
@@ -123,7 +117,7 @@ export class MvccStore {
     if (!runs.isUsable || revision < compactedRevision) {
       return packSlice(context.reader, bounds, options)
     }
-    return packSliceByRuns(context.reader, bounds, { ...options, runs })
+    return packSliceByRuns({ reader: context.reader, runs }, bounds, options)
   }
 
   /** How many keys were alive at a revision. @throws StoreError as `readRange` */

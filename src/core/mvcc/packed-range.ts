@@ -35,8 +35,7 @@ export interface PackOptions {
 }
 
 /** How a range is packed where runs are kept. */
-export interface RunOptions {
-  readonly runs: PairRuns
+export interface RunOptions extends PackOptions {
   /** At most so many pairs, also where that costs no reading: `pairCountMax` is for those that are read. */
   readonly limit: number
   /** The sink, where what it takes may become runs. */
@@ -55,11 +54,11 @@ export interface PackedSlice {
  * @throws StorageFault when a record is missing or damaged
  */
 export function packSliceByRuns(
-  reader: BackendReader,
+  { reader, runs }: { readonly reader: BackendReader; readonly runs: PairRuns },
   bounds: KeyBounds,
-  options: PackOptions & RunOptions,
+  options: RunOptions,
 ): PackedSlice {
-  const { runs, sink, revision, limit, recorder } = options
+  const { sink, revision, limit, recorder } = options
   const { start, end } = bounds
   const run = runs.find(start, revision)
   if (run !== undefined) {

@@ -14,8 +14,9 @@
  * revision from that one on. Whoever writes a key tells, and the run that speaks for the key is forgotten at once; readers
  * do without runs while a revision is being written, which they do not see yet.
  *
- * What is asked for once is not kept: a stretch is taken in when it was asked for before, or was known until it was
- * written. Runs that nobody used for long make room for new ones.
+ * While there is room, everything is kept. After that what is asked for once is not: a stretch is taken in when it was asked
+ * for before, or was known until it was written, and runs that nobody used for long make room for it. So whoever reads
+ * everything once does not drive out what others read all the time.
  *
  * What is left out: answers in another form, without values or in another order, and single keys, which cost no more than
  * finding their run would.
@@ -54,6 +55,7 @@ interface Place {
 /** Of the objects that a run is made of; an estimate for the limit. */
 const runOverheadBytes = 512
 const runCountMax = 8_192
+const usualSizeBytes = 262_144
 /** Places in the memory of what was asked for; a power of 2. */
 const askedCount = 8_192
 
@@ -99,7 +101,8 @@ export class PairRuns {
 
   /** Whether what begins at a key is worth keeping. Remembers that it was asked for. */
   isWanted(key: Uint8Array): boolean {
-    return !this.noteAsked(key)
+    const wasAsked = !this.noteAsked(key)
+    return wasAsked || this.hasRoom()
   }
 
   /** Keeps a run, unless it would overlap another. */
@@ -138,6 +141,12 @@ export class PairRuns {
   noteTaken(pairCount: number, { isHit }: { readonly isHit: boolean }): void {
     if (isHit) this.counts.hitPairCount += pairCount
     else this.counts.missedPairCount += pairCount
+  }
+
+  /** Whether what an answer of usual size has can be kept without driving anything out. */
+  private hasRoom(): boolean {
+    const isRoomy = this.sizeBytes + usualSizeBytes <= this.sizeBytesMax
+    return isRoomy && this.places.length < runCountMax / 2
   }
 
   /** Second chance: what was used since the hand came by stays until it comes by again. */

@@ -212,8 +212,11 @@ describe('runs', () => {
     return fixture
   }
 
-  test('serve the third of three equal reads, and reads of the revisions since the last change', async () => {
-    const fixture = await filled(1_000_000)
+  test('serve the second of two equal reads while there is room, and else the third', async () => {
+    const roomy = await filled(1_000_000)
+    expect(roomy.packed(everything)).toBe(roomy.packed(everything))
+    expect(roomy.operations.runs.hitPairCount).toBeGreaterThanOrEqual(keyCount)
+    const fixture = await filled(100_000)
     const { runs } = fixture.operations
     fixture.packed(everything)
     expect(runs.sizeBytes).toBe(0)
