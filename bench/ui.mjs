@@ -31,7 +31,7 @@ const shapes = {
   '1,000 folders': {
     count: keyCount,
     keyOf: (at) => `/folders/f${places(Math.floor(at / 1_000), 4)}/key-${places(at % 1_000, 4)}`,
-    folder: '/folders/f0500/',
+    folder: `/folders/f${places(Math.floor(keyCount / 2_000), 4)}/`,
   },
   'one folder': {
     count: keyCount,
@@ -162,8 +162,9 @@ function longTasks(path, pid) {
     ({ name, pid: owner, args }) =>
       name === 'thread_name' && owner === pid && args?.name === 'CrRendererMain',
   )
+  if (main === undefined) throw new Error('the trace does not name the main thread of the page')
   const own = traceEvents
-    .filter(({ pid: owner, tid, dur }) => owner === pid && tid === main?.tid && dur > 0)
+    .filter(({ pid: owner, tid, dur }) => owner === pid && tid === main.tid && dur > 0)
     .sort((left, right) => left.ts - right.ts || right.dur - left.dur)
   const tasks = own.filter(({ name, dur }) => name.endsWith('RunTask') && dur > longTaskMs * 1000)
   return tasks.map(({ ts, dur, tdur = 0 }) => {
