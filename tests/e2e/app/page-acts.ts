@@ -1,10 +1,14 @@
 /** What the tests of the window do with its page, whatever their part. */
 
 import { AxeBuilder } from '@axe-core/playwright'
-import type { Page } from 'playwright-core'
-import type { PageWindow } from './launch.ts'
+import type { Locator, Page } from 'playwright-core'
+import { expect } from 'vitest'
+import type { LaunchedApp, PageWindow } from './launch.ts'
 
 declare const window: PageWindow
+
+/** For a machine three times slower than the one that this was written on. */
+export const patience = { timeout: 30_000 }
 
 /** Waits until every colour has arrived: one on its way from one theme to the other has no contrast to be judged. */
 export async function settleColours(page: Page): Promise<void> {
@@ -18,19 +22,101 @@ export async function settleColours(page: Page): Promise<void> {
   )
 }
 
-/** What axe finds in both themes, each with its place. The editor is somebody else's. */
-export async function findViolations(page: Page): Promise<readonly string[]> {
+/**
+ * What axe finds in both themes, on the whole screen or in a part of it, each with its place. The editor is somebody
+ * else's.
+ */
+export async function findViolations(page: Page, part = 'body'): Promise<readonly string[]> {
   const found: string[] = []
   for (const theme of ['dark', 'light'] as const) {
     await page.evaluate((wanted) => window.bridge.settings.update({ theme: wanted }), theme)
-    await page.locator(`html[data-theme=${theme}]`).waitFor({ state: 'attached' })
+    await page.locator(`html[data-theme=${theme}]`).waitFor({ state: 'attached', ...patience })
     await settleColours(page)
     const { violations } = await new AxeBuilder({ page })
       .setLegacyMode()
+      .include(part)
       .exclude('.monaco-editor')
       .analyze()
     for (const { id, nodes } of violations)
       found.push(...nodes.map((node) => `${theme}: ${id}: ${node.target.join(' ')}`))
   }
   return found
+}
+
+/** The view of the bar at the left. */
+export async function showView(page: Page, name: string): Promise<void> {
+  await page
+    .getByRole('navigation', { name: 'Views' })
+    .getByRole('button', { name, exact: true })
+    .click()
+}
+
+/** The list of keys that is shown. */
+export const keyList = (page: Page): Locator =>
+  page.getByRole('grid', { name: 'Keys', exact: true })
+
+/** The row of a key, by the whole of its name as it is shown. */
+export function keyRow(page: Page, key: string): Locator {
+  return keyList(page)
+    .getByRole('row')
+    .filter({ has: page.getByTitle(key, { exact: true }) })
+}
+
+/** Waits until a key is the opened one. */
+export async function expectOpened(page: Page, key: string): Promise<void> {
+  await expect.poll(() => page.getByTestId('detail-key').allTextContents(), patience).toEqual([key])
+}
+
+/** Text of the value's editor: its lines as they stand on the screen. */
+export async function valueText(page: Page): Promise<string> {
+  const lines = page.getByTestId('value-editor').locator('.view-lines')
+  const [text] = await lines.allInnerTexts()
+  return (text ?? '').replaceAll('\u00a0', ' ')
+}
+
+/** What lies on the system's clipboard. */
+export function clipboardText({ app }: LaunchedApp): Promise<string> {
+  return app.evaluate(({ clipboard }) => clipboard.readText())
+}
+
+/** Puts a text on the clipboard, as another program would. */
+export async function setClipboard({ app }: LaunchedApp, text: string): Promise<void> {
+  await app.evaluate(({ clipboard }, written) => {
+    clipboard.writeText(written)
+  }, text)
+}
+
+/** The system's dialogs for files answer with this path from now on. */
+export async function answerFileDialogs({ app }: LaunchedApp, path: string): Promise<void> {
+  await app.evaluate(({ dialog }, chosen) => {
+    dialog.showSaveDialog = () => Promise.resolve({ canceled: false, filePath: chosen })
+    dialog.showOpenDialog = () => Promise.resolve({ canceled: false, filePaths: [chosen] })
+  }, path)
+}
+
+/** Runs a command by its name in the palette. */
+export async function runCommand(page: Page, title: string): Promise<void> {
+  await page.keyboard.press('Control+k')
+  const palette = page.getByRole('dialog', { name: 'Command palette' })
+  await palette.waitFor(patience)
+  await page.keyboard.insertText(`>${title}`)
+  const option = palette.getByRole('option', { selected: true })
+  await expect.poll(() => option.locator('.cut').allInnerTexts(), patience).toEqual([title])
+  await page.keyboard.press('Enter')
+  await palette.waitFor({ state: 'detached', ...patience })
+}
+
+/** Addresses of the cluster that the window is connected to, once it is. */
+export async function endpointsOf(page: Page): Promise<readonly string[]> {
+  const found = await page.waitForFunction(
+    async () => {
+      const listed = await window.bridge.connections.list()
+      const ready = listed.ok ? listed.value.find(({ state }) => state === 'ready') : undefined
+      const urls = ready?.endpoints.map(({ url }) => url) ?? []
+      return urls.length === 0 ? undefined : urls
+    },
+    undefined,
+    patience,
+  )
+  return (await found.jsonValue()) ?? []
 }
