@@ -12,6 +12,7 @@ export const value = 'v'.repeat(256)
 export const keyCount = Number(process.env.BENCH_KEYS ?? 1_000_000)
 const keysPerTxn = 100
 const warmUpMs = 500
+const paceMs = 1_000
 const markerNumber = 99_999_999
 
 const withPlaces = (template) => ({
@@ -36,6 +37,14 @@ export const randomGet = (options) => ({
 })
 
 export const fixed = (path, template) => ({ kind: 'fixed', path, template })
+
+/**
+ * Lets a server that was started a moment ago come to its pace: some ten thousand requests, 100 in flight. One request at a time
+ * would take ten seconds to have our node's code compiled, and a measurement of less tells of the compiler.
+ */
+export function comeToPace({ port, source }) {
+  return run({ job: 'unary', port, connections: 10, streams: 10, durationMs: paceMs, source })
+}
 
 /** Runs a closed loop for as long as one measurement lasts. */
 export function closedLoop({ port, source, connections, streams }) {

@@ -4,7 +4,15 @@
  */
 import { run as runJobs, startJob } from './driver/pool.mjs'
 import { h2load } from './h2load.mjs'
-import { bulkLoad, closedLoop, keyCount, keyOf, randomGet, randomPut } from './loads.mjs'
+import {
+  bulkLoad,
+  closedLoop,
+  comeToPace,
+  keyCount,
+  keyOf,
+  randomGet,
+  randomPut,
+} from './loads.mjs'
 import { paths, rangeBody } from './messages.mjs'
 import { alternate, durationSeconds, makeRow, rateSample, roundCount } from './rounds.mjs'
 import { kinds, memoryOf, resetPeak, startServer } from './servers.mjs'
@@ -47,6 +55,8 @@ function runningMeasurements() {
       label: `${label}, ${shape.inFlight.toLocaleString('en')} in flight`,
       unit: '1/s',
       target: targets[index],
+      // The other shapes find the server at its pace.
+      source: index === 0 ? source : undefined,
       sample: ({ port }) => closedLoop({ port, source: source(), ...shape }),
     })),
   )
@@ -148,7 +158,8 @@ async function killUnderPuts(server) {
 async function turn(server, measurements) {
   const afterStop = await startAgain(server)
   const samples = []
-  for (const { sample } of measurements) {
+  for (const { sample, source } of measurements) {
+    if (source !== undefined) await comeToPace({ port: server.port, source: source() })
     resetPeak(server.pid)
     samples.push(rateSample(await sample(server), server))
   }
