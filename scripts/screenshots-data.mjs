@@ -124,6 +124,26 @@ function* settings() {
   yield put('/locks/migrations', 'worker-2')
 }
 
+/**
+ * The day has its hours: rounds in which one transaction writes many sessions, others in which there is only stock to
+ * count, so that the timeline has peaks and quiet stretches.
+ */
+function busyStep(round, step) {
+  const isQuiet = (round * 10 + step * 7) % 13 > 4 + 3 * Math.sin(round / 2)
+  if (isQuiet) {
+    const sku = String(10_000 + ((round * 10 + step) % 120))
+    return [put(`/app/inventory/stock/SKU-${sku}`, json({ count: round * 7 + step }))]
+  }
+  const peak = round % 9 === 5 || round === 16 ? 9 : 0
+  const count = 1 + Math.round(1.5 + 1.5 * Math.sin(round / 2.3)) + ((step * 5) % 3) + peak
+  return Array.from({ length: count }, (_, at) => {
+    const id = ((round * 13 + step * 3 + at * 5) % 90).toString(16).padStart(4, '0')
+    const key = `/app/checkout/sessions/${id}`
+    const isGone = (round + at) % 4 === 0
+    return isGone ? remove(key) : put(key, json({ id, cart: at, seenAt: 1_777_900_000 + round }))
+  })
+}
+
 /** What happens afterwards, one transaction each: flags that change, sessions that come and go. */
 function* past() {
   for (let round = 1; round <= 24; round++) {
@@ -131,15 +151,7 @@ function* past() {
       const isQuiet = (round * 7 + at * 3) % 5 > 2
       if (!isQuiet) yield [put(`/app/checkout/flags/${flag}.json`, flagValue(flag, round))]
     }
-    for (let burst = 0; burst < (round % 6 === 0 ? 40 : 6); burst++) {
-      const id = ((round * 13 + burst * 5) % 90).toString(16).padStart(4, '0')
-      const key = `/app/checkout/sessions/${id}`
-      const isGone = (round + burst) % 4 === 0
-      yield [
-        isGone ? remove(key) : put(key, json({ id, cart: burst, seenAt: 1_777_900_000 + round })),
-      ]
-    }
-    yield [put(`/app/inventory/stock/SKU-${String(10_000 + round)}`, json({ count: round }))]
+    for (let step = 0; step < 10; step++) yield busyStep(round, step)
   }
   yield [
     remove('/app/checkout/flags/fraud-v1.json'),

@@ -102,6 +102,21 @@ async function restart(context) {
   await context.page.reload()
   const connected = context.page.getByText('Connected', { exact: true }).first()
   await connected.waitFor({ timeout: startTimeoutMs })
+  await closeTabs(context.page)
+}
+
+/** The tabs of earlier parts, with what they read of the past, would stand in the pictures of this one. */
+async function closeTabs(page) {
+  const tabs = page.getByRole('tablist', { name: 'Tabs' }).getByRole('tab')
+  await tabs.first().waitFor()
+  for (let count = await tabs.count(); count > 1; count = await tabs.count()) {
+    await page.keyboard.press('Control+w')
+    await page.waitForFunction(
+      (before) =>
+        document.querySelectorAll('[role=tablist][aria-label=Tabs] [role=tab]').length < before,
+      count,
+    )
+  }
 }
 
 async function write({ page, connectionId }, thenOperations) {

@@ -14,6 +14,9 @@ export async function take({ page, openPrefix, headRevision, shot }) {
   const changes = page.getByTestId('travel-changes')
   await changes.getByText('express-pay.json').click()
   await shot('travel-changes')
+  // A tab comes back as it was, also in its time; what follows is about now.
+  await page.getByTestId('travel-banner').getByRole('button', { name: 'Back to head' }).click()
+  await page.getByTestId('travel-banner').waitFor({ state: 'detached' })
 }
 
 async function goTo(page, revision) {

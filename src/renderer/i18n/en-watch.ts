@@ -52,6 +52,7 @@ export const enWatch = {
     },
     txn: 'txn · {n}',
     was: 'was {value}',
+    sizes: '{now} now, {before} before',
     gone: 'no previous value',
     expired: 'expired?',
     expiredHint:

@@ -154,6 +154,7 @@ async function walkByMouse(page: Page): Promise<void> {
   ])
   await page.getByRole('button', { name: 'Restore prefix to a revision…' }).click()
   await page.getByTestId('restore-revision').fill(String(written))
+  await expectNoViolations(page)
   await page.getByRole('button', { name: 'Preview…' }).click()
   await page.getByTestId('plan-typed').waitFor(patience)
   await expectNoViolations(page)

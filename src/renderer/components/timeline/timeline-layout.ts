@@ -34,6 +34,7 @@ export interface TimelineMark {
 
 /** Half the width of a single mark, of a number without its digits, and of a digit. */
 const halfSinglePx = 5
+const halfStonePx = 8
 const halfManyPx = 9
 const halfDigitPx = 3.5
 
@@ -53,7 +54,12 @@ export function leftOf(scale: TimelineScale, revision: number): number {
 export function marksOf(
   scale: TimelineScale,
   changes: LaneChanges,
-  options: { readonly widthPx: number; readonly alone: ReadonlySet<number> },
+  options: {
+    readonly widthPx: number
+    readonly alone: ReadonlySet<number>
+    /** Percent, where the tombstone stands. */
+    readonly endLeft?: number | undefined
+  },
 ): readonly TimelineMark[] {
   const { widthPx, alone } = options
   const xOf = (place: number): number =>
@@ -70,9 +76,11 @@ export function marksOf(
       last.lastPlace = place
     }
   }
-  const shown = joined(groups)
+  const endX =
+    options.endLeft === undefined ? undefined : (options.endLeft / 100) * Math.max(1, widthPx)
+  const { shown, centres } = settled(joined(groups), endX)
   return shown.map((group, index) => ({
-    left: (clearOf(group, shown[index - 1], shown[index + 1]) / Math.max(1, widthPx)) * 100,
+    left: ((centres[index] ?? centreOf(group)) / Math.max(1, widthPx)) * 100,
     firstPlace: group.firstPlace,
     lastPlace: group.lastPlace,
     count: countOf(group),
@@ -102,6 +110,33 @@ function joined(groups: readonly Group[]): readonly Group[] {
     }
     if (after.length === before.length) return after
     before = after
+  }
+}
+
+/** Two numbers that made way for single marks may have come upon each other: they become one. */
+function settled(
+  groups: readonly Group[],
+  endX: number | undefined,
+): { readonly shown: readonly Group[]; readonly centres: readonly number[] } {
+  let shown = groups
+  for (;;) {
+    const centres = shown.map((group, index) => {
+      const centre = clearOf(group, shown[index - 1], shown[index + 1])
+      const isLast = index === shown.length - 1
+      if (!isLast || endX === undefined || countOf(group) === 1) return centre
+      return Math.min(centre, endX - halfPxOf(group) - halfStonePx)
+    })
+    const crowded = shown.findIndex((group, index) => {
+      const before = shown[index - 1]
+      if (before === undefined || before.isAlone || group.isAlone) return false
+      const apart = (centres[index] ?? 0) - (centres[index - 1] ?? 0)
+      return apart < halfPxOf(before) + halfPxOf(group)
+    })
+    const before = shown[crowded - 1]
+    const after = shown[crowded]
+    if (before === undefined || after === undefined) return { shown, centres }
+    const both = { ...before, lastX: after.lastX, lastPlace: after.lastPlace }
+    shown = [...shown.slice(0, crowded - 1), both, ...shown.slice(crowded + 1)]
   }
 }
 

@@ -114,6 +114,7 @@ function laneOn(
   const plotted = marksOf(scale, inside, {
     widthPx: options.widthPx,
     alone: new Set([creation, options.selected, a, b]),
+    endLeft: deletedAt === undefined ? undefined : leftOf(scale, deletedAt),
   })
   const next = past.revisionAt(last + 2)
   return {

@@ -57,6 +57,28 @@ describe('marksOf', () => {
     expect(marks.map((mark) => [mark.firstPlace, mark.lastPlace])).toContainEqual([2, 2])
   })
 
+  test('numbers that make way for single marks do not come upon each other', () => {
+    const crowded = { oldest: 0, newest: 470, start: 12, end: 96 }
+    const revisions = [417, 418, 419, 420, 430, 437, 442, 470]
+    const marks = marksOf(crowded, changesOf(revisions), {
+      widthPx: 330,
+      alone: new Set([417, 470]),
+    })
+    expect(marks.map((mark) => mark.count)).toEqual([1, 6, 1])
+  })
+
+  test('a number makes way for the tombstone that follows it', () => {
+    const lane = { oldest: 0, newest: 400, start: 3, end: 96 }
+    const marks = marksOf(lane, changesOf([10, 384, 386, 388]), {
+      widthPx: 600,
+      alone: new Set(),
+      endLeft: leftOf(lane, 389),
+    })
+    const stonePx = (leftOf(lane, 389) / 100) * 600
+    expect(marks.at(-1)?.count).toBe(3)
+    expect(((marks.at(-1)?.left ?? 0) / 100) * 600).toBeLessThanOrEqual(stonePx - 20)
+  })
+
   test('a hundred thousand changes become few marks', () => {
     const revisions = Array.from({ length: 100_000 }, (_, at) => 100 + at * 3)
     const wide = { oldest: 100, newest: 300_100, start: 3, end: 96 }
