@@ -32,7 +32,7 @@ export type { ReadRangeOptions, ReadRangeResult } from './read-view.ts'
 export type { WriteView } from './write-view.ts'
 
 /** How a slice of a range is packed. */
-export interface PackSliceOptions extends RunOptions {
+interface PackSliceOptions extends RunOptions {
   readonly hold: HistoryHold | undefined
 }
 

@@ -25,7 +25,7 @@ const notedHeadCountMax = 4_096
 const keptPairCountMin = 16
 const keptSizeBytesMin = 4_096
 
-export interface PackOptions {
+interface PackOptions {
   readonly revision: number
   /** At most so many pairs, more than 0. */
   readonly pairCountMax: number

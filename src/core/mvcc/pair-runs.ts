@@ -27,7 +27,7 @@ import { compareBytes } from '../base/bytes.ts'
 import type { RecordedPiece } from './packed-pairs.ts'
 
 /** All pairs with keys of a stretch. Nothing of it is ever changed. */
-export interface PairRun extends RecordedPiece {
+interface PairRun extends RecordedPiece {
   /** First key of the stretch. */
   readonly start: Uint8Array
   /** Behind the stretch; undefined: it has no end. */
@@ -229,7 +229,7 @@ function hashOf(key: Uint8Array): number {
 }
 
 /** A part of a run, as an answer takes it. */
-export interface RunPart {
+interface RunPart {
   readonly bytes: Uint8Array
   readonly pairCount: number
   /** Where what is left of the range begins; undefined: the part ends where the range does. */
