@@ -81,7 +81,9 @@ async function walkThrough(page: Page): Promise<void> {
 
   await page.getByRole('button', { name: 'Delete…' }).click()
   await page.getByRole('alertdialog').getByRole('button', { name: 'Delete key' }).click()
-  await page.getByRole('button', { name: 'Undo' }).waitFor()
+  // Each write can be taken back; the deletion is told by a line of its own.
+  const deletion = page.locator('.toast', { hasText: /deleted/iu })
+  await deletion.getByRole('button', { name: 'Undo' }).waitFor()
 
   await views(page, 'Watch')
   const events = page.getByTestId('watch-event')
