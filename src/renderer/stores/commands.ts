@@ -45,10 +45,19 @@ export const useCommandStore = defineStore('commands', () => {
 })
 
 function fixedCommands(): readonly Command[] {
-  const tabs = useTabStore()
-  const layout = useLayoutStore()
   const settings = useSettingsStore()
-  const shown: readonly Command[] = [
+  return [
+    ...viewCommands(),
+    ...layoutCommands(),
+    ...tabCommands(),
+    ...themeCommands(settings.update),
+    ...numberedTabCommands(),
+  ]
+}
+
+function layoutCommands(): readonly Command[] {
+  const layout = useLayoutStore()
+  return [
     {
       id: 'view.palette',
       icon: 'search',
@@ -74,6 +83,37 @@ function fixedCommands(): readonly Command[] {
       },
     },
     {
+      id: 'view.shortcuts',
+      icon: 'flag',
+      shortcuts: ['F1', 'Shift+?', 'Mod+Slash'],
+      run: () => {
+        layout.isShortcutsOpen = true
+      },
+    },
+  ]
+}
+
+function numberedTabCommands(): readonly Command[] {
+  const tabs = useTabStore()
+  return [1, 2, 3, 4, 5, 6, 7, 8, 9].map((number): Command => ({
+    id: `tab.show${String(number)}`,
+    icon: 'rows',
+    shortcuts: [`Mod+${String(number)}`],
+    run: () => {
+      const tab = number === 9 ? tabs.tabs.at(-1) : tabs.tabs[number - 1]
+      if (tab !== undefined) tabs.show(tab.id)
+    },
+  }))
+}
+
+function tabCommands(): readonly Command[] {
+  const tabs = useTabStore()
+  const moveBy = (step: 1 | -1) => () => {
+    const at = tabs.tabs.findIndex((tab) => tab.id === tabs.activeId)
+    if (tabs.activeId !== undefined) tabs.move(tabs.activeId, at + step)
+  }
+  return [
+    {
       id: 'tab.close',
       icon: 'x',
       shortcuts: ['Mod+W'],
@@ -98,36 +138,6 @@ function fixedCommands(): readonly Command[] {
         tabs.cycle(-1)
       },
     },
-    {
-      id: 'view.shortcuts',
-      icon: 'flag',
-      shortcuts: ['F1', 'Shift+?', 'Mod+Slash'],
-      run: () => {
-        layout.isShortcutsOpen = true
-      },
-    },
-    ...tabCommands(),
-    ...themeCommands(settings.update),
-  ]
-  const numbered = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((number): Command => ({
-    id: `tab.show${String(number)}`,
-    icon: 'rows',
-    shortcuts: [`Mod+${String(number)}`],
-    run: () => {
-      const tab = number === 9 ? tabs.tabs.at(-1) : tabs.tabs[number - 1]
-      if (tab !== undefined) tabs.show(tab.id)
-    },
-  }))
-  return [...viewCommands(), ...shown, ...numbered]
-}
-
-function tabCommands(): readonly Command[] {
-  const tabs = useTabStore()
-  const moveBy = (step: 1 | -1) => () => {
-    const at = tabs.tabs.findIndex((tab) => tab.id === tabs.activeId)
-    if (tabs.activeId !== undefined) tabs.move(tabs.activeId, at + step)
-  }
-  return [
     { id: 'tab.moveLeft', icon: 'back', shortcuts: ['Mod+Shift+PageUp'], run: moveBy(-1) },
     { id: 'tab.moveRight', icon: 'fwd', shortcuts: ['Mod+Shift+PageDown'], run: moveBy(1) },
     {

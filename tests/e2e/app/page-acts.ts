@@ -81,9 +81,7 @@ export function clipboardText({ app }: LaunchedApp): Promise<string> {
 
 /** Puts a text on the clipboard, as another program would. */
 export async function setClipboard({ app }: LaunchedApp, text: string): Promise<void> {
-  await app.evaluate(({ clipboard }, written) => {
-    clipboard.writeText(written)
-  }, text)
+  await app.evaluate(({ clipboard }, written) => clipboard.writeText(written), text)
 }
 
 /** The system's dialogs for files answer with this path from now on. */
