@@ -84,6 +84,18 @@ test('room that is asked for is made within a tenth of a second', async () => {
   expect(backend.askForRoom()).toBe(true)
 })
 
+test('what is hurried is written within a tenth of a second, and its size is known then', async () => {
+  const before = backend.size().usedSizeBytes
+  commit(100, 2_000)
+  const durable = backend.untilDurable()
+  clock.advance(50)
+  commit()
+  backend.hurry()
+  clock.advance(60)
+  await settledBy(durable)
+  expect(backend.size().usedSizeBytes).toBeGreaterThan(before + 100 * 2_000)
+})
+
 /** A long list is written over several turns, which pass only when the clock is moved. */
 async function settledBy(done: Promise<void>): Promise<void> {
   const state = { isSettled: false }

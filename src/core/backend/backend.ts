@@ -115,6 +115,8 @@ export interface Backend extends BackendReader {
    * If it may not, room is made soon.
    */
   askForRoom(): boolean
+  /** Has what gathers written within a tenth of a second, so that {@link Backend.size} says what is there by now. */
+  hurry(): void
   /** Called at most once, with the failure of a background write. The node must stop: readers were told about the data. */
   onFault(listener: (fault: Error) => void): void
   /** How long transactions took to be written and synced; absent where nothing is written. */

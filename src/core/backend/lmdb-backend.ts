@@ -200,6 +200,10 @@ export class LmdbBackend implements Backend {
     return hasRoom
   }
 
+  hurry(): void {
+    this.isRoomWanted = true
+  }
+
   onFault(listener: (fault: Error) => void): void {
     this.faultListener = listener
   }

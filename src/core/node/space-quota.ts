@@ -11,6 +11,8 @@ import { defaultQuotaBytes } from './node-config.ts'
 
 /** etcd compares with the size at its last commit, every 100 ms. */
 const measureIntervalMs = 100
+/** More than ever waits to be written to the database: with less than that left, the database is asked to hurry. */
+const nearLimitSizeBytes = 134_217_728
 
 /** Watches the size of one database. */
 export class SpaceQuota {
@@ -33,6 +35,7 @@ export class SpaceQuota {
     if (nowMs - this.measuredMs >= measureIntervalMs) {
       this.measuredMs = nowMs
       this.usedSizeBytes = backend.size().usedSizeBytes
+      if (this.usedSizeBytes + nearLimitSizeBytes >= this.limitBytes) backend.hurry()
     }
     return this.usedSizeBytes + costBytes < this.limitBytes
   }

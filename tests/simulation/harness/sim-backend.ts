@@ -274,6 +274,10 @@ export class SimBackend implements Backend {
     return true
   }
 
+  hurry(): void {
+    this.inner.hurry()
+  }
+
   /** The simulated database does not fail by itself, only where it is moved. */
   onFault(listener: (fault: Error) => void): void {
     this.reportFault = listener
