@@ -1,4 +1,4 @@
-/** Two people who write one key, the merge of both, an export in its formats, and an import before it is written. */
+/** Two people who write one key, the merge of both, an export in its formats, an import before it is written, and a new key. */
 import { TextEncoder } from 'node:util'
 
 export async function take({ page, openPrefix, shot, write }) {
@@ -32,7 +32,7 @@ export async function take({ page, openPrefix, shot, write }) {
   await notice.getByRole('button', { name: 'Merge…' }).click()
   const merge = page.getByRole('dialog', { name: 'Merge two changes of a key?' })
   await merge.locator('.monaco-editor .view-line').first().waitFor()
-  await shot('editing-merge', { widths: [1280] })
+  await shot('editing-merge')
   await merge.getByRole('button', { name: 'Cancel' }).click()
   await notice.getByRole('button', { name: 'Take theirs' }).click()
 
@@ -41,16 +41,42 @@ export async function take({ page, openPrefix, shot, write }) {
   const exported = page.getByRole('dialog')
   await exported.getByRole('radio', { name: 'YAML', exact: true }).click()
   await exported.getByTestId('export-preview').waitFor()
-  await shot('editing-export', { widths: [1280], themes: ['light'] })
+  await shot('editing-export')
   await page.keyboard.press('Escape')
 
   await command(page, 'Keys: Import')
   const imported = page.getByRole('dialog', { name: 'Import keys' })
   await imported.getByRole('textbox', { name: 'Text to import' }).fill(settings)
   await imported.getByText('3 keys read').waitFor()
-  await shot('editing-import', { widths: [1280], themes: ['light'] })
+  await shot('editing-import')
+  await page.keyboard.press('Escape')
+  await imported.waitFor({ state: 'detached' })
+  await newKey({ page, openPrefix, shot })
+}
+
+async function newKey({ page, openPrefix, shot }) {
+  await openPrefix('/app/checkout/flags/')
+  await page.keyboard.press('Control+n')
+  const dialog = page.getByRole('dialog', { name: 'New key' })
+  await dialog.getByRole('radio', { name: 'JSON', exact: true }).click()
+  await dialog.locator('.monaco-editor .view-line').first().click()
+  await page.keyboard.insertText(newFlag)
+  // What the editor closed by itself.
+  await page.keyboard.press('Control+Shift+End')
+  await page.keyboard.press('Delete')
+  await dialog.getByRole('combobox', { name: 'Lease' }).selectOption('grant')
+  await dialog.getByRole('textbox', { name: 'Key', exact: true }).fill(newFlagName)
+  await shot('editing-new-key')
   await page.keyboard.press('Escape')
 }
+
+const newFlagName = '/app/checkout/flags/one-click-pay.json'
+const newFlag = `{
+  "flag": "one-click-pay",
+  "enabled": false,
+  "rollout": { "strategy": "percentage", "percent": 0 },
+  "owner": "payments@checkout"
+}`
 
 const settings = `{
   "/app/checkout/config/region": "eu-central",

@@ -31,10 +31,10 @@ export async function take(context) {
   await page.keyboard.press('b')
   await page.keyboard.press('c')
   await page.getByTestId('diff-count').waitFor()
-  await shot('history-diff', { widths: [1280] })
+  await shot('history-diff')
   await page.getByRole('tab', { name: 'Revisions', exact: true }).click()
   await page.getByRole('grid', { name: 'Revisions' }).waitFor()
-  await shot('history-revisions', { widths: [1280] })
+  await shot('history-revisions')
 }
 
 const put = (name, value) => ({

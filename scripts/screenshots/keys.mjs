@@ -21,6 +21,6 @@ export async function take({ page, openPrefix, shot }) {
   await page.keyboard.press('Enter')
   await page.getByTestId('scan').waitFor()
   await page.locator('[aria-rowindex="1"] .last').first().waitFor()
-  await shot('keys-search', { widths: [1280], themes: ['light'] })
+  await shot('keys-search')
   await page.keyboard.press('Escape')
 }

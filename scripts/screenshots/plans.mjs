@@ -45,13 +45,12 @@ export async function take({ page, write, headRevision, shot }) {
   const settle = async () => {
     await page.getByTestId('bin-detail').locator('.view-line').first().waitFor()
   }
-  await shot('plans-bin', { settle, widths: [1280] })
-  await shot('plans-bin', { settle, widths: [1920], themes: ['light'] })
+  await shot('plans-bin', { settle })
   await page.getByRole('button', { name: 'Restore prefix to a revision…' }).click()
   await page.getByTestId('restore-revision').fill(String(before))
   await page.getByRole('button', { name: 'Preview…' }).click()
   await page.getByTestId('plan-counts').waitFor()
-  await shot('plans-preview', { widths: [1280] })
+  await shot('plans-preview')
   const typed = page.getByTestId('plan-typed')
   if (await typed.isVisible()) {
     const text = await page.getByTestId('plan-run').innerText()
@@ -59,6 +58,6 @@ export async function take({ page, write, headRevision, shot }) {
   }
   await page.getByTestId('plan-run').click()
   await page.getByTestId('plan-report').waitFor()
-  await shot('plans-report', { widths: [1280], themes: ['light'] })
+  await shot('plans-report')
   await page.keyboard.press('Escape')
 }

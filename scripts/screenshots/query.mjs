@@ -11,11 +11,11 @@ export async function take({ page, shot }) {
   await page.getByTestId('outcome-branch').waitFor()
   await page.getByRole('button', { name: 'What would happen now' }).click()
   await page.getByTestId('compare-finding').first().waitFor()
-  await shot('query-transaction', { widths: [1280], themes: ['light', 'dark'] })
+  await shot('query-transaction')
   await page.keyboard.press('Control+Shift+M')
   await page.getByRole('textbox', { name: 'Prefix' }).fill('/app/checkout/')
   await page.getByRole('radio', { name: 'Each member' }).click()
   await page.getByTestId('query-run-button').click()
   await page.getByTestId('agreement').waitFor()
-  await shot('query-members', { widths: [1920, 1280], themes: ['light', 'dark'] })
+  await shot('query-members')
 }

@@ -15,7 +15,7 @@ export async function take({ page, openPrefix, shot, write }) {
   await open(page, 'stored-configmap')
   await page.getByTestId('value-facts').getByText('Kubernetes ConfigMap').waitFor()
   await page.locator('.monaco-editor .view-line').first().waitFor()
-  await shot('values-kubernetes', { widths: [1280] })
+  await shot('values-kubernetes')
   await open(page, 'api-token')
   await page.getByTestId('value-facts').getByText('signature is not checked').waitFor()
   await shot('values-token', { widths: [1280] })
@@ -25,7 +25,7 @@ export async function take({ page, openPrefix, shot, write }) {
   await page.getByRole('grid', { name: 'Bytes of the value, editing' }).focus()
   for (let count = 0; count < 3; count++) await page.keyboard.press('ArrowDown')
   for (let count = 0; count < 7; count++) await page.keyboard.press('Shift+ArrowRight')
-  await shot('values-bytes', { widths: [1920] })
+  await shot('values-bytes')
   await page.getByRole('button', { name: 'Discard' }).click()
 }
 
