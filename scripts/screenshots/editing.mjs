@@ -35,6 +35,7 @@ export async function take({ page, openPrefix, shot, write }) {
   await shot('editing-merge')
   await merge.getByRole('button', { name: 'Cancel' }).click()
   await notice.getByRole('button', { name: 'Take theirs' }).click()
+  await page.getByRole('button', { name: 'Dismiss' }).first().click()
 
   await openPrefix('/app/checkout/config/')
   await command(page, 'Keys: Export')

@@ -2,7 +2,6 @@
 export async function take({ page, write, headRevision, shot }) {
   const encoder = new TextEncoder()
   const key = (name) => encoder.encode(`/app/checkout/${name}`)
-  const before = await headRevision()
   const sessions = Array.from(
     { length: 14 },
     (_, number) => `sessions/${String(4711 + number * 37)}`,
@@ -27,11 +26,15 @@ export async function take({ page, write, headRevision, shot }) {
     },
     { kind: 'put', key: key('limits/pay-later'), value: encoder.encode('25000') },
   ])
+  const before = await headRevision()
   const remove = (name) => ({ kind: 'delete', range: { kind: 'key', key: key(name) } })
   await write(sessions.slice(0, 4).map(remove))
   await write([remove(sessions[7])])
   await write([remove('flags/pay-later'), remove('limits/pay-later')])
   await write(sessions.slice(4, 7).map(remove))
+  const cart = encoder.encode(JSON.stringify({ cart: 'empty' }))
+  const later = [...sessions.slice(9, 12), 'sessions/9001', 'sessions/9002']
+  await write(later.map((name) => ({ kind: 'put', key: key(name), value: cart })))
 
   await page
     .getByRole('navigation', { name: 'Views' })
