@@ -1,7 +1,6 @@
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
-import { hasDisplay } from './scripts/system-libraries.mjs'
 
 /** Files that take longest, the longest first: begun last, one of them would run alone at the end. */
 const longestFiles = [
@@ -19,11 +18,6 @@ const longestFiles = [
   'compat/process-contract',
   'compat/mixed-cluster',
   'compat/watch-streams',
-  'e2e/renderer/screens',
-  'e2e/app/faults',
-  'e2e/app/browser',
-  'e2e/app/editing',
-  'e2e/app/access',
 ]
 
 /** Begins with the longest files; the others follow as vitest would sort them. */
@@ -43,8 +37,7 @@ const expect = { poll: { timeout: 30_000 } }
 /**
  * One project per layer of tests, from milliseconds to minutes. Two files run at a time, as the smallest machine that is
  * meant for them has two cores: files share neither ports nor folders, limits of time are for a machine three times slower.
- * On a display that is there windows are tested one after the other, because only one of them has the focus; without one,
- * each file has a virtual display of its own.
+ * Windows are tested one after the other, because only one of them has the focus.
  */
 export default defineConfig({
   test: {
@@ -101,7 +94,7 @@ export default defineConfig({
           include: ['tests/e2e/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          maxWorkers: hasDisplay() ? 1 : 2,
+          fileParallelism: false,
           sequence: { groupOrder: 5 },
           expect,
         },

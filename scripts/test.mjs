@@ -66,6 +66,14 @@ function build() {
   }
 }
 
+/** Electron needs a display; a virtual one serves where there is none. */
+function withDisplay(command, args) {
+  const needsVirtual =
+    process.platform === 'linux' && !process.env.DISPLAY && !process.env.WAYLAND_DISPLAY
+  if (!needsVirtual) return [command, args]
+  return ['xvfb-run', ['-a', '-s', '-screen 0 1920x1080x24', command, ...args]]
+}
+
 function runLayer(name) {
   const startMs = Date.now()
   process.stdout.write(`\n=== ${name}\n`)
@@ -124,7 +132,8 @@ function runVitest(layer, files, resultName) {
     `--outputFile.json=${resultFile}`,
     ...files,
   ]
-  const isPassed = spawnSync(npx, vitest, { cwd: projectRoot, stdio: 'inherit' }).status === 0
+  const [command, args] = layer === 'e2e' ? withDisplay(npx, vitest) : [npx, vitest]
+  const isPassed = spawnSync(command, args, { cwd: projectRoot, stdio: 'inherit' }).status === 0
   try {
     return { isPassed, result: JSON.parse(readFileSync(resultFile, 'utf8')) }
   } catch (error) {

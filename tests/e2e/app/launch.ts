@@ -96,8 +96,8 @@ function environment(): Record<string, string> {
   )
 }
 
-/** The display that is there, or a virtual one of this file's own, which has a focus and a clipboard of its own. */
-export async function displayName(): Promise<string> {
+/** The display that is there, or a virtual one. */
+async function displayName(): Promise<string> {
   if (hasDisplay()) return process.env['DISPLAY'] ?? ''
   if (display !== undefined) return display.name
   const child = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1920x1080x24'], {

@@ -13,7 +13,6 @@ import type { ElectronApplication, Page } from 'playwright-core'
 import { build } from 'vite'
 import { findElectronRuntime } from '../../../scripts/electron-runtime.mjs'
 import { isRoot } from '../../../scripts/system-libraries.mjs'
-import { closeDisplay, displayName } from '../app/launch.ts'
 
 /** A window with the page; `open` shows it anew with other options. */
 export interface PageWindow {
@@ -38,21 +37,17 @@ const contentSecurityPolicy =
 
 /** Builds the page, serves it and opens a window on it. Needs a display. */
 export async function openPageWindow(): Promise<PageWindow> {
-  // Files that run at the same time do not build into each other's folder.
-  const worker = process.env['VITEST_POOL_ID'] ?? '1'
-  const outDir = fileURLToPath(new URL(`../../../out/renderer-fake/${worker}`, import.meta.url))
   await build({
     configFile: fileURLToPath(new URL('vite.renderer.config.ts', import.meta.url)),
     logLevel: 'error',
-    build: { outDir },
   })
-  const server = await serve(outDir)
+  const server = await serve(fileURLToPath(new URL('../../../out/renderer-fake', import.meta.url)))
   const runtime = await findElectronRuntime()
   const windowDirectory = fileURLToPath(new URL('window', import.meta.url))
   const app = await _electron.launch({
     executablePath: runtime.executablePath,
     args: [...(isRoot() ? ['--no-sandbox'] : []), windowDirectory],
-    env: { ...environment(), DISPLAY: await displayName() },
+    env: environment(),
   })
   return pageWindow(app, server)
 }
@@ -80,7 +75,6 @@ async function pageWindow(app: ElectronApplication, server: Server): Promise<Pag
     close: async () => {
       await app.close()
       server.close()
-      closeDisplay()
     },
   }
 }

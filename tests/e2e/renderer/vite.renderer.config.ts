@@ -24,6 +24,7 @@ export default defineConfig({
   ],
   build: {
     target: 'chrome114',
+    outDir: fileURLToPath(new URL('../../../out/renderer-fake', import.meta.url)),
     emptyOutDir: true,
   },
   server: { fs: { strict: false } },
