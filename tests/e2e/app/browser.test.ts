@@ -135,6 +135,13 @@ async function walkTree({ page, hand }: Walk): Promise<void> {
   await folder(page, '/app/').waitFor(patience)
 }
 
+/** Whether a row lies wholly inside of its list, beside an opened key. */
+async function isInSight(list: Locator, row: Locator): Promise<boolean> {
+  const [outer, inner] = [await list.boundingBox(patience), await row.boundingBox(patience)]
+  if (outer === null || inner === null) return false
+  return inner.y >= outer.y - 1 && inner.y + inner.height <= outer.y + outer.height + 1
+}
+
 /** Twenty thousand keys: to any place of the list, without reading all of them. */
 async function walkBig({ page, hand }: Walk): Promise<void> {
   await hand.showPrefix('/big/')
@@ -145,6 +152,7 @@ async function walkBig({ page, hand }: Walk): Promise<void> {
     await page.mouse.wheel(0, 28 * 10_000)
     await expect.poll(async () => (await shownKeys(page))[0], patience).toMatch(/^\/big\/k(09|10)/)
     await page.mouse.wheel(0, 28 * bigCount)
+    await hand.openKey(bigKey(bigCount - 1))
   } else {
     await reach(page, keyList(page))
     for (const key of ['Home', 'PageDown', 'PageDown', 'ArrowDown']) await page.keyboard.press(key)
@@ -152,14 +160,15 @@ async function walkBig({ page, hand }: Walk): Promise<void> {
     await expectOpened(page, name ?? '')
     await page.keyboard.press('Home')
     await expectOpened(page, bigKey(0))
+    // The last row was not read yet, and opens once it is.
     await page.keyboard.press('End')
-    await keyRow(page, bigKey(bigCount - 1)).waitFor(patience)
-    await page.keyboard.press('Enter')
     await expectOpened(page, bigKey(bigCount - 1))
   }
   await rowAt(page, bigCount)
     .and(keyRow(page, bigKey(bigCount - 1)))
     .waitFor(patience)
+  // The key that opens takes room from the list, and does not push its row out of sight.
+  await expect.poll(() => isInSight(keyList(page), rowAt(page, bigCount)), patience).toBe(true)
   await expect
     .poll(() => page.getByTestId('list-footer').innerText(), patience)
     .toMatch(/^\d,\d{3} of 20,000 rows loaded$/)
@@ -227,17 +236,22 @@ async function search({ page, hand, server }: Walk): Promise<void> {
   await bar.waitFor({ state: 'detached', ...patience })
 }
 
-/** Every order that a column gives. */
-async function sort({ page, hand }: Walk): Promise<void> {
-  await hand.showPrefix('/sort/')
-  await expectKeys(page, under('/sort/', ['a', 'b', 'c']))
-  const orders = {
+/** Orders that the columns of numbers give: every one by mouse, the other hand takes one of the server's and one of ours. */
+const orders: Readonly<Record<Hand['name'], Readonly<Record<string, readonly string[]>>>> = {
+  mouse: {
     'Create revision': ['b', 'a', 'c'],
     'Mod revision': ['b', 'c', 'a'],
     Version: ['c', 'b', 'a'],
     Size: ['a', 'c', 'b'],
-  }
-  for (const [name, keys] of Object.entries(orders)) {
+  },
+  keyboard: { 'Mod revision': ['b', 'c', 'a'], Size: ['a', 'c', 'b'] },
+}
+
+/** The orders of the columns, and each turned round. */
+async function sort({ page, hand }: Walk): Promise<void> {
+  await hand.showPrefix('/sort/')
+  await expectKeys(page, under('/sort/', ['a', 'b', 'c']))
+  for (const [name, keys] of Object.entries(orders[hand.name])) {
     await hand.press(page.getByRole('button', { name: `Sort by ${name}`, exact: true }))
     await expectKeys(page, under('/sort/', keys))
     await hand.press(page.getByRole('button', { name: `${name}, falling. Turn round` }))
@@ -260,6 +274,7 @@ async function chooseMany({ app, page, hand, other }: Walk): Promise<void> {
   const chosen = async (text: string): Promise<void> => {
     await expect.poll(() => page.getByTestId('selected').allInnerTexts(), patience).toEqual([text])
   }
+  const list = page.getByRole('region', { name: 'Keys', exact: true })
   const row = (name: string): Locator => keyRow(page, `${prefix}${name}`)
   if (hand.name === 'mouse') {
     await row('1').click()
@@ -272,6 +287,9 @@ async function chooseMany({ app, page, hand, other }: Walk): Promise<void> {
     await hand.openKey(`${prefix}1`)
     for (const key of ['Space', 'ArrowDown', 'ArrowDown', 'Space']) await page.keyboard.press(key)
     await chosen('2 selected of 6')
+    const clear = list.getByRole('button', { name: 'Clear', exact: true })
+    await hand.press(clear)
+    await clear.waitFor({ state: 'detached', ...patience })
     await page.keyboard.press('Control+a')
     await chosen('6 selected of 6')
     await page.keyboard.press('Escape')
@@ -287,7 +305,6 @@ async function chooseMany({ app, page, hand, other }: Walk): Promise<void> {
   const lines = (await clipboardText(app)).split('\n').filter((line) => line.startsWith(prefix))
   expect(lines.length).toBe(3)
 
-  const list = page.getByRole('region', { name: 'Keys', exact: true })
   if (hand.name === 'mouse') await hand.press(list.getByRole('button', { name: 'Delete…' }))
   else await page.keyboard.press('Delete')
   await hand.confirm(page.getByRole('alertdialog'), 'Delete 3 keys')
@@ -365,6 +382,7 @@ async function keepBytes({ page, hand, other }: Walk): Promise<void> {
   await hand.write('edited')
   await hand.save()
   await expect.poll(async () => (await other.find(bytes))?.value, patience).toBe('edited')
+  await page.getByRole('button', { name: 'Edit', exact: true }).waitFor(patience)
 }
 
 /** Columns are taken away and come back. */
@@ -390,6 +408,60 @@ async function chooseColumns({ page, hand }: Walk): Promise<void> {
   await box.waitFor({ state: 'detached', ...patience })
 }
 
+/** From its name a column is made wider and moved, and back. */
+async function shapeColumn({ page }: Walk): Promise<void> {
+  const header = page.locator('.thead [data-column=version]')
+  const order = (): Promise<readonly (string | null)[]> =>
+    page
+      .locator('.thead [data-column]')
+      .evaluateAll((found) =>
+        (found as unknown as { getAttribute(name: string): string | null }[]).map((one) =>
+          one.getAttribute('data-column'),
+        ),
+      )
+  const width = async (): Promise<number> =>
+    Math.round((await header.boundingBox(patience))?.width ?? 0)
+  await reach(page, header.getByRole('button', { name: 'Sort by Version', exact: true }))
+  const [usualOrder, usualWidth] = [await order(), await width()]
+  await page.keyboard.press('Shift+ArrowRight')
+  await expect.poll(width, patience).toBe(usualWidth + 16)
+  await page.keyboard.press('Shift+ArrowLeft')
+  await expect.poll(width, patience).toBe(usualWidth)
+  const moved = usualOrder.filter((name) => name !== 'version')
+  moved.splice(usualOrder.indexOf('version') - 1, 0, 'version')
+  await page.keyboard.press('Control+Shift+ArrowLeft')
+  await expect.poll(order, patience).toEqual(moved)
+  await page.keyboard.press('Control+Shift+ArrowRight')
+  await expect.poll(order, patience).toEqual(usualOrder)
+}
+
+/** F6 goes round the window, Shift and F6 back, and F1 tells what the keys do. */
+async function goRound({ page, hand }: Walk): Promise<void> {
+  const expectFocus = async (region: string): Promise<void> => {
+    const focused = `document.activeElement?.closest('[data-region]')?.dataset.region`
+    await expect.poll(() => page.evaluate<string | undefined>(focused), patience).toBe(region)
+  }
+  await hand.openKey('/sort/a')
+  await page.getByTestId('fact-mod').waitFor(patience)
+  for (const region of [
+    ...['detail', 'inspector', 'status', 'title', 'activity', 'side', 'tabs', 'main', 'list'],
+  ]) {
+    await page.keyboard.press('F6')
+    await expectFocus(region)
+  }
+  await page.keyboard.press('Shift+F6')
+  await expectFocus('main')
+  await page.keyboard.press('F1')
+  const table = page.getByRole('dialog', { name: 'Keyboard shortcuts', exact: true })
+  await hand.fill(table.getByRole('textbox', { name: 'Search actions and keys' }), 'F6')
+  await expect
+    .poll(() => table.locator('[data-command] td:first-child').allInnerTexts(), patience)
+    .toEqual(['Next region', 'Previous region'])
+  await page.keyboard.press('Escape')
+  await table.waitFor({ state: 'detached', ...patience })
+  await expectFocus('main')
+}
+
 /** Screens that no flow of theirs looks at closely. */
 async function lookAround({ page, hand }: Walk): Promise<void> {
   await hand.showPrefix('/app/')
@@ -408,9 +480,8 @@ async function lookAround({ page, hand }: Walk): Promise<void> {
   expect(await findViolations(page), 'welcome').toEqual([])
 }
 
-const flows = [
-  ...[walkTree, walkBig, search, sort, chooseMany, live, keepBytes, chooseColumns],
-] as const
+const flows = [walkTree, walkBig, search, sort, chooseMany, live, keepBytes, chooseColumns]
+const flowsOf = { mouse: flows, keyboard: [...flows, shapeColumn, goRound] }
 
 describe.runIf(isRealEtcdInstalled()).each(['etcd', 'quorate'] as const)('keys of %s', (kind) => {
   let place: Omit<Walk, 'hand'> | undefined
@@ -434,8 +505,8 @@ describe.runIf(isRealEtcdInstalled()).each(['etcd', 'quorate'] as const)('keys o
     expect(app?.pageErrors ?? []).toEqual([])
   })
 
-  test.each(['mouse'] as const)('are found and followed by %s', async (name) => {
-    for (const flow of flows) await flow(walk(name))
+  test.each(['mouse', 'keyboard'] as const)('are found and followed by %s', async (name) => {
+    for (const flow of flowsOf[name]) await flow(walk(name))
   })
 
   if (kind !== 'quorate') return

@@ -1,6 +1,6 @@
 /** The two ways to use the window: the mouse, and the keyboard alone. A flow written for a hand is done by both. */
 
-import type { Locator, Page } from 'playwright-core'
+import type { ElementHandle, Locator, Page } from 'playwright-core'
 import { expect } from 'vitest'
 import type { LaunchedApp } from './launch.ts'
 import { expectOpened, keyList, keyRow, patience, setClipboard } from './page-acts.ts'
@@ -45,25 +45,40 @@ function isFocused(target: Locator): Promise<boolean> {
   })
 }
 
-/** Whether an element stands before what has the focus. */
-function isBefore(target: Locator): Promise<boolean> {
+/** Where the focus is, seen from an element: on it, behind it, before it; or the element is there no longer. */
+function focusFrom(target: ElementHandle): Promise<'here' | 'behind' | 'before' | 'elementIsGone'> {
   return target.evaluate((element) => {
     const node = element as unknown as {
+      isConnected: boolean
       ownerDocument: { activeElement: unknown }
       compareDocumentPosition(place: unknown): number
     }
     const following = 4
-    return (node.compareDocumentPosition(node.ownerDocument.activeElement) & following) !== 0
+    const { activeElement } = node.ownerDocument
+    if (!node.isConnected) return 'elementIsGone'
+    if (activeElement === element) return 'here'
+    return (node.compareDocumentPosition(activeElement) & following) === 0 ? 'before' : 'behind'
   })
 }
 
-/** Moves the focus to an element by Tab, or by Shift and Tab where that is nearer. */
+async function elementOf(target: Locator): Promise<ElementHandle> {
+  const element = await target.elementHandle(patience)
+  if (element === null) throw new Error(`there is no ${target.toString()}`)
+  return element
+}
+
+/**
+ * Moves the focus to an element by Tab, or by Shift and Tab where that is nearer. The element is looked up once, and again
+ * only when another one has taken its place, because looking it up by its name takes longer than a step.
+ */
 export async function reach(page: Page, target: Locator): Promise<void> {
-  await target.waitFor({ state: 'attached', ...patience })
-  const key = (await isBefore(target)) ? 'Shift+Tab' : 'Tab'
+  let element = await elementOf(target)
+  const key = (await focusFrom(element)) === 'behind' ? 'Shift+Tab' : 'Tab'
   for (let step = 0; step < tabStopsMax; step++) {
-    if (await isFocused(target)) return
-    await page.keyboard.press(key)
+    const focus = await focusFrom(element)
+    if (focus === 'here') return
+    if (focus === 'elementIsGone') element = await elementOf(target)
+    else await page.keyboard.press(key)
   }
   throw new Error(`no way by ${key} to ${target.toString()}`)
 }

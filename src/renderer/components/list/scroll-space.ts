@@ -46,6 +46,11 @@ export class ScrollSpace {
     if (this.offset > this.offsetMax) this.moveTo(this.offsetMax)
   }
 
+  /** Whether any part of a stretch of the rows is in sight. */
+  isInSight(fromPx: number, sizePx: number): boolean {
+    return fromPx + sizePx > this.offset && fromPx < this.offset + this.view
+  }
+
   /** The element was scrolled. */
   scrolled(top: number): void {
     const by = top - this.top
