@@ -47,10 +47,21 @@ export function useActiveRow({ browser, openedKey, selection, list, open }: Acti
   watch(browser, () => {
     selection.clear()
     active.value = -1
+    owed = undefined
   })
+
+  /** Where a row is to be opened that was not read yet: at the end of a long list, for one. */
+  let owed: number | undefined
+  watch(
+    () => browser().changes.value,
+    () => {
+      if (owed !== undefined && owed === active.value) openAt(owed)
+    },
+  )
 
   function openAt(index: number): void {
     const row = browser().rowAt(index)
+    owed = row === undefined ? index : undefined
     if (row !== undefined) open(row.key)
   }
 
@@ -61,6 +72,7 @@ export function useActiveRow({ browser, openedKey, selection, list, open }: Acti
   return {
     active,
     choose: (index, event) => {
+      owed = undefined
       if (event.ctrlKey || event.metaKey) selection.toggle(index)
       else if (event.shiftKey) selection.extendTo(index)
       else {
@@ -69,6 +81,7 @@ export function useActiveRow({ browser, openedKey, selection, list, open }: Acti
       }
     },
     moved: (index, event) => {
+      owed = undefined
       if (event.shiftKey) selection.extendTo(index)
       else {
         selection.moveTo(index)
