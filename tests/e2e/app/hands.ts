@@ -56,7 +56,7 @@ function focusFrom(target: ElementHandle): Promise<'here' | 'behind' | 'before' 
     const following = 4
     const { activeElement } = node.ownerDocument
     if (!node.isConnected) return 'elementIsGone'
-    if (activeElement === element) return 'here'
+    if (activeElement === node) return 'here'
     return (node.compareDocumentPosition(activeElement) & following) === 0 ? 'before' : 'behind'
   })
 }
