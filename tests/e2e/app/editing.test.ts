@@ -191,7 +191,7 @@ async function renameKey(walk: Walk): Promise<void> {
   await expectOpened(page, `${prefix}named`)
   await expectValue(walk, `${prefix}named`, 'twelve won')
   await expectValue(walk, `${prefix}text`, undefined)
-  await hand.undo()
+  await hand.undo(`Renamed to ${prefix}named`)
   await expectValue(walk, `${prefix}text`, 'twelve won')
   await expectValue(walk, `${prefix}named`, undefined)
   await keyRow(page, `${prefix}text`).waitFor(patience)
@@ -213,7 +213,7 @@ async function deleteKey(walk: Walk): Promise<void> {
     await hand.press(page.getByRole('region', { name: 'Key', exact: true }).getByText('Delete…'))
     await hand.press(page.getByRole('alertdialog').getByRole('button', { name: 'Delete key' }))
     await expectValue(walk, key, undefined)
-    await hand.undo()
+    await hand.undo(`Deleted ${key}`)
   } else {
     await page.keyboard.press('Delete')
     await hand.confirm(page.getByRole('alertdialog'), 'Delete 1 key')

@@ -31,8 +31,8 @@ export interface Hand {
   save(): Promise<void>
   /** Does what an open dialog asks about, by its button of this name. */
   confirm(dialog: Locator, button: string | RegExp): Promise<void>
-  /** Undoes the last write of the tab. */
-  undo(): Promise<void>
+  /** Undoes the last write of the tab, once the window told it with this text: others may stand told beside it. */
+  undo(told: string): Promise<void>
 }
 
 /** Where the focus goes in one round through the window at most. */
@@ -85,6 +85,8 @@ export async function reach(page: Page, target: Locator): Promise<void> {
 
 const treeRow = (page: Page, folder: string): Locator =>
   page.getByRole('treeitem').filter({ has: page.getByTitle(folder, { exact: true }) })
+const toast = (page: Page, text: string): Locator =>
+  page.locator('.toast').filter({ hasText: text })
 const activeRow = (page: Page, list: Locator): Locator => list.locator('.focus')
 
 /** Pastes instead of typing, because an editor closes brackets by itself. */
@@ -138,7 +140,7 @@ export function mouseOf(app: LaunchedApp): Hand {
     confirm: async (dialog, button) => {
       await dialog.getByRole('button', { name: button }).click(patience)
     },
-    undo: () => press(page.getByRole('status').getByRole('button', { name: 'Undo' }).last()),
+    undo: (told) => press(toast(page, told).getByRole('button', { name: 'Undo', exact: true })),
   }
 }
 
@@ -239,7 +241,8 @@ export function keyboardOf(app: LaunchedApp): Hand {
         .waitFor(patience)
       await keyboard.press('Control+Enter')
     },
-    undo: async () => {
+    undo: async (told) => {
+      await toast(page, told).waitFor(patience)
       await reach(page, keyList(page))
       await keyboard.press('Control+z')
     },
