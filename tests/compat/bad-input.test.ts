@@ -39,13 +39,13 @@ afterAll(async () => {
   await cluster.dispose()
 })
 
-/** A write is taken within a second, a read gives it back, and the process is the one it was. */
+/** A write is taken at once (milliseconds; seconds on a busy machine), a read gives it back, and the process is the one it was. */
 async function expectAlive(): Promise<void> {
   const client = new RawGrpcClient(member.clientUrl)
   const startMs = performance.now()
   const value = `alive ${startMs}`
   expect(await client.call(putPath, framed(putMessage('alive', value)))).toMatchObject({ code: 0 })
-  expect(performance.now() - startMs).toBeLessThan(1_000)
+  expect(performance.now() - startMs).toBeLessThan(5_000)
   const range = RangeRequest.encode(RangeRequest.create({ key: bytes('alive') })).finish()
   const answer = await client.call('/etcdserverpb.KV/Range', framed(range))
   const [pair] = RangeResponse.decode(answer.messages[0]!).kvs

@@ -63,11 +63,23 @@ const put = (endpoints: string, key: string, value: string): Promise<unknown> =>
 const get = async (endpoints: string, key: string): Promise<string> =>
   (await etcdctl(['get', key, '--print-value-only'], { endpoints })).stdout.trim()
 
+/** The shortest of several times from a start to an end: the machine may be busy during one of them, not during all. */
+async function shortestMs(program: string): Promise<number> {
+  const timesMs: number[] = []
+  while (timesMs.length < 5) {
+    const process = new ServerProcess(program, { args: ['--version'], cwd: folder })
+    processes.push(process)
+    await process.exited
+    timesMs.push(performance.now() - process.startedMs)
+  }
+  return Math.min(...timesMs)
+}
+
 describe('version and help', () => {
-  test('--version prints etcd’s line first, and ours, within 100 ms', async () => {
+  test('--version prints etcd’s line first, and ours, before a runtime would have started', async () => {
     const process = run(['--version'])
     expect(await process.exited).toEqual({ code: 0, signal: null })
-    expect(performance.now() - process.startedMs).toBeLessThan(100)
+    expect(await shortestMs(quoratedProgram)).toBeLessThan(await shortestMs('node'))
     expect(process.lines[0]).toBe('etcd Version: 3.7.1')
     expect(process.stdout).toMatch(/^Quorate Version: \d+\.\d+\.\d+$/m)
     expect(process.stderr).toBe('')
@@ -354,8 +366,12 @@ describe('SIGTERM', () => {
     client.close()
   })
 
-  test('a leader hands over: another leads within 500 ms, at the next term', async () => {
-    const cluster = await startCluster(3)
+  test('a leader hands over: another leads before an election falls due, at the next term', async () => {
+    const [heartbeatMs, electionMs] = [100, 4_000]
+    const cluster = await startCluster(3, [
+      `--heartbeat-interval=${String(heartbeatMs)}`,
+      `--election-timeout=${String(electionMs)}`,
+    ])
     const statusOf = async (url: string): Promise<StatusResponse> => {
       const client = new RawGrpcClient(url)
       const answer = await client.call('/etcdserverpb.Maintenance/Status', framed(new Uint8Array()))
@@ -375,10 +391,10 @@ describe('SIGTERM', () => {
           const { leader: now } = await statusOf(others[0]!.clientUrl)
           return now !== 0n && now !== before.leader
         },
-        { interval: 20, timeout: 5_000 },
+        { interval: 20, timeout: 20_000 },
       )
       .toBe(true)
-    expect(performance.now() - startMs).toBeLessThan(500)
+    expect(performance.now() - startMs).toBeLessThan(electionMs - heartbeatMs)
     expect((await statusOf(others[0]!.clientUrl)).raftTerm).toBe(before.raftTerm + 1n)
     expect(await leader.process.exited).toEqual({ code: null, signal: 'SIGTERM' })
     expect(await put(others.map(({ clientUrl }) => clientUrl).join(','), 'a', '1')).toMatchObject({

@@ -44,8 +44,8 @@ afterEach(async () => {
   await expectServed(own)
 })
 
-/** Others write and read within a second, where nothing else is said. */
-async function expectServed(client: RpcClient, withinMs = 1_000): Promise<void> {
+/** Others write and read within a few seconds, where nothing else is said; on an idle machine these are milliseconds. */
+async function expectServed(client: RpcClient, withinMs = 5_000): Promise<void> {
   const startMs = performance.now()
   await client.must('put', { key: bytes('alive'), value: bytes('v') })
   expect((await client.must('range', { key: bytes('alive') })).count).toBe(1n)

@@ -31,11 +31,12 @@ async function start(...parameters: ConstructorParameters<typeof NodeFixture>): 
 }
 
 describe('a node alone', () => {
-  test('is ready within a second and answers what was put', async () => {
-    fixture = new NodeFixture(1, { heartbeatMs: 100, electionMs: 1_000 })
+  test('is ready without waiting for an election to fall due, and answers what was put', async () => {
+    const electionMs = 20_000
+    fixture = new NodeFixture(1, { heartbeatMs: 100, electionMs })
     const startedMs = performance.now()
     await fixture.startAll()
-    expect(performance.now() - startedMs).toBeLessThan(1_000)
+    expect(performance.now() - startedMs).toBeLessThan(electionMs / 2)
     const node = fixture.node('node1')
     const { revision } = await node.put(put('a', '1'))
     expect(revision).toBe(2)
