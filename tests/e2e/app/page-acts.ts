@@ -104,17 +104,20 @@ export async function runCommand(page: Page, title: string): Promise<void> {
   await palette.waitFor({ state: 'detached', ...patience })
 }
 
-/** Addresses of the cluster that the window is connected to, once it is. */
-export async function endpointsOf(page: Page): Promise<readonly string[]> {
-  const found = await page.waitForFunction(
-    async () => {
+/**
+ * Addresses of the cluster that the window is connected to, once it is. The asking goes on in here: Playwright's
+ * `waitForFunction` takes the promise of an asynchronous function for its yes, and is content with the first answer.
+ */
+export function endpointsOf(page: Page): Promise<readonly string[]> {
+  return page.evaluate(async (timeoutMs) => {
+    for (const endMs = performance.now() + timeoutMs; performance.now() < endMs;) {
       const listed = await window.bridge.connections.list()
       const ready = listed.ok ? listed.value.find(({ state }) => state === 'ready') : undefined
-      const urls = ready?.endpoints.map(({ url }) => url) ?? []
-      return urls.length === 0 ? undefined : urls
-    },
-    undefined,
-    patience,
-  )
-  return (await found.jsonValue()) ?? []
+      if (ready !== undefined && ready.endpoints.length > 0) {
+        return ready.endpoints.map(({ url }) => url)
+      }
+      await new Promise((done) => setTimeout(done, 50))
+    }
+    throw new Error('the window did not connect')
+  }, patience.timeout)
 }
