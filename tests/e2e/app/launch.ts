@@ -96,17 +96,21 @@ function environment(): Record<string, string> {
   )
 }
 
-/** The display that is there, or a virtual one. */
-async function displayName(): Promise<string> {
+/** The display that is there, or a virtual one of this file's own, which has a focus and a clipboard of its own. */
+export async function displayName(): Promise<string> {
   if (hasDisplay()) return process.env['DISPLAY'] ?? ''
   if (display !== undefined) return display.name
-  const child = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1920x1080x24'], {
+  // Without this option it begins anew when its last window closes, while the next one is about to ask it for its screen.
+  const child = spawn('Xvfb', ['-displayfd', '3', '-noreset', '-screen', '0', '1920x1080x24'], {
     stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
   })
   const output = child.stdio[3]
   if (output === null || output === undefined) throw new Error('Xvfb has no output')
   const number = await new Promise<string>((resolve, reject) => {
     child.once('error', reject)
+    child.once('exit', (code) => {
+      reject(new Error(`Xvfb ended with ${String(code)} before it had a display`))
+    })
     output.once('data', (chunk: Buffer) => {
       resolve(chunk.toString().trim())
     })

@@ -10,9 +10,9 @@ import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { _electron } from 'playwright-core'
 import type { ElectronApplication, Page } from 'playwright-core'
-import { build } from 'vite'
 import { findElectronRuntime } from '../../../scripts/electron-runtime.mjs'
 import { isRoot } from '../../../scripts/system-libraries.mjs'
+import { closeDisplay, displayName } from '../app/launch.ts'
 
 /** A window with the page; `open` shows it anew with other options. */
 export interface PageWindow {
@@ -35,19 +35,15 @@ const contentSecurityPolicy =
   "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self' 'unsafe-inline'; " +
   "font-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'"
 
-/** Builds the page, serves it and opens a window on it. Needs a display. */
+/** Serves the page that was built before the tests, and opens a window on it. Needs a display. */
 export async function openPageWindow(): Promise<PageWindow> {
-  await build({
-    configFile: fileURLToPath(new URL('vite.renderer.config.ts', import.meta.url)),
-    logLevel: 'error',
-  })
   const server = await serve(fileURLToPath(new URL('../../../out/renderer-fake', import.meta.url)))
   const runtime = await findElectronRuntime()
   const windowDirectory = fileURLToPath(new URL('window', import.meta.url))
   const app = await _electron.launch({
     executablePath: runtime.executablePath,
     args: [...(isRoot() ? ['--no-sandbox'] : []), windowDirectory],
-    env: environment(),
+    env: { ...environment(), DISPLAY: await displayName() },
   })
   return pageWindow(app, server)
 }
@@ -75,6 +71,7 @@ async function pageWindow(app: ElectronApplication, server: Server): Promise<Pag
     close: async () => {
       await app.close()
       server.close()
+      closeDisplay()
     },
   }
 }
