@@ -8,8 +8,10 @@ let directory = ''
 let chosen: string | undefined
 let suggested = ''
 let files: ChosenFiles
+let tokens: string[]
 
 beforeEach(() => {
+  tokens = []
   directory = mkdtempSync(join(tmpdir(), 'quorate-files-'))
   chosen = join(directory, 'out.bin')
   files = new ChosenFiles({
@@ -20,13 +22,16 @@ beforeEach(() => {
     chooseOpen: () => Promise.resolve(chosen),
   })
 })
-afterEach(() => {
+afterEach(async () => {
+  // A file that nobody closes is closed with its memory, with a warning at any later time.
+  for (const token of tokens) await files.abandonSave(token)
   rmSync(directory, { recursive: true, force: true })
 })
 
 async function begin(suggestedName = 'a'): Promise<string> {
   const begun = await files.beginSave({ suggestedName, filters: [] })
   if (begun.kind !== 'chosen') throw new Error('cancelled')
+  tokens.push(begun.token)
   return begun.token
 }
 
