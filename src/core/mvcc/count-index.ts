@@ -50,6 +50,8 @@ interface Block {
 
 /** See the head of this file. Reflects every change of the store's index at once, also before it is committed. */
 export class CountIndex {
+  /** Grows when the number of alive keys of any range may have changed. */
+  growthNumber = 0
   /** In key order; the first one starts at the smallest key there can be. */
   private readonly blocks: Block[]
   private readonly arena: ByteArena
@@ -133,6 +135,7 @@ export class CountIndex {
     change: { readonly alive: -1 | 0 | 1; readonly heads: -1 | 0 | 1 },
   ): void {
     if (change.alive === 0 && change.heads === 0) return
+    if (change.alive !== 0) this.growthNumber++
     const position = this.positionNear(key)
     const block = this.block(position)
     this.forgetSums(position)

@@ -1,6 +1,6 @@
 /** Ranges of keys: `[start, end)` in byte order, with the special range ends of the wire resolved. */
 
-import { compareBytes, equalBytes } from '../base/bytes.ts'
+import { compareBytes, concatBytes, equalBytes } from '../base/bytes.ts'
 
 /**
  * Keys from `start` on. `end` undefined: the single key `start`; `'unbounded'`: every key not before `start`; otherwise
@@ -33,4 +33,9 @@ export function isInRange(range: KeyRange, key: Uint8Array): boolean {
 /** Whether no key can lie in the range. */
 export function isEmptyRange(range: KeyRange): boolean {
   return range.end instanceof Uint8Array && compareBytes(range.end, range.start) <= 0
+}
+
+/** The smallest key behind this one. */
+export function keyAfter(key: Uint8Array): Uint8Array {
+  return concatBytes([key, Uint8Array.of(0)])
 }

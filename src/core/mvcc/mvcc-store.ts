@@ -10,6 +10,7 @@ import { HistoryHolds, type HistoryHold } from './history-holds.ts'
 import type { KeyBounds } from './index-store.ts'
 import type { KeyRange } from './key-range.ts'
 import { getKeyRecord } from './key-record.ts'
+import type { CountMoment } from './known-counts.ts'
 import { OperationCounts } from './operation-counts.ts'
 import { packSlice, packSliceByRuns, type PackedSlice, type RunOptions } from './packed-range.ts'
 import {
@@ -123,7 +124,20 @@ export class MvccStore {
   /** How many keys were alive at a revision. @throws StoreError as `readRange` */
   countAt(bounds: KeyBounds, revision: number): number {
     const context = this.context()
-    return countAliveAt(context, bounds, resolveRevision(context, revision))
+    const resolved = resolveRevision(context, revision)
+    const known = this.state.knownCounts.find(bounds, momentOf(context, resolved))
+    if (known !== undefined) return known
+    const count = countAliveAt(context, bounds, resolved)
+    this.noteCount(bounds, resolved, count)
+    return count
+  }
+
+  /** Tells what was found out in another way, for whoever counts that range next. */
+  noteCount(bounds: KeyBounds, revision: number, count: number): void {
+    const { runs, knownCounts } = this.state
+    const context = this.context()
+    if (context.counts === undefined || runs.isWriting) return
+    knownCounts.note(bounds, momentOf(context, revision), count)
   }
 
   /** Keeps what a read at the revision needs, which is there now, until it is released. */
@@ -216,4 +230,8 @@ export class MvccStore {
       compactedRevision,
     }
   }
+}
+
+function momentOf({ counts, currentRevision }: ReadContext, revision: number): CountMoment {
+  return { revision, growthNumber: revision === currentRevision ? counts?.growthNumber : undefined }
 }

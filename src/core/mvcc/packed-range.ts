@@ -3,8 +3,7 @@
  * their records into a sink.
  */
 
-import { assert } from '../base/assert.ts'
-import { compareBytes, concatBytes, copyBytes } from '../base/bytes.ts'
+import { compareBytes, copyBytes } from '../base/bytes.ts'
 import type { BackendReader } from '../backend/backend.ts'
 import { visitHeads, type KeyBounds } from './index-store.ts'
 import {
@@ -15,6 +14,7 @@ import {
   subOfHead,
   type KeyHead,
 } from './key-index.ts'
+import { keyAfter } from './key-range.ts'
 import { keyOfStoredRecord, takeRecords, type RevisionList } from './key-record.ts'
 import type { PairPacker, PairSink, RecordedPiece } from './packed-pairs.ts'
 import { firstKeyOf, partOfRun, type PairRuns } from './pair-runs.ts'
@@ -252,9 +252,4 @@ function resolveOlder(
     count++
   }
   columns.count = count
-}
-
-function keyAfter(key: Uint8Array): Uint8Array {
-  assert(key.length > 0, 'no key is empty')
-  return concatBytes([key, Uint8Array.of(0)])
 }

@@ -24,6 +24,7 @@
 
 import { assert } from '../base/assert.ts'
 import { compareBytes } from '../base/bytes.ts'
+import { keyAfter } from './key-range.ts'
 import type { RecordedPiece } from './packed-pairs.ts'
 
 /** All pairs with keys of a stretch. Nothing of it is ever changed. */
@@ -66,8 +67,7 @@ export class PairRuns {
   /** In key order. Their stretches do not meet. */
   private readonly places: Place[] = []
   private sizeBytes = 0
-  /** Keys were written, and readers do not see it yet. */
-  private isWriting = false
+  private isBeingWritten = false
   /** The next one to be looked at when room is needed. */
   private hand = 0
   /** Hashes of the keys at which something was looked for and not found. */
@@ -83,6 +83,11 @@ export class PairRuns {
   /** Whether there may be runs, and all of them say what readers see. */
   get isUsable(): boolean {
     return this.sizeBytesMax > 0 && !this.isWriting
+  }
+
+  /** Keys were written, and readers do not see it yet. */
+  get isWriting(): boolean {
+    return this.isBeingWritten
   }
 
   /** The run that speaks for a key at a revision, which nobody may be writing. */
@@ -123,7 +128,7 @@ export class PairRuns {
 
   /** Told before a key is written. */
   forget(key: Uint8Array): void {
-    this.isWriting = true
+    this.isBeingWritten = true
     if (this.places.length === 0) return
     const position = this.positionOf(key)
     const place = this.places[position]
@@ -134,7 +139,7 @@ export class PairRuns {
 
   /** From now on readers see everything that was written. */
   notePublished(): void {
-    this.isWriting = false
+    this.isBeingWritten = false
   }
 
   /** @param pairCount  pairs that an answer took from a run, or did not find in one */
@@ -252,10 +257,15 @@ export function partOfRun(
   const last = Math.max(first, Math.min(stop, first + limit))
   const from = offsets[first] ?? 0
   const to = offsets[last] ?? 0
+  const pairCount = last - first
+  const behind = endsWithin ? undefined : nextOf(run, end)
+  const isMoreLeft = last < stop || behind !== undefined
+  // Who asked for so many goes on right behind the last one.
+  const isAtLimit = isMoreLeft && pairCount === limit
   return {
     bytes: new Uint8Array(bytes.buffer, bytes.byteOffset + from, to - from),
-    pairCount: last - first,
-    next: last < stop ? keyAt(run, last).slice() : endsWithin ? undefined : nextOf(run, end),
+    pairCount,
+    next: isAtLimit ? keyAfter(keyAt(run, last - 1)) : behind,
   }
 }
 

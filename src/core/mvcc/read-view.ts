@@ -1,6 +1,6 @@
 /** Reading a range as it was at one revision. */
 
-import { concatBytes, emptyBytes, latin1Of } from '../base/bytes.ts'
+import { emptyBytes, latin1Of } from '../base/bytes.ts'
 import { noLease } from '../base/ids.ts'
 import { StoreError } from '../errors/store-error.ts'
 import type { BackendReader } from '../backend/backend.ts'
@@ -15,7 +15,7 @@ import {
   type KeyHead,
 } from './key-index.ts'
 import { getKeyRecord, getKeyRecords, keyOfRecord } from './key-record.ts'
-import { isEmptyRange, isInRange, type KeyRange } from './key-range.ts'
+import { isEmptyRange, isInRange, keyAfter, type KeyRange } from './key-range.ts'
 import { encodeRevisionKey, type KeyVersion } from './revision.ts'
 import { storeKeyValue, type StoredKeyValue } from './stored-key-value.ts'
 
@@ -196,10 +196,6 @@ function versionAt(
   revision: number,
 ): KeyVersion | undefined {
   return 'trail' in newest ? findVersionAt(reader, newest, revision) : newest
-}
-
-function keyAfter(key: Uint8Array): Uint8Array {
-  return concatBytes([key, Uint8Array.of(0)])
 }
 
 /** Start and end of a range that is not a single key. */

@@ -6,6 +6,7 @@ import type { Backend, BackendBatch } from '../backend/backend.ts'
 import { metaKeys } from '../backend/buckets.ts'
 import { ByteArena } from './byte-arena.ts'
 import { CountIndex } from './count-index.ts'
+import { KnownCounts } from './known-counts.ts'
 import type { OperationCounts } from './operation-counts.ts'
 import { PairRuns } from './pair-runs.ts'
 import { mainOfRevisionKey } from './revision.ts'
@@ -39,6 +40,7 @@ export function restoreState(
   return {
     backend,
     counts: CountIndex.load(backend, arena),
+    knownCounts: new KnownCounts(),
     operations,
     runs: new PairRuns(runSizeBytesMax, operations.runs),
     arena,

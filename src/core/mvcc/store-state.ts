@@ -1,6 +1,7 @@
 import type { Backend } from '../backend/backend.ts'
 import type { ByteArena } from './byte-arena.ts'
 import type { CountIndex } from './count-index.ts'
+import type { KnownCounts } from './known-counts.ts'
 import type { OperationCounts } from './operation-counts.ts'
 import type { PairRuns } from './pair-runs.ts'
 
@@ -8,6 +9,7 @@ import type { PairRuns } from './pair-runs.ts'
 export interface StoreState {
   readonly backend: Backend
   readonly counts: CountIndex
+  readonly knownCounts: KnownCounts
   readonly operations: OperationCounts
   /** Told of a key before it is written. */
   readonly runs: PairRuns

@@ -155,10 +155,14 @@ export class PackedReading implements Reading {
     this.pairCount += slice.pairCount
     const { next } = slice
     if (Number.isFinite(limit) && this.count === undefined) {
-      const behind = next === undefined ? 0 : store.countAt({ start: next, end }, begun.revision)
-      this.count = this.pairCount + behind
+      const whole = { start: this.request.key, end }
+      this.count = next === undefined ? this.pairCount : store.countAt(whole, begun.revision)
     }
     if (next === undefined || this.pairCount === limit) {
+      if (next !== undefined && this.count !== undefined) {
+        const behindCount = this.count - this.pairCount
+        store.noteCount({ start: next, end }, begun.revision, behindCount)
+      }
       this.finish(begun)
       return slice.pairCount
     }
