@@ -5,7 +5,7 @@ import { createApp } from 'vue'
 import App from './App.vue'
 import { installIconSprite } from './components/marks/icon-sprite.ts'
 import { i18n } from './i18n/i18n.ts'
-import { router } from './router.ts'
+import { loadFirstScreen, router } from './router.ts'
 import { useConnectionStore } from './stores/connections.ts'
 import { useNodeStore } from './stores/nodes.ts'
 import { useSettingsStore } from './stores/settings.ts'
@@ -14,6 +14,7 @@ import './styles/index.css'
 
 async function start(): Promise<void> {
   installIconSprite(document)
+  loadFirstScreen()
   const app = createApp(App)
   app.use(createPinia())
   app.use(i18n)

@@ -17,6 +17,16 @@ export type ViewName =
   | 'nodes'
   | 'settings'
 
+const loadKeysScreen = (): Promise<{ default: Component }> =>
+  import('./screens/keys/KeysScreen.vue')
+
+/** Begins to load the screen that a window nearly always shows first, while the window still asks what it is to show. */
+export function loadFirstScreen(): void {
+  loadKeysScreen().catch(() => {
+    // The router loads it when it is shown, and says what is wrong then.
+  })
+}
+
 /** The window's router. Each tab is one address. */
 export const router = createRouter({
   history: createMemoryHistory(),
@@ -24,7 +34,7 @@ export const router = createRouter({
     { path: '/', name: 'start', component: () => import('./screens/start/StartScreen.vue') },
     route('welcome', () => import('./screens/welcome/WelcomeScreen.vue'), {}),
     route('connections', () => import('./screens/connections/ConnectionsScreen.vue'), {}),
-    route('keys', () => import('./screens/keys/KeysScreen.vue'), {
+    route('keys', loadKeysScreen, {
       hasSide: true,
       hasInspector: true,
     }),

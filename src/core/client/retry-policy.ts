@@ -17,7 +17,10 @@ import { unreachableFailure, type CallFailure } from './status-to-error.ts'
 
 /** Time for a call with all its repetitions: an election, twice over, with some room. */
 const totalTimeoutMs = 10_000
-/** A read that waits longer than this is tried elsewhere: the member may be paused or cut off. */
+/**
+ * A read that waits longer than this is tried elsewhere: the member may be paused or cut off. Where there is no elsewhere it is
+ * waited for: etcd does not stop a read that nobody waits for any more, so asking a slow one again makes it slower.
+ */
 const readAttemptTimeoutMs = 3_000
 /** A connection that takes longer than this is looked for elsewhere. */
 const connectTimeoutMs = 1_000
@@ -59,8 +62,9 @@ export async function callWithRetry<Request, Response>(
   for (let attempt = 1; ; attempt++) {
     const remainingMs = Math.max(1, endsAtMs - clock.monotonicMs())
     const endpoint = pool.active()
+    const canMoveOn = call.kind === 'read' && pool.endpoints.length > 1
     const result = await attemptCall(endpoint, method, request, {
-      timeoutMs: call.kind === 'read' ? Math.min(remainingMs, readAttemptTimeoutMs) : remainingMs,
+      timeoutMs: canMoveOn ? Math.min(remainingMs, readAttemptTimeoutMs) : remainingMs,
       needsLeader: false,
       signal: call.signal,
     })

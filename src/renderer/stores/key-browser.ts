@@ -76,6 +76,7 @@ export class KeyBrowser {
   /** The pages are shown from their end. */
   private isMirrored = false
   private isTravelling = false
+  private reading: Promise<void> = Promise.resolve()
   private generation = 0
   private countedRevision = 0
   private countTimer: ReturnType<typeof setTimeout> | undefined
@@ -161,7 +162,18 @@ export class KeyBrowser {
   }
 
   /** Reads the list anew. Rows stay on the screen until those of the new list are there. */
-  async load(): Promise<void> {
+  load(): Promise<void> {
+    const reading = this.readAnew()
+    this.reading = reading
+    return reading
+  }
+
+  /** Settles when the reading of the list that goes on now has ended, well or not. */
+  whenRead(): Promise<void> {
+    return this.reading
+  }
+
+  private async readAnew(): Promise<void> {
     const generation = ++this.generation
     if (this.length === 0) this.status.value = 'loading'
     try {

@@ -63,6 +63,13 @@ export interface TreeLevel {
   readonly revision: number
 }
 
+interface LevelReading {
+  /** Children to read. */
+  readonly wanted: number
+  /** What is waited for first. */
+  readonly after?: Promise<void> | undefined
+}
+
 interface Reading {
   readonly prefix: Uint8Array
   readonly depth: number
@@ -98,15 +105,16 @@ export class KeyTree {
     this.separatorBytes = textBytes(separator)
   }
 
-  async loadRoot(): Promise<void> {
-    const level = this.loadLevel(new Uint8Array(0), 0, batchChildren)
+  /** @param after  what is read first: each of these reads makes some servers count every key */
+  async loadRoot(after?: Promise<void>): Promise<void> {
+    const level = this.loadLevel(new Uint8Array(0), 0, { wanted: batchChildren, after })
     this.rootRead ??= level
-    await Promise.all([level, this.countAll()])
+    await level
   }
 
   /** Reads the root, and opens the folders of these paths (as text) as far as they are among the children read. */
-  async loadOpenPaths(paths: readonly string[]): Promise<void> {
-    await this.loadRoot()
+  async loadOpenPaths(paths: readonly string[], after: Promise<void>): Promise<void> {
+    await this.loadRoot(after)
     // Parents are shorter than their children.
     for (const path of [...paths].sort((left, right) => left.length - right.length)) {
       const nodes = [...this.levels.value.values()].flatMap((level) => level.nodes)
@@ -114,7 +122,7 @@ export class KeyTree {
       if (node === undefined || this.expanded.value.has(path)) continue
       this.expanded.value.add(path)
       triggerRef(this.expanded)
-      await this.loadLevel(node.path, node.depth + 1, batchChildren)
+      await this.loadLevel(node.path, node.depth + 1, { wanted: batchChildren })
     }
   }
 
@@ -136,7 +144,8 @@ export class KeyTree {
         this.expanded.value.add(path)
         triggerRef(this.expanded)
       }
-      if (!this.levels.value.has(path)) await this.loadLevel(node.path, depth + 1, batchChildren)
+      if (!this.levels.value.has(path))
+        await this.loadLevel(node.path, depth + 1, { wanted: batchChildren })
       parent = node.path
       end = folderEnd(prefix, end, this.separatorBytes)
     }
@@ -154,31 +163,36 @@ export class KeyTree {
     const found = find(level?.nodes)
     const isBehind = level?.rest !== undefined && compareKeys(path, level.rest) >= 0
     if (found !== undefined || level === undefined || isBehind) return found
-    await this.loadLevel(parent, depth, Math.max(batchChildren, level.nodes.length))
+    await this.loadLevel(parent, depth, {
+      wanted: Math.max(batchChildren, level.nodes.length),
+    })
     return find(this.levels.value.get(keyText(parent))?.nodes)
   }
 
   /** Reads the root and the folders that are open in another tree of the same connection. */
-  async loadOpen(other: KeyTree | undefined): Promise<void> {
-    await this.loadRoot()
+  async loadOpen(other: KeyTree | undefined, after: Promise<void>): Promise<void> {
+    await this.loadRoot(after)
     if (other === undefined) return
     for (const [path, { nodes }] of other.levels.value) {
       const [first] = nodes
       if (path === '' || first === undefined || !other.expanded.value.has(path)) continue
       this.expanded.value.add(path)
       triggerRef(this.expanded)
-      await this.loadLevel(parentOf(first, this.separatorBytes), first.depth, batchChildren)
+      await this.loadLevel(parentOf(first, this.separatorBytes), first.depth, {
+        wanted: batchChildren,
+      })
     }
   }
 
   /** Reads the open levels as of another revision; of many asked for in a row the last one is read. */
-  async setRevision(revision: number): Promise<void> {
+  async setRevision(revision: number, after: Promise<void>): Promise<void> {
     if (revision === this.revision) return
     this.revision = revision
     if (this.isRefreshing) return
     this.isRefreshing = true
     let read: number
     do {
+      await after
       read = this.revision
       await this.refresh()
     } while (read !== this.revision)
@@ -192,7 +206,7 @@ export class KeyTree {
     if (!expanded.delete(path)) {
       expanded.add(path)
       if (!this.levels.value.has(path))
-        void this.loadLevel(node.path, node.depth + 1, batchChildren)
+        void this.loadLevel(node.path, node.depth + 1, { wanted: batchChildren })
     }
     triggerRef(this.expanded)
   }
@@ -209,7 +223,7 @@ export class KeyTree {
         from: level.rest,
         revision: level.revision,
       },
-      level.nodes.length + batchChildren,
+      { wanted: level.nodes.length + batchChildren },
     )
   }
 
@@ -225,7 +239,9 @@ export class KeyTree {
       const text = keyText(node.path)
       if (!node.isFolder || !this.expanded.value.has(text)) continue
       const { length = 0 } = this.levels.value.get(text)?.nodes ?? {}
-      await this.loadLevel(node.path, node.depth + 1, Math.max(batchChildren, length))
+      await this.loadLevel(node.path, node.depth + 1, {
+        wanted: Math.max(batchChildren, length),
+      })
       await this.refreshUnder(text)
     }
   }
@@ -278,7 +294,7 @@ export class KeyTree {
         range,
         revision: this.revision,
       })
-      this.setCount(node, reply.count)
+      this.setCount(node.path, reply.count)
     } catch (failure) {
       // A count is an extra: without it the folder still opens, and opening it tells the reason.
       passOverCall(failure)
@@ -289,12 +305,18 @@ export class KeyTree {
     if (this.countQueue.size > 0) await this.countNext()
   }
 
-  private setCount(node: TreeNode, count: number): void {
-    const path = keyText(parentOf(node, this.separatorBytes))
+  /** The first answer of a level tells how many keys it holds. */
+  private noteCount(prefix: Uint8Array, count: number): void {
+    if (prefix.length === 0) this.total.value = count
+    else this.setCount(prefix, count)
+  }
+
+  private setCount(folder: Uint8Array, count: number): void {
+    const path = keyText(parentOf({ path: folder, isFolder: true }, this.separatorBytes))
     const level = this.levels.value.get(path)
     if (level === undefined) return
     const nodes = level.nodes.map((one) =>
-      one.isFolder && compareKeys(one.path, node.path) === 0 ? { ...one, count } : one,
+      one.isFolder && compareKeys(one.path, folder) === 0 ? { ...one, count } : one,
     )
     this.setLevel(path, { ...level, nodes })
   }
@@ -314,11 +336,12 @@ export class KeyTree {
     }
   }
 
-  private async loadLevel(prefix: Uint8Array, depth: number, wanted: number): Promise<void> {
-    await this.read({ prefix, depth, nodes: [], from: prefix, revision: this.revision }, wanted)
+  private async loadLevel(prefix: Uint8Array, depth: number, how: LevelReading): Promise<void> {
+    const { revision } = this
+    await this.read({ prefix, depth, nodes: [], from: prefix, revision }, how)
   }
 
-  private async read(reading: Reading, wanted: number): Promise<void> {
+  private async read(reading: Reading, { wanted, after }: LevelReading): Promise<void> {
     const path = keyText(reading.prefix)
     const known = this.levels.value.get(path)
     let shown = known?.nodes.length ?? 0
@@ -330,6 +353,7 @@ export class KeyTree {
     if (known === undefined) show('loading')
     else this.setLevel(path, { ...known, status: 'loading' })
     try {
+      await after
       let limit = pageRowsFirst
       while (reading.from !== undefined && reading.nodes.length < wanted) {
         limit = await this.readSome(reading, limit)
@@ -339,6 +363,7 @@ export class KeyTree {
       this.error.value = undefined
     } catch (failure) {
       this.error.value = failure
+      if (path === '') this.total.value = undefined
       if (known !== undefined && known.nodes.length > reading.nodes.length)
         this.setLevel(path, { ...known, status: 'failed' })
       else show('failed')
@@ -361,6 +386,7 @@ export class KeyTree {
         valueBytesMax: 0,
       })
       reading.revision = page.revision
+      if (from === reading.prefix && isSame(to, end)) this.noteCount(reading.prefix, page.count)
       const rows = Array.from({ length: page.columns.rowCount }, (_, at) =>
         keyRowAt(page.columns, at),
       )
@@ -430,7 +456,7 @@ function isSame(left: Uint8Array | undefined, right: Uint8Array | undefined): bo
 }
 
 /** The prefix of the level that a node stands in. */
-function parentOf(node: TreeNode, separator: Uint8Array): Uint8Array {
+function parentOf(node: Pick<TreeNode, 'path' | 'isFolder'>, separator: Uint8Array): Uint8Array {
   const length = node.isFolder ? node.path.length - separator.length : node.path.length
   for (let at = length - separator.length; at > 0; at--) {
     if (startsWith(node.path, separator, at)) return node.path.slice(0, at + separator.length)

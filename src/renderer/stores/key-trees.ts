@@ -14,13 +14,16 @@ export const useKeyTreeStore = defineStore('keyTrees', () => {
   /** Folders that were open at the last start, by connection, until its tree is made. */
   const expandedBefore = new Map<string, readonly string[]>()
 
-  /** The tree of a connection; made, and its root read, at the first call and whenever the separator changes. */
-  function treeOf(connectionId: string, separator: string): KeyTree {
+  /**
+   * The tree of a connection; made at the first call and whenever the separator changes, and its root read once `after` is
+   * settled.
+   */
+  function treeOf(connectionId: string, separator: string, after: Promise<void>): KeyTree {
     const known = trees.get(connectionId)
     if (known?.separator === separator) return known
     const tree = new KeyTree(connectionId, separator)
     trees.set(connectionId, tree)
-    void tree.loadOpenPaths(expandedBefore.get(connectionId) ?? [])
+    void tree.loadOpenPaths(expandedBefore.get(connectionId) ?? [], after)
     expandedBefore.delete(connectionId)
     return tree
   }
@@ -33,21 +36,25 @@ export const useKeyTreeStore = defineStore('keyTrees', () => {
     expandedBefore.set(kept.connectionId, kept.expanded)
   }
 
-  /** The tree of a tab that reads an older revision; it begins with the folders open that are open at the head. */
+  /**
+   * The tree of a tab that reads an older revision; it begins with the folders open that are open at the head. Read once
+   * `after` is settled.
+   */
   function pastTreeOf(
     tabId: string,
     at: { readonly connectionId: string; readonly separator: string; readonly revision: number },
+    after: Promise<void>,
   ): KeyTree {
     const known = pastTrees.get(tabId)
     const isSame = known?.connectionId === at.connectionId && known.separator === at.separator
     if (known !== undefined && isSame) {
-      void known.setRevision(at.revision)
+      void known.setRevision(at.revision, after)
       return known
     }
     const tree = new KeyTree(at.connectionId, at.separator, at.revision)
     pastTrees.set(tabId, tree)
     const head = trees.get(at.connectionId)
-    void tree.loadOpen(head?.separator === at.separator ? head : undefined)
+    void tree.loadOpen(head?.separator === at.separator ? head : undefined, after)
     return tree
   }
 

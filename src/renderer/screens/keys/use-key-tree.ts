@@ -34,8 +34,10 @@ export function useKeyTree({ browser, connection, tabId }: KeyTreeParts): {
     const separator = settings.settings.keySeparator
     const revision = browser().atRevision.value
     const connectionId = connection().id
-    if (revision === 0) return trees.treeOf(connectionId, separator)
-    return trees.pastTreeOf(tabId(), { connectionId, separator, revision })
+    // The rows of the list are what is waited for; the tree makes a large etcd count all of its keys once more.
+    const after = browser().whenRead()
+    if (revision === 0) return trees.treeOf(connectionId, separator, after)
+    return trees.pastTreeOf(tabId(), { connectionId, separator, revision }, after)
   }
 
   // Getting a tree reads it, which a computed value must not do.

@@ -17,7 +17,10 @@ import {
   RangeResponse,
 } from '../../../../src/core/proto/gen/rpc.ts'
 
-type Answer = 'answer' | 'silence' | { readonly code: status; readonly text: string }
+type Answer = 'answer' | 'late' | 'silence' | { readonly code: status; readonly text: string }
+
+/** Later than another member would be asked. */
+const lateMs = 3_200
 
 /** A server that answers as the test says, in order, and the last way from then on. */
 interface ScriptedServer {
@@ -42,6 +45,7 @@ async function serve(...answers: Answer[]): Promise<ScriptedServer> {
       calls.push(name)
       const answer = answers[Math.min(calls.length, answers.length) - 1] ?? 'answer'
       if (answer === 'answer') callback(null, response)
+      else if (answer === 'late') setTimeout(callback, lateMs, null, response)
       else if (answer !== 'silence') callback({ code: answer.code, details: answer.text })
     }
   server.addService(
@@ -156,6 +160,14 @@ describe('callWithRetry', () => {
     await connect(silent, other).kv.get(key)
     expect(performance.now() - startMs).toBeGreaterThan(2_900)
     expect([silent.calls.length, other.calls.length]).toEqual([1, 1])
+  })
+
+  test('the only member is waited for: what it works on would go on beside a second question', async () => {
+    const slow = await serve('late')
+    const client = connect(slow)
+    const { header } = await client.kv.get(key)
+    expect(header.revision).toBe(5)
+    expect(slow.calls).toHaveLength(1)
   })
 
   test('a call that is given up ends at once', async () => {
