@@ -6,6 +6,7 @@
 export const paths = {
   put: '/etcdserverpb.KV/Put',
   range: '/etcdserverpb.KV/Range',
+  deleteRange: '/etcdserverpb.KV/DeleteRange',
   txn: '/etcdserverpb.KV/Txn',
   compact: '/etcdserverpb.KV/Compact',
   watch: '/etcdserverpb.Watch/Watch',
@@ -57,6 +58,10 @@ export function rangeBody(key, options = {}) {
     parts.push(Buffer.from([4 << 3]), wideVarint(options.revision))
   return frame(Buffer.concat(parts))
 }
+
+/** etcdserverpb.DeleteRangeRequest. */
+export const deleteRangeBody = (key, rangeEnd) =>
+  frame(Buffer.concat([bytesField(1, key), bytesField(2, rangeEnd)]))
 
 /** A number of up to 35 bits in exactly five bytes, so that it can be overwritten in place. */
 export function wideVarint(value) {

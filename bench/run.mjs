@@ -20,10 +20,20 @@ import * as history from './history.mjs'
 import * as maintenance from './maintenance.mjs'
 import * as million from './million.mjs'
 import { ui } from './ui.mjs'
+import { uiFlows } from './ui-flows.mjs'
 import { uiHistory } from './ui-history.mjs'
 import { uiWatch } from './ui-watch.mjs'
 import * as unary from './unary.mjs'
 import * as watch from './watch.mjs'
+
+/** Everything about the window, or with words what `ui` makes of them. */
+async function window(words) {
+  await ui(words)
+  if (words.length > 0) return
+  await uiFlows()
+  await uiHistory()
+  await uiWatch()
+}
 
 const families = { unary, million, watch, cluster, history, maintenance }
 /** Not a comparison in the table: they run only when they are named. */
@@ -31,7 +41,8 @@ const tools = {
   durability: proveDurability,
   profile,
   smoke,
-  ui,
+  ui: window,
+  'ui-flows': uiFlows,
   'ui-history': uiHistory,
   'ui-watch': uiWatch,
 }

@@ -3,19 +3,19 @@
  * etcd behind it. Needs a built app (`npm run build`) and a display; `BENCH_UI_ROWS` (100,000) rows are scrolled through.
  */
 /* global document, requestAnimationFrame, InputEvent, KeyboardEvent -- of the functions that run in the page */
-import { readFileSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { connect } from 'node:http2'
 import { launchWindow } from './app-window.mjs'
 import { call } from './grpc-call.mjs'
 import { paths, txnOfPutsBody } from './messages.mjs'
 import { kinds, memoryOf, startServer } from './servers.mjs'
+import { longTaskMs, rendererPid, traced } from './window-trace.mjs'
 
 const rowsToScroll = Number(process.env.BENCH_UI_ROWS ?? 100_000)
 const keyCount = Number(process.env.BENCH_KEYS ?? 1_000_000)
 const keysPerTxn = 100
 const inFlight = 16
 const value = 'v'.repeat(64)
-const longTaskMs = 50
 const leaps = 40
 /** Traces are large; this many rows show what scrolling is made of. */
 const tracedRows = 5_000
@@ -132,71 +132,6 @@ function scroll(page, rows, leapCount) {
   )
 }
 
-const scriptParts = new Set([
-  ...['EvaluateScript', 'EventDispatch', 'FireAnimationFrame', 'FunctionCall', 'RunMicrotasks'],
-  ...['TimerFire', 'v8.callFunction', 'v8.run'],
-])
-const browserParts = new Set([
-  ...['Layerize', 'Layout', 'MajorGC', 'MinorGC', 'Paint', 'PrePaint', 'UpdateLayoutTree'],
-])
-
-/** CPU time of the events of some names in milliseconds; an event inside another one of them counts once. */
-function cpuMsOf(events, names) {
-  let sum = 0
-  let endTs = 0
-  for (const { name, ts, dur, tdur = 0 } of events) {
-    if (!names.has(name) || ts < endTs) continue
-    sum += tdur
-    endTs = ts + dur
-  }
-  return sum / 1000
-}
-
-/**
- * Tasks of the page's main thread longer than 50 ms in a trace. On a machine that others use too, a task is also long because it had to
- * wait, so its CPU time is told beside, and what of that was script: ours, Vue's for us, and the driver of the measurement.
- */
-function longTasks(path, pid) {
-  const { traceEvents } = JSON.parse(readFileSync(path, 'utf8'))
-  const main = traceEvents.find(
-    ({ name, pid: owner, args }) =>
-      name === 'thread_name' && owner === pid && args?.name === 'CrRendererMain',
-  )
-  if (main === undefined) throw new Error('the trace does not name the main thread of the page')
-  const own = traceEvents
-    .filter(({ pid: owner, tid, dur }) => owner === pid && tid === main.tid && dur > 0)
-    .sort((left, right) => left.ts - right.ts || right.dur - left.dur)
-  const tasks = own.filter(({ name, dur }) => name.endsWith('RunTask') && dur > longTaskMs * 1000)
-  return tasks.map(({ ts, dur, tdur = 0 }) => {
-    const inside = own.filter((one) => one.ts >= ts && one.ts + one.dur <= ts + dur)
-    const browserMs = cpuMsOf(inside, browserParts)
-    const isScript = ({ name }) => scriptParts.has(name)
-    const scripts = inside.filter(isScript)
-    const within = inside.filter(
-      (one) =>
-        browserParts.has(one.name) &&
-        scripts.some((script) => script.ts <= one.ts && one.ts + one.dur <= script.ts + script.dur),
-    )
-    const scriptMs = cpuMsOf(inside, scriptParts) - cpuMsOf(within, browserParts)
-    return { ms: dur / 1000, cpuMs: tdur / 1000, scriptMs, browserMs }
-  })
-}
-
-const rendererPid = (app) =>
-  app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0].webContents.getOSProcessId())
-
-async function traced(app, page, act) {
-  await app.evaluate(({ contentTracing }) =>
-    contentTracing.startRecording({ included_categories: ['toplevel', 'devtools.timeline', 'v8'] }),
-  )
-  const seen = await act()
-  const path = await app.evaluate(({ contentTracing }) => contentTracing.stopRecording())
-  const pid = await rendererPid(app)
-  const tasks = longTasks(path, pid)
-  rmSync(path, { force: true })
-  return { seen, tasks, memory: memoryOf(pid) }
-}
-
 async function measure(kind, name) {
   const shape = shapes[name]
   const server = await startServer(kind)
@@ -211,7 +146,7 @@ async function measure(kind, name) {
     const rows = Math.min(rowsToScroll, shape.count)
     const walked = await scroll(page, rows, 0)
     const resident = memoryOf(await rendererPid(app))
-    const { seen, tasks, memory } = await traced(app, page, () =>
+    const { seen, tasks, memory } = await traced(app, () =>
       scroll(page, Math.min(rows, tracedRows), leaps),
     )
     say(`${kind}, ${name}, ${shape.count.toLocaleString('en')} keys`)
@@ -228,7 +163,7 @@ async function measure(kind, name) {
     say(
       `  tasks over ${longTaskMs} ms in ${tracedRows} rows and all leaps: ${tasks.length}; over it in CPU time: ${busy.length}; in script alone: ${ours.length}`,
     )
-    for (const task of tasks.sort((left, right) => right.ms - left.ms).slice(0, 6))
+    for (const task of tasks.slice(0, 6))
       say(
         `    ${ms(task.ms)}: ${ms(task.cpuMs)} CPU, of it script ${ms(task.scriptMs)}, style, layout, paint and collection ${ms(task.browserMs)}`,
       )
