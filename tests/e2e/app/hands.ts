@@ -61,23 +61,17 @@ function focusFrom(target: ElementHandle): Promise<'here' | 'behind' | 'before' 
   })
 }
 
-async function elementOf(target: Locator): Promise<ElementHandle> {
-  const element = await target.elementHandle(patience)
-  if (element === null) throw new Error(`there is no ${target.toString()}`)
-  return element
-}
-
 /**
  * Moves the focus to an element by Tab, or by Shift and Tab where that is nearer. The element is looked up once, and again
  * only when another one has taken its place, because looking it up by its name takes longer than a step.
  */
 export async function reach(page: Page, target: Locator): Promise<void> {
-  let element = await elementOf(target)
+  let element = await target.elementHandle(patience)
   const key = (await focusFrom(element)) === 'behind' ? 'Shift+Tab' : 'Tab'
   for (let step = 0; step < tabStopsMax; step++) {
     const focus = await focusFrom(element)
     if (focus === 'here') return
-    if (focus === 'elementIsGone') element = await elementOf(target)
+    if (focus === 'elementIsGone') element = await target.elementHandle(patience)
     else await page.keyboard.press(key)
   }
   throw new Error(`no way by ${key} to ${target.toString()}`)
