@@ -1,13 +1,12 @@
 /** The past of a key in the real window: its lives, two revisions compared, one restored, and a compaction meanwhile. */
 
-import { AxeBuilder } from '@axe-core/playwright'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { isRealEtcdInstalled } from '../../helpers/real-etcd.ts'
 import { RpcClient } from '../../helpers/rpc-client.ts'
 import { ServerPair } from '../../helpers/server-pair.ts'
 import { closeDisplay, launchApp, type LaunchedApp } from './launch.ts'
-import { settleColours } from './page-acts.ts'
+import { findViolations } from './page-acts.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const key = bytes('/past/rollout')
@@ -69,21 +68,7 @@ async function expectDiff(page: Page, texts: readonly string[]): Promise<void> {
 }
 
 async function expectAccessible(page: Page): Promise<void> {
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme })
-    await settleColours(page)
-    const builder = new AxeBuilder({ page })
-      .setLegacyMode()
-      .exclude('.monaco-editor')
-      .exclude('.monaco-diff-editor')
-    // The theme changes colours only.
-    if (colorScheme === 'dark') builder.withRules(['color-contrast'])
-    const { violations } = await builder.analyze()
-    const found = violations.flatMap(({ id, nodes }) =>
-      nodes.map((node) => `${colorScheme}: ${id}: ${node.target.join(' ')}`),
-    )
-    expect(found).toEqual([])
-  }
+  expect(await findViolations(page)).toEqual([])
 }
 
 const markOf = (page: Page, revision: number | undefined): ReturnType<Page['locator']> =>

@@ -1,11 +1,10 @@
 /** Deleted keys and plans in the real app, by mouse and by keyboard: on our own node, and on a real etcd. */
 
-import { AxeBuilder } from '@axe-core/playwright'
 import type { Locator, Page } from 'playwright-core'
 import { afterAll, afterEach, expect, test } from 'vitest'
 import { isRealEtcdInstalled, RealEtcdCluster } from '../../helpers/real-etcd.ts'
 import { closeDisplay, launchApp, type LaunchedApp, type PageWindow } from './launch.ts'
-import { settleColours } from './page-acts.ts'
+import { findViolations } from './page-acts.ts'
 
 declare const window: PageWindow
 
@@ -95,16 +94,7 @@ async function openBin(page: Page, prefix: string): Promise<void> {
 async function expectNoViolations(page: Page): Promise<void> {
   // The screens are the same on every cluster; one of them is enough for looking at each element.
   if (cluster !== undefined) return
-  for (const theme of ['light', 'dark'] as const) {
-    await page.evaluate((wanted) => window.bridge.settings.update({ theme: wanted }), theme)
-    await page.locator(`html[data-theme=${theme}]`).waitFor(patience)
-    await settleColours(page)
-    const { violations } = await new AxeBuilder({ page })
-      .setLegacyMode()
-      .exclude('.monaco-editor')
-      .analyze()
-    expect(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])).toEqual([])
-  }
+  expect(await findViolations(page)).toEqual([])
 }
 
 async function seed(page: Page, prefix: string): Promise<number> {

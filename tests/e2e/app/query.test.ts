@@ -1,11 +1,10 @@
 /** Transactions, ranges side by side, and tabs that come back: on real etcd and on our own nodes in one window. */
 
-import { AxeBuilder } from '@axe-core/playwright'
 import type { Locator, Page } from 'playwright-core'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { isRealEtcdInstalled, RealEtcdCluster } from '../../helpers/real-etcd.ts'
 import { closeDisplay, launchApp, type LaunchedApp, type PageWindow } from './launch.ts'
-import { settleColours } from './page-acts.ts'
+import { findViolations } from './page-acts.ts'
 
 declare const window: PageWindow
 
@@ -66,20 +65,7 @@ async function putKeys(
 }
 
 async function expectNoViolations(page: Page, place: string): Promise<void> {
-  const found: string[] = []
-  for (const theme of ['light', 'dark'] as const) {
-    await page.evaluate((chosen) => window.bridge.settings.update({ theme: chosen }), theme)
-    await page.locator(`html[data-theme=${theme}]`).waitFor({ state: 'attached' })
-    await settleColours(page)
-    const { violations } = await new AxeBuilder({ page })
-      .setLegacyMode()
-      .exclude('.monaco-editor')
-      .analyze()
-    for (const { id, nodes } of violations) {
-      for (const node of nodes) found.push(`${place}, ${theme}: ${id}: ${node.target.join(' ')}`)
-    }
-  }
-  expect(found).toEqual([])
+  expect(await findViolations(page), place).toEqual([])
 }
 
 /** By mouse: a template, looked at, run, run again, and a delete that asks first. */

@@ -3,12 +3,11 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { AxeBuilder } from '@axe-core/playwright'
 import type { ElectronApplication, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { isRealEtcdInstalled, RealEtcdCluster } from '../../helpers/real-etcd.ts'
 import { closeDisplay, launchApp, type LaunchedApp, type PageWindow } from './launch.ts'
-import { settleColours } from './page-acts.ts'
+import { findViolations } from './page-acts.ts'
 
 declare const window: PageWindow
 
@@ -201,19 +200,7 @@ async function walkByKeyboard({ page }: LaunchedApp): Promise<void> {
 }
 
 async function expectAccessible(page: Page): Promise<void> {
-  const found: string[] = []
-  for (const theme of ['light', 'dark'] as const) {
-    await page.evaluate((wanted) => window.bridge.settings.update({ theme: wanted }), theme)
-    await page.locator(`html[data-theme=${theme}]`).waitFor()
-    await settleColours(page)
-    const { violations } = await new AxeBuilder({ page })
-      .setLegacyMode()
-      .exclude('.monaco-editor')
-      .analyze()
-    for (const { id, nodes } of violations)
-      for (const node of nodes) found.push(`${theme}: ${id}: ${node.target.join(' ')}`)
-  }
-  expect(found).toEqual([])
+  expect(await findViolations(page)).toEqual([])
 }
 
 /** From an event into the keys as they were at its revision. */
