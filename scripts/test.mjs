@@ -66,14 +66,6 @@ function build() {
   }
 }
 
-/** Electron needs a display; a virtual one serves where there is none. */
-function withDisplay(command, args) {
-  const needsVirtual =
-    process.platform === 'linux' && !process.env.DISPLAY && !process.env.WAYLAND_DISPLAY
-  if (!needsVirtual) return [command, args]
-  return ['xvfb-run', ['-a', '-s', '-screen 0 1920x1080x24', command, ...args]]
-}
-
 function runLayer(name) {
   const startMs = Date.now()
   process.stdout.write(`\n=== ${name}\n`)
@@ -112,9 +104,10 @@ function runTests(layer) {
 }
 
 function runAgain(layer, files, failures) {
-  say(`\n=== ${layer}: ${files.join(', ')} once more, alone`)
-  const second = runVitest(layer, files, `${layer}-again`)
-  if (!second.isPassed) return false
+  for (const file of files) {
+    say(`\n=== ${layer}: ${file} once more, alone`)
+    if (!runVitest(layer, [file], `${layer}-again`).isPassed) return false
+  }
   totals.passed += failures.length
   unsteadyTests.push(...failures)
   return true
@@ -132,8 +125,7 @@ function runVitest(layer, files, resultName) {
     `--outputFile.json=${resultFile}`,
     ...files,
   ]
-  const [command, args] = layer === 'e2e' ? withDisplay(npx, vitest) : [npx, vitest]
-  const isPassed = spawnSync(command, args, { cwd: projectRoot, stdio: 'inherit' }).status === 0
+  const isPassed = spawnSync(npx, vitest, { cwd: projectRoot, stdio: 'inherit' }).status === 0
   try {
     return { isPassed, result: JSON.parse(readFileSync(resultFile, 'utf8')) }
   } catch (error) {
