@@ -421,6 +421,9 @@ export class KeyBrowser {
   }
 
   private applyChange(change: WatchChange): boolean {
+    // A row may fade while the past is asked for already: there it is still alive.
+    const { value: pastRevision } = this.atRevision
+    if (pastRevision !== 0 && change.revision > pastRevision) return false
     if (this.answer.value !== undefined) return this.answer.value.apply(change)
     this.pages.apply(change)
     return true
