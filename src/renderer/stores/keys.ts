@@ -78,8 +78,9 @@ export const useKeyStore = defineStore('keys', () => {
     return searchLoaded(own, needle, countMax)
   }
 
-  /** Ends what a closed tab held. */
+  /** Ends what a closed tab held. One that may be opened again shows the same place then. */
   function release(tabId: string): void {
+    if (tabs.state().closed.some((tab) => tab.id === tabId)) remember(tabId, placeOf(tabId))
     browsers.get(tabId)?.dispose()
     browsers.delete(tabId)
     closeKey(tabId)

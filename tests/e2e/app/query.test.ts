@@ -3,6 +3,7 @@
 import type { Locator, Page } from 'playwright-core'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { isRealEtcdInstalled, RealEtcdCluster } from '../../helpers/real-etcd.ts'
+import { keyboardOf, mouseOf, type Hand } from './hands.ts'
 import { closeDisplay, launchApp, type LaunchedApp, type PageWindow } from './launch.ts'
 import { findViolations } from './page-acts.ts'
 
@@ -68,10 +69,42 @@ async function expectNoViolations(page: Page, place: string): Promise<void> {
   expect(await findViolations(page), place).toEqual([])
 }
 
+const savedQuery = (page: Page, name: string): Locator =>
+  page.getByRole('list', { name: 'Saved' }).getByRole('button', { name, exact: true })
+const saveDialog = (page: Page): Locator =>
+  page.getByRole('dialog', { name: 'Save by name', exact: true })
+
+/** The key that the first operation of Then writes. */
+const writtenKey = (page: Page): Promise<string> =>
+  page
+    .getByRole('region', { name: 'Then', exact: true })
+    .getByRole('textbox', { name: 'Key', exact: true })
+    .first()
+    .inputValue()
+
+/** What is written is kept by a name, and comes back by it after another one was opened. */
+async function keepDraft(page: Page, hand: Hand, name: string): Promise<void> {
+  const key = await writtenKey(page)
+  if (hand.name === 'mouse') await hand.press(page.getByRole('button', { name: 'Save…' }))
+  else await page.keyboard.press('Control+s')
+  await hand.fill(saveDialog(page).getByRole('textbox', { name: 'Name' }), name)
+  if (hand.name === 'mouse')
+    await hand.press(saveDialog(page).getByRole('button', { name: 'Save', exact: true }))
+  else await page.keyboard.press('Enter')
+  await saveDialog(page).waitFor({ state: 'detached', ...slow })
+  await savedQuery(page, name).waitFor(slow)
+  await hand.press(page.getByRole('button', { name: 'Counter', exact: true }))
+  await expect.poll(() => writtenKey(page)).toBe('/counters/name')
+  await hand.press(savedQuery(page, name))
+  await expect.poll(() => writtenKey(page)).toBe(key)
+}
+
 /** By mouse: a template, looked at, run, run again, and a delete that asks first. */
-async function walkByMouse(page: Page): Promise<void> {
+async function walkByMouse(app: LaunchedApp): Promise<void> {
+  const { page } = app
   await showQueries(page)
   await page.getByRole('button', { name: 'Create if absent' }).click()
+  await keepDraft(page, mouseOf(app), 'made once')
   await page.getByRole('button', { name: 'What would happen now' }).click()
   await page.getByTestId('compare-finding').getByText('no such key').waitFor()
   await page.getByTestId('branch-then').waitFor()
@@ -105,10 +138,11 @@ async function walkByMouse(page: Page): Promise<void> {
 }
 
 /** By keyboard: a range read in both ways and from every member, and a transaction by its shortcuts. */
-async function walkByKeyboard(page: Page, memberCount: number): Promise<void> {
+async function walkByKeyboard(app: LaunchedApp, memberCount: number): Promise<void> {
+  const { page } = app
   await showQueries(page)
-  await page.getByRole('button', { name: 'Lock', exact: true }).focus()
-  await page.keyboard.press('Enter')
+  await keyboardOf(app).press(page.getByRole('button', { name: 'Lock', exact: true }))
+  await keepDraft(page, keyboardOf(app), 'a lock')
   await page.keyboard.press('Control+Shift+Enter')
   await page.getByTestId('branch-then').waitFor()
   await page.keyboard.press('Control+Enter')
@@ -141,13 +175,13 @@ describe.runIf(isRealEtcdInstalled())('transactions and queries', () => {
     })
     const { page } = launched
     await page.getByText('Connected', { exact: true }).first().waitFor(slow)
-    await walkByMouse(page)
-    await walkByKeyboard(page, 1)
+    await walkByMouse(launched)
+    await walkByKeyboard(launched, 1)
     await switchTo(page, 'Playground')
     await page.getByText('Connected', { exact: true }).first().waitFor(slow)
-    await walkByMouse(page)
+    await walkByMouse(launched)
     await expectNoViolations(page, 'transaction')
-    await walkByKeyboard(page, 3)
+    await walkByKeyboard(launched, 3)
     await page.keyboard.press('Control+Shift+M')
     await expectNoViolations(page, 'range')
   })
@@ -203,6 +237,21 @@ describe.runIf(isRealEtcdInstalled())('tabs', () => {
     await page.keyboard.press('Control+Shift+PageDown')
     await expect.poll(() => tabsOf(page).nth(1).getAttribute('aria-selected')).toBe('true')
     const labels = await tabsOf(page).allInnerTexts()
+
+    // Closed and opened again at the end, by each hand.
+    const [name = '', others] = [labels[1], labels.filter((_, at) => at !== 1)]
+    for (const close of [
+      () => tabsOf(page).nth(1).locator('xpath=..').getByTestId('tab-close').click(),
+      () => page.keyboard.press('Control+w'),
+    ]) {
+      await close()
+      await expect.poll(() => tabsOf(page).allInnerTexts()).toEqual(others)
+      await page.keyboard.press('Control+Shift+T')
+      await expect.poll(() => tabsOf(page).allInnerTexts()).toEqual([...others, name])
+      await expect.poll(() => editorText(page)).toBe('of real etcd')
+      await page.keyboard.press('Control+Shift+PageUp')
+      await expect.poll(() => tabsOf(page).allInnerTexts()).toEqual(labels)
+    }
     // Nothing is waited for: what was done last is kept too.
     const { userDataDirectory, pageErrors } = launched
     await launched.close({ keepsFiles: true })
