@@ -19,10 +19,11 @@ const lists = '[role=tree],[role=grid],[role=treegrid],[role=tab][aria-selected=
 const controls =
   'a[href],button:not([disabled]),input:not([disabled]),select:not([disabled]),textarea:not([disabled]),[tabindex="0"]'
 
+/** What had the focus last in each region. */
+const last = new WeakMap<Element, HTMLElement>()
+
 /** Registers the two commands for as long as the calling component lives. */
 export function useRegions(): void {
-  const last = new WeakMap<Element, HTMLElement>()
-
   useEventListener(window, 'focusin', ({ target }) => {
     if (!(target instanceof HTMLElement)) return
     const region = regionOf(target)
@@ -39,25 +40,8 @@ export function useRegions(): void {
     const start = from < 0 && step < 0 ? 0 : from
     for (let tried = 1; tried <= regions.length; tried++) {
       const at = (start + step * tried + regions.length * 2) % regions.length
-      const target = regions[at] === undefined ? undefined : targetIn(regions[at])
-      if (target === undefined) continue
-      target.focus()
-      if (document.activeElement === target) return
+      if (regions[at] !== undefined && focusRegion(regions[at])) return
     }
-  }
-
-  function targetIn(region: Element): HTMLElement | undefined {
-    const known = last.get(region)
-    if (known?.isConnected === true && isShown(known)) return known
-    const own = (selector: string): HTMLElement | undefined =>
-      [...region.querySelectorAll<HTMLElement>(selector)].find(
-        (one) =>
-          one.tabIndex >= 0 &&
-          one.getAttribute('role') !== 'separator' &&
-          regionOf(one) === region &&
-          isShown(one),
-      )
-    return own(lists) ?? own(controls)
   }
 
   const commands = useCommandStore()
@@ -77,6 +61,27 @@ export function useRegions(): void {
       },
     ]),
   )
+}
+
+/** Gives a region the focus; false when it has nothing that could take it. */
+export function focusRegion(region: Element): boolean {
+  const target = targetIn(region)
+  target?.focus()
+  return target !== undefined && document.activeElement === target
+}
+
+function targetIn(region: Element): HTMLElement | undefined {
+  const known = last.get(region)
+  if (known?.isConnected === true && isShown(known) && !known.matches(':disabled')) return known
+  const own = (selector: string): HTMLElement | undefined =>
+    [...region.querySelectorAll<HTMLElement>(selector)].find(
+      (one) =>
+        one.tabIndex >= 0 &&
+        one.getAttribute('role') !== 'separator' &&
+        regionOf(one) === region &&
+        isShown(one),
+    )
+  return own(lists) ?? own(controls)
 }
 
 function regionOf(element: Element): Element | null {

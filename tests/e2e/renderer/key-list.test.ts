@@ -232,6 +232,87 @@ describe('the keyboard all the way', () => {
   })
 })
 
+describe('what opens over the screen', () => {
+  const focused = (page: Page): Promise<string | null> =>
+    page.evaluate<string | null>(
+      `document.activeElement?.closest('[aria-label]')?.getAttribute('aria-label') ?? null`,
+    )
+  const closeByKey = async (page: Page, name: string): Promise<void> => {
+    const dialog = page.getByRole('dialog', { name, exact: true })
+    await dialog.waitFor()
+    await expect.poll(() => focused(page)).not.toBe('Keys')
+    await page.keyboard.press('Escape')
+    await dialog.waitFor({ state: 'detached' })
+  }
+  const runCommand = async (page: Page, title: string): Promise<void> => {
+    await page.keyboard.press('Control+k')
+    await page.getByRole('combobox', { name: 'Command palette' }).fill(`>${title}`)
+    await page.getByRole('option', { selected: true }).getByText(title).waitFor()
+    await page.keyboard.press('Enter')
+  }
+
+  test('gives the focus back to the button, the list or the menu that it was opened from', async () => {
+    const page = await openFlags()
+    await page.getByRole('button', { name: 'New key', exact: true }).click()
+    await closeByKey(page, 'New key')
+    await expect.poll(() => focused(page)).toBe('New key')
+
+    const list = page.getByRole('grid', { name: 'Keys' })
+    await list.focus()
+    await page.keyboard.press('Home')
+    await page.getByTestId('fact-mod').waitFor()
+    await page.keyboard.press('F1')
+    await closeByKey(page, 'Keyboard shortcuts')
+    await expect.poll(() => focused(page)).toBe('Keys')
+    await page.keyboard.press('F1')
+    await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click()
+    await expect.poll(() => focused(page)).toBe('Keys')
+
+    await page.keyboard.press('Shift+F10')
+    await page.getByRole('menuitem', { name: 'Rename…' }).press('Enter')
+    await closeByKey(page, 'Rename this key?')
+    await expect.poll(() => focused(page)).toBe('Keys')
+
+    await runCommand(page, 'Keys: New key…')
+    await closeByKey(page, 'New key')
+    await expect.poll(() => focused(page)).toBe('Keys')
+  })
+
+  test('gives the focus to the region around a button that has gone meanwhile', async () => {
+    const page = await openFlags()
+    const button = page.getByRole('button', { name: 'New key', exact: true })
+    await button.click()
+    await page.getByRole('dialog', { name: 'New key', exact: true }).waitFor()
+    await button.evaluate((one) => {
+      ;(one as unknown as { remove(): void }).remove()
+    })
+    await closeByKey(page, 'New key')
+    await expect
+      .poll(() =>
+        page.evaluate<string | null>(
+          `document.activeElement?.closest('[data-region]')?.getAttribute('data-region') ?? null`,
+        ),
+      )
+      .toBe('side')
+  })
+
+  test('is the menu of a folder at its row, opened by a key', async () => {
+    const page = await openFlags()
+    const folder = page.getByRole('treeitem', { name: 'flags', selected: true })
+    await folder.click()
+    await page.getByRole('tree').focus()
+    await page.keyboard.press('Shift+F10')
+    const menu = page.getByRole('menu')
+    await menu.waitFor()
+    const row = await folder.boundingBox()
+    await expect
+      .poll(async () => Math.round((await menu.boundingBox())?.y ?? 0))
+      .toBe(Math.round((row?.y ?? 0) + (row?.height ?? 0)))
+    await page.keyboard.press('Escape')
+    await expect.poll(() => focused(page)).toBe('Key tree')
+  })
+})
+
 describe('folders', () => {
   test('a folder gets another name after a preview, by mouse, and is put back', async () => {
     const page = await openFlags()

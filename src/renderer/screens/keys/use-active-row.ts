@@ -4,6 +4,7 @@ import { useDebounceFn } from '@vueuse/core'
 import { ref, watch } from 'vue'
 import type { Ref } from 'vue'
 import type { ListHandle } from '../../components/list/list-handle.ts'
+import { isModHeld } from '../../composables/shortcut.ts'
 import type { KeyBrowser } from '../../stores/key-browser.ts'
 import type { KeySelection } from './use-key-selection.ts'
 
@@ -73,7 +74,7 @@ export function useActiveRow({ browser, openedKey, selection, list, open }: Acti
     active,
     choose: (index, event) => {
       owed = undefined
-      if (event.ctrlKey || event.metaKey) selection.toggle(index)
+      if (isModHeld(event)) selection.toggle(index)
       else if (event.shiftKey) selection.extendTo(index)
       else {
         selection.startAt(index)

@@ -2,6 +2,7 @@
 
 import type { Ref } from 'vue'
 import type { KeyRow } from '../../../preload/contract/key-columns.ts'
+import { isModHeld } from '../../composables/shortcut.ts'
 import { useClipboard } from '../../composables/use-clipboard.ts'
 import type { KeyBrowser } from '../../stores/key-browser.ts'
 import { rowsText } from './rows-text.ts'
@@ -62,7 +63,7 @@ export function useListKeys(parts: ListKeysParts): ListKeys {
 
   function press(event: KeyboardEvent): void {
     if (event.isComposing) return
-    const hasMod = event.ctrlKey || event.metaKey
+    const hasMod = isModHeld(event)
     const acts: Readonly<Record<string, () => void>> = hasMod
       ? {
           ...{ a: selection.selectLoaded, c: copyRows, Backspace: remove },

@@ -5,6 +5,7 @@ import type { Ref, ShallowRef } from 'vue'
 import { useI18n } from 'vue-i18n'
 import type { KeyRow } from '../../../preload/contract/key-columns.ts'
 import type { MenuItem } from '../../components/menu/menu-item.ts'
+import { menuPlaceOf } from '../../components/menu/menu-place.ts'
 import type { KeyBrowser } from '../../stores/key-browser.ts'
 import { textOf } from './rows-text.ts'
 import type { RowActs } from './use-row-acts.ts'
@@ -53,15 +54,8 @@ export function useRowMenu(parts: RowMenuParts): {
         ? t('acts.menu', { key: textOf(row) })
         : t('acts.menu', { key: t('acts.many', { n: rows.length }) })
     parts.focusList()
-    menu.value = { items: parts.rowActs.itemsFor(rows), ...placeOf(event, index), label }
-  }
-
-  /** The menu key has no place of its own: the menu opens at its row. */
-  function placeOf(event: MouseEvent, index: number): { left: number; top: number } {
-    if (event.button === 2) return { left: event.clientX, top: event.clientY }
-    const row = parts.root.value?.querySelector(`[aria-rowindex="${String(index + 1)}"]`)
-    const box = row?.getBoundingClientRect()
-    return { left: (box?.left ?? 0) + 24, top: box?.bottom ?? 0 }
+    const element = parts.root.value?.querySelector(`[aria-rowindex="${String(index + 1)}"]`)
+    menu.value = { items: parts.rowActs.itemsFor(rows), ...menuPlaceOf(event, element), label }
   }
 
   return { menu, open }
