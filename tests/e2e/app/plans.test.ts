@@ -3,6 +3,7 @@
 import type { Locator, Page } from 'playwright-core'
 import { afterAll, afterEach, expect, test } from 'vitest'
 import { isRealEtcdInstalled, RealEtcdCluster } from '../../helpers/real-etcd.ts'
+import { keyboardOf, reach } from './hands.ts'
 import { closeDisplay, launchApp, type LaunchedApp, type PageWindow } from './launch.ts'
 import { findViolations } from './page-acts.ts'
 
@@ -168,9 +169,10 @@ async function walkByMouse(page: Page): Promise<void> {
   await dialog.waitFor({ state: 'detached', ...patience })
 }
 
-async function walkByKeyboard(page: Page): Promise<void> {
+async function walkByKeyboard(app: LaunchedApp): Promise<void> {
+  const { page } = app
   const prefix = '/keyboard/'
-  await seed(page, prefix)
+  const written = await seed(page, prefix)
   await openBin(page, prefix)
   await expectBin(page, '3 deleted')
   await page.keyboard.press('Control+f')
@@ -200,11 +202,36 @@ async function walkByKeyboard(page: Page): Promise<void> {
   // What ran stands in the list of runs; its undo is one key away.
   await page.keyboard.press('Control+Alt+z')
   const runs = page.getByRole('dialog', { name: /^What this app wrote to/ })
-  await runs.getByRole('button', { name: 'Undo', exact: true }).first().focus()
+  const undo = runs.getByRole('button', { name: 'Undo', exact: true }).first()
+  await undo.waitFor(patience)
+  await expectNoViolations(page)
+  await reach(page, undo)
   await page.keyboard.press('Enter')
   await expect
     .poll(() => stateOf(page, prefix), patience)
     .toEqual({ '/keyboard/a/3': 'value of /keyboard/a/3' })
+  // The whole prefix as it was before the deletions, and that taken back too.
+  const hand = keyboardOf(app)
+  await hand.press(page.getByRole('button', { name: 'Restore prefix to a revision…' }))
+  await hand.fill(page.getByTestId('restore-revision'), String(written))
+  await page.keyboard.press('Enter')
+  await page.getByTestId('plan-run').waitFor(patience)
+  await expect.poll(() => page.getByTestId('plan-counts').innerText(), patience).toContain('3')
+  await page.keyboard.press('Control+Enter')
+  await page.getByTestId('plan-report').waitFor(patience)
+  await expect
+    .poll(() => stateOf(page, prefix), patience)
+    .toEqual({
+      '/keyboard/a/1': 'value of /keyboard/a/1',
+      '/keyboard/a/2': 'value of /keyboard/a/2',
+      '/keyboard/a/3': 'value of /keyboard/a/3',
+      '/keyboard/b': 'value of /keyboard/b',
+    })
+  await hand.press(page.getByTestId('plan-undo'))
+  await expect
+    .poll(() => stateOf(page, prefix), patience)
+    .toEqual({ '/keyboard/a/3': 'value of /keyboard/a/3' })
+  await page.locator('dialog[open]').waitFor({ state: 'detached', ...patience })
   // A key that is made anew leaves the bin by itself.
   await page.keyboard.press('Control+f')
   await page.keyboard.press('Escape')
@@ -296,7 +323,7 @@ async function walk(flags: readonly string[]): Promise<void> {
   await page.getByText('Connected', { exact: true }).first().waitFor({ timeout: 60_000 })
   await page.getByTestId('prefix').waitFor({ timeout: 60_000 })
   await walkByMouse(page)
-  await walkByKeyboard(page)
+  await walkByKeyboard(launched)
   await walkProduction(page)
 }
 
