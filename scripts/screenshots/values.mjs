@@ -18,7 +18,7 @@ export async function take({ page, openPrefix, shot, write }) {
   await shot('values-kubernetes')
   await open(page, 'api-token')
   await page.getByTestId('value-facts').getByText('signature is not checked').waitFor()
-  await shot('values-token', { widths: [1280] })
+  await shot('values-token')
   await open(page, 'counter.bin')
   await page.getByTestId('hex-view').waitFor()
   await page.getByRole('button', { name: 'Edit', exact: true }).click()
