@@ -18,6 +18,8 @@ import { callFailureOf, type CallFailure } from './status-to-error.ts'
 const receiveSizeBytesMax = 268_435_456
 /** A send limit of our own would only hide the server's, whose text tells more. */
 const sendSizeBytesMax = -1
+/** What may be under way unread, on a call and on a connection; with the usual 64 KB a page of keys takes several trips to a far server. */
+const receiveWindowSizeBytes = 1_048_576
 /** Servers end connections that are pinged more often than every five seconds. */
 const keepAliveIntervalMs = 10_000
 const keepAliveTimeoutMs = 3_000
@@ -112,6 +114,7 @@ export class Endpoint implements Disposable {
       ...(tls?.serverName === undefined ? {} : serverNameOptions(tls.serverName)),
       'grpc.max_receive_message_length': receiveSizeBytesMax,
       'grpc.max_send_message_length': sendSizeBytesMax,
+      'grpc-node.flow_control_window': receiveWindowSizeBytes,
       'grpc.keepalive_time_ms': keepAliveIntervalMs,
       'grpc.keepalive_timeout_ms': keepAliveTimeoutMs,
       'grpc.initial_reconnect_backoff_ms': reconnectDelayMinMs,
