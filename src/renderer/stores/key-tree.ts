@@ -91,7 +91,8 @@ export class KeyTree {
   private readonly separatorBytes: Uint8Array
   private readonly countQueue = new Map<string, TreeNode>()
   private readonly uncountable = new Set<string>()
-  private countingCount = 0
+  /** Folders whose count was asked for and has not come. */
+  private readonly counting = new Set<string>()
   private revision: number
   private isRefreshing = false
   /** The first reading of the root. */
@@ -276,9 +277,9 @@ export class KeyTree {
     for (const row of rows) {
       if (row.kind !== 'folder' || row.count !== undefined) continue
       const text = keyText(row.path)
-      if (!this.uncountable.has(text)) this.countQueue.set(text, row)
+      if (!this.uncountable.has(text) && !this.counting.has(text)) this.countQueue.set(text, row)
     }
-    while (this.countingCount < countsAtOnceMax && this.countQueue.size > 0) void this.countNext()
+    while (this.counting.size < countsAtOnceMax && this.countQueue.size > 0) void this.countNext()
   }
 
   private async countNext(): Promise<void> {
@@ -286,7 +287,7 @@ export class KeyTree {
     if (next.done === true) return
     const [text, node] = next.value
     this.countQueue.delete(text)
-    this.countingCount++
+    this.counting.add(text)
     try {
       const range = rangeUnder(node.path)
       const reply = await kvApi.count({
@@ -300,7 +301,7 @@ export class KeyTree {
       passOverCall(failure)
       this.uncountable.add(text)
     } finally {
-      this.countingCount--
+      this.counting.delete(text)
     }
     if (this.countQueue.size > 0) await this.countNext()
   }
