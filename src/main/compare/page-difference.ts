@@ -165,8 +165,8 @@ class SideReader {
     if (!this.hasMore || last === undefined) return
     this.adapt(page.pairs)
     this.following = this.load(last.key)
-    // It is awaited when it is needed; a failure of the other side may come before that.
-    this.following.catch(() => undefined)
+    // Whoever needs the page is told that it failed; when the other side fails before, nobody asks, and nobody has to.
+    void Promise.allSettled([this.following])
   }
 
   private async load(after: Uint8Array | undefined): Promise<Page> {

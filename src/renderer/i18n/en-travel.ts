@@ -70,8 +70,8 @@ export const enTravel = {
     updatedAt: 'updated {revision}',
     deleted: 'deleted',
     deletedAt: 'deleted {revision}',
-    thenDeleted: '{first}, then deleted',
-    thenCreated: '{first}, created again',
+    thenDeleted: '{first}, deleted',
+    thenCreated: '{first}, recreated',
   },
 } as const
 

@@ -21,6 +21,8 @@ export const enWatch = {
     dropped: 'Dropped from display',
     completeTo: 'Complete up to',
     completeOf: '{key}: {revision}',
+    completeBy: 'by',
+    reached: 'complete to {revision}',
     filter: 'Filter keys or values',
     pattern: 'Filter by regular expression',
     badPattern: 'This is not a regular expression',

@@ -18,6 +18,7 @@ import { compareRowsMax } from '../../preload/contract/limits.ts'
 import type { Subscription } from '../../preload/contract/reply.ts'
 import { streamApi } from '../api/stream-api.ts'
 import { textBytes } from '../format/bytes-text.ts'
+import type { BothValues } from './compare-values.ts'
 import { isMapped, type CompareSideChoice, type SideName } from './compare-side.ts'
 import { DifferenceSizes } from './difference-sizes.ts'
 import { DifferenceTable, type DifferenceRow } from './difference-table.ts'
@@ -76,6 +77,8 @@ export class Comparison {
   readonly shownCount = shallowRef(0)
   /** The row whose values are shown. */
   readonly openRow = shallowRef<number>()
+  /** The values of a row as they were read last, for a screen that comes back to it. */
+  readonly readValues = shallowRef<{ readonly row: number; readonly both: BothValues }>()
   /** Rows that were chosen. */
   readonly chosenCount = shallowRef(0)
   /** Goes up when lines, sizes or folders changed. */
@@ -115,6 +118,7 @@ export class Comparison {
     this.table = new DifferenceTable()
     this.clearChosen()
     this.openRow.value = undefined
+    this.readValues.value = undefined
     this.opensAll = true
     this.error.value = undefined
     this.status.value = 'running'

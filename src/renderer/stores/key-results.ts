@@ -42,6 +42,8 @@ export interface ScanState {
   readonly isCut: boolean
   /** Ended by the user before its end. */
   readonly isCancelled: boolean
+  /** Ended by an error before its end. */
+  readonly hasFailed: boolean
 }
 
 /** What is asked. */
@@ -180,7 +182,7 @@ export class KeyResults {
     this.rows.close(rows.length, revision)
     this.scan.value = {
       ...{ kind: 'search', text, scannedCount: loadedCount, totalCount, revision },
-      ...{ foundCount: rows.length, isRunning: false, isCancelled: false },
+      ...{ foundCount: rows.length, isRunning: false, isCancelled: false, hasFailed: false },
       isCut: rows.length >= foundRowsMax,
     }
     this.follow(revision)
@@ -193,7 +195,7 @@ export class KeyResults {
     const text = wish.kind === 'search' ? wish.text : ''
     this.scan.value = {
       ...{ kind: wish.kind, text, scannedCount: 0, totalCount: 0, foundCount: 0, revision },
-      ...{ isRunning: true, isCut: false, isCancelled: false },
+      ...{ isRunning: true, isCut: false, isCancelled: false, hasFailed: false },
     }
     this.stream = streamApi.scan(
       {
@@ -231,10 +233,11 @@ export class KeyResults {
     const state = this.scan.value
     this.stream = undefined
     if (state?.isRunning !== true) return
-    this.scan.value = { ...state, isRunning: false }
+    this.scan.value = { ...state, isRunning: false, hasFailed: failure !== undefined }
     this.rows.close(state.foundCount, state.revision)
     if (failure !== undefined) {
       this.options.onError(failure)
+      this.options.onChange()
       return
     }
     this.totalCount = state.totalCount

@@ -82,6 +82,11 @@ export class WatchLog {
     return this.order.length
   }
 
+  /** Rows that are changes; the others say where information ends or goes on. */
+  get changeCount(): number {
+    return this.order.length - this.seams.size
+  }
+
   /** Bytes of keys, values and columns that are kept. */
   get sizeBytes(): number {
     return this.keptBytes

@@ -89,6 +89,16 @@ export class WatchPane {
     return this.log.droppedCount + this.missedCount
   }
 
+  /** The running watch that is the least far; undefined when they are all equally far, or none runs. */
+  get slowest(): PaneWatch | undefined {
+    const running = this.watches.filter((watch) => watch.isRunning)
+    const least = running.reduce<PaneWatch | undefined>(
+      (one, other) => (one === undefined || other.completeTo < one.completeTo ? other : one),
+      undefined,
+    )
+    return running.some((watch) => watch.completeTo !== least?.completeTo) ? least : undefined
+  }
+
   /** Everything up to here was delivered by every watch; 0: unknown. */
   get completeTo(): number {
     const running = this.watches.filter((watch) => watch.isRunning)

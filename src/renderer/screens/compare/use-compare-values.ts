@@ -20,17 +20,25 @@ export function useCompareValues(comparison: () => Comparison): CompareValues {
   async function load(): Promise<void> {
     newest++
     const mine = newest
-    const { run, openRow } = comparison()
-    const row = openRow.value === undefined ? undefined : comparison().findRow(openRow.value)
-    if (row === undefined || run.value === undefined) {
+    const { run, openRow, readValues } = comparison()
+    const open = openRow.value
+    const row = open === undefined ? undefined : comparison().findRow(open)
+    if (open === undefined || row === undefined || run.value === undefined) {
       status.value = 'none'
       values.value = undefined
+      return
+    }
+    // Both sides are pinned: what was read of a row stays true for as long as the run is shown.
+    if (readValues.value?.row === open) {
+      values.value = readValues.value.both
+      status.value = 'ready'
       return
     }
     status.value = 'loading'
     try {
       const both = await readBothValues(run.value, row)
       if (mine !== newest) return
+      readValues.value = { row: open, both }
       values.value = both
       status.value = 'ready'
     } catch (failure) {

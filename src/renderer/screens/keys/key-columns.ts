@@ -12,7 +12,7 @@ const usualWidths: Readonly<Record<ShownColumn, string>> = {
   version: '56px',
   create: '84px',
   mod: '84px',
-  after: 'minmax(150px, 1.3fr)',
+  after: 'minmax(190px, 1.3fr)',
   lease: 'minmax(92px, 0.4fr)',
   preview: 'minmax(110px, 1.2fr)',
 }
@@ -24,8 +24,8 @@ const neededPx: Readonly<Partial<Record<ShownColumn, number>>> = {
   version: 520,
 }
 
-/** What the column of the past takes from the others. */
-const afterPx = 200
+/** What the column of the past takes from the others; its sentence is worth more than a create revision or a lease. */
+const afterPx = 300
 
 /** The chosen columns that have room, in their order. */
 export function columnsFor(

@@ -11,6 +11,7 @@ import type { FunctionalComponent, VNode } from 'vue'
 import type { KeyRow } from '../../../preload/contract/key-columns.ts'
 import IconSvg from '../../components/marks/IconSvg.vue'
 import { keyText, previewText } from '../../format/bytes-text.ts'
+import { endsOf } from '../../format/cut-text.ts'
 import {
   countText,
   idText,
@@ -59,6 +60,7 @@ const waiting = { role: 'gridcell', class: 'waiting' }
 const folderOnly = { class: 'cut' }
 const folderBefore = { class: 'cut subtle' }
 const lastPart = { class: 'last' }
+const longStart = { class: 'cut start' }
 const leaseMark = { class: 'c-lease', size: 's', name: 'lease' } as const
 const skeleton = (width: 'short' | 'wide' | 'long'): VNode => h('i', { class: `skel ${width}` })
 
@@ -95,19 +97,21 @@ function rowClass(props: KeyRowProps): string {
   return name
 }
 
-/** The name behind the prefix; the folder part is grey, so that the last part can be read down the column. */
+/** The name behind the prefix; the folder part is grey, so that the last part can be read down the column. A long name gives way in its middle. */
 function nameCell(props: KeyRowProps, row: KeyRow): VNode {
   const { text, separator } = props
   const rest = restText(props, row)
   const title = { role: 'gridcell', class: 'mono name', title: text }
   if (rest === '') return h('span', title, [h('span', folderOnly, [text])])
-  if (separator === '') return h('span', title, [rest])
-  const cut = rest.lastIndexOf(separator, rest.length - separator.length - 1)
-  if (cut < 0) return h('span', title, [rest])
-  const end = cut + separator.length
+  const cut =
+    separator === '' ? -1 : rest.lastIndexOf(separator, rest.length - separator.length - 1)
+  const nameAt = cut < 0 ? 0 : cut + separator.length
+  const { start, end } = endsOf(rest.slice(nameAt))
+  if (nameAt === 0 && end === '') return h('span', title, [rest])
   return h('span', { ...title, class: 'mono name parts' }, [
-    h('span', folderBefore, [rest.slice(0, end)]),
-    h('span', lastPart, [rest.slice(end)]),
+    ...(nameAt === 0 ? [] : [h('span', folderBefore, [rest.slice(0, nameAt)])]),
+    ...(end === '' ? [] : [h('span', longStart, [start])]),
+    h('span', lastPart, [end === '' ? start : end]),
   ])
 }
 

@@ -1,0 +1,24 @@
+/** How a watch is called, and how far it is, wherever that is told. */
+
+import { useI18n } from 'vue-i18n'
+import { revisionText } from '../../format/quantity-text.ts'
+import type { PaneWatch } from '../../stores/pane-watch.ts'
+
+export interface WatchNames {
+  /** The user's name of the watch, or what it watches. */
+  titleOf(watch: PaneWatch): string
+  /** A revision, or a dash where it is not known. */
+  reachedText(revision: number): string
+}
+
+export function useWatchNames(): WatchNames {
+  const { t } = useI18n()
+  return {
+    titleOf({ definition }) {
+      if (definition.name !== '') return definition.name
+      const isAll = definition.scope === 'all' || definition.keyText === ''
+      return isAll ? t('watch.scopes.all') : definition.keyText
+    },
+    reachedText: (revision) => (revision === 0 ? '–' : revisionText(revision)),
+  }
+}
