@@ -174,6 +174,7 @@ export const enCluster = {
     logInFailed: 'The login was not tried',
     notPermitted: 'Not permitted',
     notPermittedText: '{user} may not read {range}.',
+    notPermittedNobody: 'Without a user this connection may not read {range}.',
     readable: 'What {user} may read',
     readableNone: 'This user may read no key.',
     accessUnknown: 'What this user may read could not be learned: {reason}',
