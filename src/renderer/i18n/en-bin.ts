@@ -4,6 +4,7 @@ export const enBin = {
   toolbar: 'Which deleted keys',
   prefix: 'Prefix',
   prefixPlaceholder: 'All keys; type a prefix',
+  everywhere: 'All deleted keys',
   search: 'Find among the deleted keys',
   searchPlaceholder: 'Find…',
   view: 'Order',

@@ -58,7 +58,10 @@ const iconAndText = { role: 'gridcell', class: 'row' }
 const waitingFigure = { role: 'gridcell', class: 'r waiting' }
 const waiting = { role: 'gridcell', class: 'waiting' }
 const folderOnly = { class: 'cut' }
-const folderBefore = { class: 'cut subtle' }
+const folderBefore = { class: 'cut subtle trace' }
+const shortFolderBefore = { class: 'cut subtle' }
+/** A folder of so few letters is not cut. */
+const shortCharsMax = 3
 const lastPart = { class: 'last' }
 const longStart = { class: 'cut start' }
 const leaseMark = { class: 'c-lease', size: 's', name: 'lease' } as const
@@ -109,10 +112,14 @@ function nameCell(props: KeyRowProps, row: KeyRow): VNode {
   const { start, end } = endsOf(rest.slice(nameAt))
   if (nameAt === 0 && end === '') return h('span', title, [rest])
   return h('span', { ...title, class: 'mono name parts' }, [
-    ...(nameAt === 0 ? [] : [h('span', folderBefore, [rest.slice(0, nameAt)])]),
+    ...(nameAt === 0 ? [] : [folderCell(rest.slice(0, nameAt))]),
     ...(end === '' ? [] : [h('span', longStart, [start])]),
     h('span', lastPart, [end === '' ? start : end]),
   ])
+}
+
+function folderCell(folder: string): VNode {
+  return h('span', folder.length > shortCharsMax ? folderBefore : shortFolderBefore, [folder])
 }
 
 /** A prefix that ends inside a character or an escape is no beginning of the key's text. */
