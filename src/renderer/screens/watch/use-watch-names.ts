@@ -4,17 +4,19 @@ import { useI18n } from 'vue-i18n'
 import { revisionText } from '../../format/quantity-text.ts'
 import type { PaneWatch } from '../../stores/pane-watch.ts'
 
+/** Texts about a watch. */
 export interface WatchNames {
   /** The user's name of the watch, or what it watches. */
-  titleOf(watch: PaneWatch): string
+  readonly titleOf: (watch: PaneWatch) => string
   /** A revision, or a dash where it is not known. */
-  reachedText(revision: number): string
+  readonly reachedText: (revision: number) => string
 }
 
+/** The texts in the language of the window. */
 export function useWatchNames(): WatchNames {
   const { t } = useI18n()
   return {
-    titleOf({ definition }) {
+    titleOf: ({ definition }) => {
       if (definition.name !== '') return definition.name
       const isAll = definition.scope === 'all' || definition.keyText === ''
       return isAll ? t('watch.scopes.all') : definition.keyText

@@ -31,7 +31,7 @@ describe('endsOf', () => {
       fc.property(text, (name) => {
         const { start, end } = endsOf(name)
         expect(start + end).toBe(name)
-        expect([...start].length + [...end].length).toBe([...name].length)
+        expect(Array.from(start).length + Array.from(end).length).toBe(Array.from(name).length)
       }),
     )
   })
