@@ -144,9 +144,7 @@ export class DeletedKeys implements Disposable {
       this.returnsListener(),
     )
     this.askProgress()
-    this.compactionTimer = clock.setTimer(compactionAskMs, () => {
-      this.probeCompaction()
-    })
+    this.askForCompactionLater()
   }
 
   private deletionsListener(): WatchListener {
@@ -339,16 +337,42 @@ export class DeletedKeys implements Disposable {
     this.push({ kind: 'progress', seenCount, headRevision, isComplete })
   }
 
-  /** The compacted revision is told by a watch that asks for too much; one key of no meaning is enough for that. */
+  private askForCompactionLater(): void {
+    if (this.abort.signal.aborted) return
+    this.compactionTimer = this.sources.clock.setTimer(compactionAskMs, () => {
+      void this.lookForCompaction()
+    })
+  }
+
+  /**
+   * One key is counted as of the oldest revision that was kept. Only when that is gone a watch is asked how far, because
+   * some servers read everything that they keep for a watch from the beginning.
+   */
+  private async lookForCompaction(): Promise<void> {
+    const { signal } = this.abort
+    const revision = Math.max(1, this.compactedRevision)
+    try {
+      await this.sources.kv.range(
+        { start: this.interval.start },
+        { isCountOnly: true, limit: 1, revision, signal },
+      )
+    } catch (error) {
+      if (error instanceof StoreError && error.code === 'compacted') {
+        this.probeCompaction()
+        return
+      }
+      // What else is wrong is told by the watches, which go on through it or end the bin.
+    }
+    this.askForCompactionLater()
+  }
+
+  /** How far the compaction went is told to a watch that asks for too much; one key of no meaning is enough for that. */
   private probeCompaction(): void {
     const { clock } = this.sources
     const finish = (): void => {
       this.compactionProbe?.dispose()
       this.compactionProbe = undefined
-      if (this.abort.signal.aborted) return
-      this.compactionTimer = clock.setTimer(compactionAskMs, () => {
-        this.probeCompaction()
-      })
+      this.askForCompactionLater()
     }
     const nothing = (): void => undefined
     this.compactionProbe = this.sources.watch(

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import type { Clock } from '../../../../src/core/base/clock.ts'
 import { intervalOfPrefix } from '../../../../src/core/client/key-value.ts'
-import { DeletedKeys } from '../../../../src/main/bin/deleted-keys.ts'
+import { DeletedKeys, type BinSources } from '../../../../src/main/bin/deleted-keys.ts'
 import { readRevisionChanges } from '../../../../src/main/bin/revision-changes.ts'
 import type { BinItem } from '../../../../src/preload/contract/bin.ts'
 import { keyAt } from '../../../../src/preload/contract/plan-columns.ts'
@@ -8,14 +9,19 @@ import { browserClock } from '../../../helpers/fake-plans.ts'
 import { bytes, PlanWorld, textOf } from '../../../helpers/plan-world.ts'
 
 const patience = { timeout: 10_000 }
+/** A clock on which hours pass in moments. */
+const hastyClock: Clock = {
+  ...browserClock,
+  setTimer: (delayMs, callback) => browserClock.setTimer(delayMs / 100, callback),
+}
 const open: DeletedKeys[] = []
 afterEach(() => {
   for (const bin of open.splice(0)) bin.dispose()
 })
 
-function sourcesOf(world: PlanWorld) {
+function sourcesOf(world: PlanWorld, clock = browserClock) {
   return {
-    clock: browserClock,
+    clock,
     kv: world.cluster,
     quietMs: 0,
     watch: (
@@ -26,11 +32,11 @@ function sourcesOf(world: PlanWorld) {
 }
 
 /** What a page would show: key and revision of its deletion, and what else was told. */
-function binOf(world: PlanWorld, prefix: string) {
+function binOf(world: PlanWorld, prefix: string, sources: BinSources = sourcesOf(world)) {
   const shown = new Map<string, number>()
   const told: BinItem[] = []
   open.push(
-    new DeletedKeys(sourcesOf(world), intervalOfPrefix(bytes(prefix)), {
+    new DeletedKeys(sources, intervalOfPrefix(bytes(prefix)), {
       push: (item) => {
         told.push(item)
         if (item.kind === 'returned') for (const key of item.keys) shown.delete(textOf(key) ?? '')
@@ -84,6 +90,33 @@ describe('the bin', () => {
     await expect.poll(bin.isComplete, patience).toBe(true)
     expect([...bin.shown]).toEqual([['/a/2', kept]])
     expect(bin.told).toContainEqual({ kind: 'compacted', compactedRevision: gone })
+  })
+
+  test('tells a compaction that comes later, and watches from the beginning only then', async () => {
+    const world = new PlanWorld()
+    for (const key of ['/a/1', '/a/2']) world.put(key, 'x')
+    const gone = world.remove('/a/1')
+    const sources = sourcesOf(world, hastyClock)
+    const counts = { watches: 0, questions: 0 }
+    const kv = Object.create(sources.kv) as BinSources['kv']
+    kv.range = (interval, options) => {
+      counts.questions++
+      return world.cluster.range(interval, options)
+    }
+    const bin = binOf(world, '/a/', {
+      ...sources,
+      kv,
+      watch: (options, listener) => {
+        counts.watches++
+        return sources.watch(options, listener)
+      },
+    })
+    await expect.poll(() => counts.questions, patience).toBeGreaterThan(4)
+    expect(counts.watches).toBe(2)
+    world.store.compactedRevision = gone
+    const told = { kind: 'compacted', compactedRevision: gone }
+    await expect.poll(() => bin.told, patience).toContainEqual(told)
+    expect(counts.watches).toBe(3)
   })
 })
 
