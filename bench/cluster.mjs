@@ -1,6 +1,6 @@
 /** Three members on this machine, all with their own log on the same disk; puts go to the leader. */
 import { h2load } from './h2load.mjs'
-import { comeToPace, fixed, value } from './loads.mjs'
+import { comeToPace, comeToPaceAlone, fixed, value } from './loads.mjs'
 import { paths, putBody } from './messages.mjs'
 import { alternate, durationSeconds, makeRow } from './rounds.mjs'
 import { memoryOf, startServer } from './servers.mjs'
@@ -19,7 +19,9 @@ async function sample(kind, shape) {
   try {
     const port = await cluster.leaderPort()
     const body = putBody('bench/key', value)
-    await comeToPace({ port, source: fixed(paths.put, body) })
+    const source = fixed(paths.put, body)
+    await comeToPace({ port, source })
+    if (shape.inFlight === 1) await comeToPaceAlone({ port, source })
     const load = { port, path: paths.put, body, ...shape, seconds: durationSeconds }
     const { perSecond, p50Ms, p99Ms } = await h2load(load)
     const memory = sumOf(cluster.members.map((member) => memoryOf(member.pid)))

@@ -13,6 +13,7 @@ export const keyCount = Number(process.env.BENCH_KEYS ?? 1_000_000)
 const keysPerTxn = 100
 const warmUpMs = 500
 const paceMs = 1_000
+const paceAloneMs = 4_000
 const markerNumber = 99_999_999
 
 const withPlaces = (template) => ({
@@ -44,6 +45,14 @@ export const fixed = (path, template) => ({ kind: 'fixed', path, template })
  */
 export function comeToPace({ port, source }) {
   return run({ job: 'unary', port, connections: 10, streams: 10, durationMs: paceMs, source })
+}
+
+/**
+ * The same for one request at a time, which goes other ways through our node: what was compiled for many is thrown away and made
+ * anew, over some thousands of requests.
+ */
+export function comeToPaceAlone({ port, source }) {
+  return run({ job: 'unary', port, connections: 1, streams: 1, durationMs: paceAloneMs, source })
 }
 
 /** Runs a closed loop for as long as one measurement lasts. */

@@ -8,6 +8,7 @@ import {
   bulkLoad,
   closedLoop,
   comeToPace,
+  comeToPaceAlone,
   keyCount,
   keyOf,
   randomGet,
@@ -159,7 +160,10 @@ async function turn(server, measurements) {
   const afterStop = await startAgain(server)
   const samples = []
   for (const { sample, source } of measurements) {
-    if (source !== undefined) await comeToPace({ port: server.port, source: source() })
+    if (source !== undefined) {
+      await comeToPace({ port: server.port, source: source() })
+      await comeToPaceAlone({ port: server.port, source: source() })
+    }
     resetPeak(server.pid)
     samples.push(rateSample(await sample(server), server))
   }

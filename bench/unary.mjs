@@ -2,7 +2,7 @@
 import { h2load } from './h2load.mjs'
 import { callOnce } from './driver/connection.mjs'
 import { digits } from './driver/sources.mjs'
-import { comeToPace, fixed } from './loads.mjs'
+import { comeToPace, comeToPaceAlone, fixed } from './loads.mjs'
 import { paths, putBody, rangeBody, txnOfPutsBody } from './messages.mjs'
 import { alternate, durationSeconds, makeRow, rateSample } from './rounds.mjs'
 import { withBoth } from './servers.mjs'
@@ -105,7 +105,10 @@ export async function run({ wants, report }) {
     for (const server of Object.values(servers)) await fill(server.port)
     for (const load of loads.filter(({ name }) => wants(name))) {
       const source = fixed(load.path, load.body)
-      for (const { port } of Object.values(servers)) await comeToPace({ port, source })
+      for (const { port } of Object.values(servers)) {
+        await comeToPace({ port, source })
+        await comeToPaceAlone({ port, source })
+      }
       for (const [index, shape] of shapes.entries()) {
         report(await measureLoad(servers, load, { shape, target: load.targets[index] }))
       }
