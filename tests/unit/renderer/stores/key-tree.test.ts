@@ -18,7 +18,7 @@ test('a folder whose count is under way is not counted again while the rows are 
     () =>
       new Promise((resolve) => {
         answers.push(() => {
-          resolve({ count: 1, revision: 1 })
+          resolve({ count: 1, headRevision: 1 })
         })
       }),
   )
