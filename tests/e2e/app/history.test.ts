@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { isRealEtcdInstalled } from '../../helpers/real-etcd.ts'
 import { RpcClient } from '../../helpers/rpc-client.ts'
 import { ServerPair } from '../../helpers/server-pair.ts'
+import { keyboardOf } from './hands.ts'
 import { closeDisplay, launchApp, type LaunchedApp } from './launch.ts'
 import { findViolations } from './page-acts.ts'
 
@@ -90,9 +91,12 @@ async function walkByMouse(
   await expectSummary(page, '8 readable versions, 2 generations')
   await page.getByRole('button', { name: 'Undo' }).click()
   await expectSummary(page, '9 readable versions, 2 generations')
+  // The value follows a moment later, and the next step is one from what is shown.
+  await expectVersion(page, '6')
 }
 
-async function walkByKeyboard(page: Page): Promise<void> {
+async function walkByKeyboard(app: LaunchedApp): Promise<void> {
+  const { page } = app
   await page.getByTestId('history-plot').focus()
   await page.keyboard.press('ArrowLeft')
   await page.getByText('Writing is off').waitFor({ timeout: waitMs })
@@ -112,6 +116,14 @@ async function walkByKeyboard(page: Page): Promise<void> {
       timeout: waitMs,
     })
     .toContain('version 5')
+  await page.getByTestId('history-plot').focus()
+  await page.keyboard.press('c')
+  await keyboardOf(app).press(page.getByTestId('restore-a'))
+  await expectSummary(page, '10 readable versions, 2 generations')
+  await expectVersion(page, '7')
+  await page.getByTestId('history-plot').focus()
+  await page.keyboard.press('ArrowLeft')
+  await expectVersion(page, '6')
 }
 
 describe.runIf(isRealEtcdInstalled())('the history of a key', () => {
@@ -132,11 +144,11 @@ describe.runIf(isRealEtcdInstalled())('the history of a key', () => {
       // The screens are the same on both.
       const checkScreen = kind === 'etcd' ? expectAccessible : () => Promise.resolve()
       await walkByMouse(page, revisions, checkScreen)
-      await walkByKeyboard(page)
+      await walkByKeyboard(launched)
 
       await rpc.must('compact', { revision: BigInt(revisions[4] ?? 0), physical: true })
       await page.getByTestId('history-moved').waitFor({ timeout: waitMs })
-      await expectSummary(page, '6 readable versions, 1 generation')
+      await expectSummary(page, '7 readable versions, 1 generation')
 
       await page.getByRole('button', { name: 'Back to head' }).click()
       await rpc.must('deleteRange', { key })
@@ -146,7 +158,7 @@ describe.runIf(isRealEtcdInstalled())('the history of a key', () => {
       await checkScreen(page)
       await page.getByTestId('restore-last').click()
       await page.getByTestId('tombstone').waitFor({ state: 'detached', timeout: waitMs })
-      await expectSummary(page, '7 readable versions, 2 generations')
+      await expectSummary(page, '8 readable versions, 2 generations')
       rpc.close()
     },
     timeoutMs,

@@ -7,6 +7,7 @@ import { gzipSync } from 'node:zlib'
 import type { ElectronApplication, Locator, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { isRealEtcdInstalled, RealEtcdCluster } from '../../helpers/real-etcd.ts'
+import { keyboardOf } from './hands.ts'
 import { closeDisplay, launchApp, type LaunchedApp, type PageWindow } from './launch.ts'
 import { showTheme, violationsNow } from './page-acts.ts'
 
@@ -154,8 +155,16 @@ async function changeBytes(page: Page): Promise<void> {
 }
 
 /** Bytes are found, changed and inserted by the keyboard alone. */
-async function changeBytesByKeys(page: Page): Promise<void> {
-  await openByMouse(page, 'e-bytes')
+async function changeBytesByKeys(app: LaunchedApp): Promise<void> {
+  const { page } = app
+  const hand = keyboardOf(app)
+  await hand.openKey('/v/a-json')
+  await expect.poll(() => editorText(page)).toContain('"on": true')
+  await page.keyboard.press('Alt+v')
+  await expect.poll(() => editorText(page)).toBe('{"id":12345678901234567890,"on":true}')
+  await hand.choose(view(page, 'YAML'))
+  await expect.poll(() => editorText(page)).toContain('id: 12345678901234567890')
+  await hand.openKey('/v/e-bytes')
   await page.getByTestId('hex-view').waitFor()
   await page.keyboard.press('Control+e')
   await page.getByRole('radio', { name: 'Overwrite' }).waitFor()
@@ -216,7 +225,7 @@ async function walk(app: LaunchedApp): Promise<void> {
   await fill(page)
   await lookAtAll(page)
   await changeBytes(page)
-  await changeBytesByKeys(page)
+  await changeBytesByKeys(app)
   await workOnText(page, app.app)
 }
 

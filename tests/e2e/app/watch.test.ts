@@ -1,11 +1,12 @@
 /** The watch pane from end to end, by mouse and by keyboard: on our own nodes, and again on real etcd, each losing the member that serves. */
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ElectronApplication, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { isRealEtcdInstalled, RealEtcdCluster } from '../../helpers/real-etcd.ts'
+import { keyboardOf } from './hands.ts'
 import { closeDisplay, launchApp, type LaunchedApp, type PageWindow } from './launch.ts'
 import { findViolations } from './page-acts.ts'
 
@@ -157,7 +158,8 @@ async function loseTheServingMember(
 }
 
 /** By keyboard: pause, search, mark, details, copy, filter, another watch, and into the past. */
-async function walkByKeyboard({ page }: LaunchedApp): Promise<void> {
+async function walkByKeyboard(launched: LaunchedApp): Promise<void> {
+  const { app, page } = launched
   const connectionId = await connectionIdOf(page)
   const list = page.getByTestId('watch-list')
   await list.focus()
@@ -193,6 +195,13 @@ async function walkByKeyboard({ page }: LaunchedApp): Promise<void> {
   await page.getByRole('textbox', { name: 'Filter keys or values' }).fill('another')
   await expect.poll(() => page.getByTestId('watch-event').count()).toBe(1)
   await page.getByRole('textbox', { name: 'Filter keys or values' }).fill('')
+  const path = join(folder, `${connectionId}-chosen.jsonl`)
+  await answerSaveDialog(app, path)
+  await page.keyboard.press('Control+s')
+  const save = page.getByRole('dialog', { name: 'Save events', exact: true })
+  await keyboardOf(launched).press(save.getByRole('button', { name: 'Save events…' }))
+  await save.waitFor({ state: 'detached' })
+  await expect.poll(() => (existsSync(path) ? readFileSync(path, 'utf8') : '')).toContain('/run/')
   await page.keyboard.press('Control+n')
   await page.getByRole('textbox', { name: 'Key or prefix' }).fill('/other/')
   await page.keyboard.press('Control+Enter')
