@@ -408,9 +408,24 @@ async function chooseColumns({ page, hand }: Walk): Promise<void> {
   await box.waitFor({ state: 'detached', ...patience })
 }
 
-/** From its name a column is made wider and moved, and back. */
-async function shapeColumn({ page }: Walk): Promise<void> {
-  const header = page.locator('.thead [data-column=version]')
+/** Presses the mouse at a place, moves it by some pixels, and lets go. */
+async function drag(page: Page, from: { x: number; y: number }, byX: number): Promise<void> {
+  await page.mouse.move(from.x, from.y)
+  await page.mouse.down()
+  await page.mouse.move(from.x + byX, from.y, { steps: 6 })
+  await page.mouse.up()
+}
+
+async function boxOf(place: Locator): Promise<{ x: number; y: number; width: number }> {
+  const box = await place.boundingBox(patience)
+  if (box === null) throw new Error(`${place.toString()} has no place`)
+  return box
+}
+
+/** A column is made wider and moved, and back: by its edge and its name, or by keys on its name. */
+async function shapeColumn({ page, hand }: Walk): Promise<void> {
+  const column = (name: string): Locator => page.locator(`.thead [data-column=${name}]`)
+  const header = column('version')
   const order = (): Promise<readonly (string | null)[]> =>
     page
       .locator('.thead [data-column]')
@@ -421,17 +436,34 @@ async function shapeColumn({ page }: Walk): Promise<void> {
       )
   const width = async (): Promise<number> =>
     Math.round((await header.boundingBox(patience))?.width ?? 0)
-  await reach(page, header.getByRole('button', { name: 'Sort by Version', exact: true }))
+  await header.waitFor(patience)
   const [usualOrder, usualWidth] = [await order(), await width()]
-  await page.keyboard.press('Shift+ArrowRight')
-  await expect.poll(width, patience).toBe(usualWidth + 16)
-  await page.keyboard.press('Shift+ArrowLeft')
-  await expect.poll(width, patience).toBe(usualWidth)
+  const at = usualOrder.indexOf('version')
   const moved = usualOrder.filter((name) => name !== 'version')
-  moved.splice(usualOrder.indexOf('version') - 1, 0, 'version')
-  await page.keyboard.press('Control+Shift+ArrowLeft')
-  await expect.poll(order, patience).toEqual(moved)
-  await page.keyboard.press('Control+Shift+ArrowRight')
+  moved.splice(at - 1, 0, 'version')
+  if (hand.name === 'mouse') {
+    const edge = await boxOf(header.locator('.sash'))
+    await drag(page, { x: edge.x + 2, y: edge.y + 8 }, 40)
+    await expect.poll(width, patience).toBe(usualWidth + 40)
+    await header.locator('.sash').dblclick({ force: true, ...patience })
+    await expect.poll(width, patience).toBe(usualWidth)
+    const left = column(String(usualOrder[at - 1]))
+    const [name, before] = [await boxOf(header), await boxOf(left)]
+    await drag(page, { x: name.x + 30, y: name.y + 8 }, before.x + 4 - (name.x + 30))
+    await expect.poll(order, patience).toEqual(moved)
+    await hand.press(page.getByRole('button', { name: 'Columns', exact: true }))
+    await hand.press(page.getByRole('button', { name: 'Reset columns' }))
+    await page.keyboard.press('Escape')
+  } else {
+    await reach(page, header.getByRole('button', { name: 'Sort by Version', exact: true }))
+    await page.keyboard.press('Shift+ArrowRight')
+    await expect.poll(width, patience).toBe(usualWidth + 16)
+    await page.keyboard.press('Shift+ArrowLeft')
+    await expect.poll(width, patience).toBe(usualWidth)
+    await page.keyboard.press('Control+Shift+ArrowLeft')
+    await expect.poll(order, patience).toEqual(moved)
+    await page.keyboard.press('Control+Shift+ArrowRight')
+  }
   await expect.poll(order, patience).toEqual(usualOrder)
 }
 
@@ -459,6 +491,7 @@ async function goRound({ page, hand }: Walk): Promise<void> {
     .toEqual(['Next region', 'Previous region'])
   await page.keyboard.press('Escape')
   await table.waitFor({ state: 'detached', ...patience })
+  await expectFocus('main')
 }
 
 /** Screens that no flow of theirs looks at closely. */
@@ -466,6 +499,10 @@ async function lookAround({ page, hand }: Walk): Promise<void> {
   await hand.showPrefix('/app/')
   await page.keyboard.press('Control+f')
   expect(await findViolations(page), 'key browser with its search').toEqual([])
+  await page.keyboard.press('Escape')
+  await hand.press(page.getByRole('button', { name: 'Columns', exact: true }))
+  await page.getByRole('checkbox', { name: 'Version', exact: true }).waitFor(patience)
+  expect(await findViolations(page, '.columns'), 'menu of columns').toEqual([])
   await page.keyboard.press('Escape')
   await page.keyboard.press('Control+k')
   await page.getByRole('dialog', { name: 'Command palette' }).waitFor(patience)
@@ -479,8 +516,10 @@ async function lookAround({ page, hand }: Walk): Promise<void> {
   expect(await findViolations(page), 'welcome').toEqual([])
 }
 
-const flows = [walkTree, walkBig, search, sort, chooseMany, live, keepBytes, chooseColumns]
-const flowsOf = { mouse: flows, keyboard: [...flows, shapeColumn, goRound] }
+const flows = [
+  ...[walkTree, walkBig, search, sort, chooseMany, live, keepBytes, chooseColumns, shapeColumn],
+]
+const flowsOf = { mouse: flows, keyboard: [...flows, goRound] }
 
 /** One hand a server is what every run has time for; with this both hands walk on both. */
 const hasTime = process.env['QUORATE_E2E_ALL_HANDS'] !== undefined

@@ -249,6 +249,31 @@ async function deleteFolder(walk: Walk): Promise<void> {
   await page.getByRole('dialog').waitFor({ state: 'detached', ...patience })
 }
 
+/** Everything under a folder gets other names, and has its own again. */
+async function renameFolder(walk: Walk): Promise<void> {
+  const { page, hand, other, prefix } = walk
+  const [folder, named] = [`${prefix}old/`, `${prefix}other/`]
+  const stateUnder = (place: string): Readonly<Record<string, string>> => ({
+    [`${place}a`]: '1',
+    [`${place}b/c`]: '2',
+  })
+  await other.putAll(Object.entries(stateUnder(folder)))
+  await hand.showPrefix(folder)
+  await hand.takeFromFolder(folder, 'Rename folder…')
+  const rename = dialogOf(page, 'Rename everything under this prefix?')
+  await hand.fill(rename.getByRole('textbox', { name: 'New prefix' }), named)
+  await look(walk, 'rename a folder')
+  await hand.confirm(rename, 'Preview')
+  await hand.confirm(page.getByRole('alertdialog'), 'Rename with 4 writes')
+  await page.getByTestId('plan-report').waitFor(patience)
+  expect(await other.stateOf(named)).toEqual(stateUnder(named))
+  expect(await other.stateOf(folder)).toEqual({})
+  await hand.press(page.getByTestId('plan-undo'))
+  await expect.poll(() => other.stateOf(folder), patience).toEqual(stateUnder(folder))
+  await expect.poll(() => other.stateOf(named), patience).toEqual({})
+  await page.getByRole('dialog').waitFor({ state: 'detached', ...patience })
+}
+
 /** A lease is granted, taken by a second key, and taken away again. */
 async function useLeases(walk: Walk): Promise<void> {
   const { page, hand, other, prefix } = walk
@@ -418,6 +443,7 @@ const flows = [
     deleteKey,
     useLeases,
     deleteFolder,
+    renameFolder,
     moveKeys,
     pasteKeys,
   ],
