@@ -167,6 +167,22 @@ async function walkByKeyboard(app: LaunchedApp, memberCount: number): Promise<vo
   await page.keyboard.press('Control+Shift+M')
 }
 
+/** By mouse: a range read in both ways, its keys alone, and back to transactions. */
+async function readByMouse(app: LaunchedApp): Promise<void> {
+  const { page } = app
+  const hand = mouseOf(app)
+  await hand.choose(page.getByRole('radio', { name: 'Range', exact: true }))
+  await hand.choose(page.getByRole('radio', { name: 'Both', exact: true }))
+  await hand.fill(page.getByRole('textbox', { name: 'Prefix' }), '/locks/')
+  await page.getByRole('checkbox', { name: 'Keys only', exact: true }).check()
+  await hand.press(page.getByTestId('query-run-button'))
+  for (const way of ['serializable', 'linearizable'])
+    await page.locator(`[data-answer=${way}]`).getByText('1 key', { exact: true }).waitFor()
+  await page.getByTestId('agreement').getByText('All answers agree').waitFor()
+  await page.getByRole('checkbox', { name: 'Keys only', exact: true }).uncheck()
+  await hand.choose(page.getByRole('radio', { name: 'Transaction', exact: true }))
+}
+
 describe.runIf(isRealEtcdInstalled())('transactions and queries', () => {
   test('are built, looked at and run by mouse and by keyboard, on real etcd and on our nodes', async () => {
     cluster = await RealEtcdCluster.start(1)
@@ -177,11 +193,13 @@ describe.runIf(isRealEtcdInstalled())('transactions and queries', () => {
     await page.getByText('Connected', { exact: true }).first().waitFor(slow)
     await walkByMouse(launched)
     await walkByKeyboard(launched, 1)
+    await readByMouse(launched)
     await switchTo(page, 'Playground')
     await page.getByText('Connected', { exact: true }).first().waitFor(slow)
     await walkByMouse(launched)
     await expectNoViolations(page, 'transaction')
     await walkByKeyboard(launched, 3)
+    await readByMouse(launched)
     await page.keyboard.press('Control+Shift+M')
     await expectNoViolations(page, 'range')
   })
