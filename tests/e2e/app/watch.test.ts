@@ -157,6 +157,32 @@ async function loseTheServingMember(
   expect(seams.filter((seam) => seam === 'gap' || seam === 'dropped')).toEqual([])
 }
 
+/** By mouse: pause and go on, search, and the details of an event. */
+async function walkByMouse({ page }: LaunchedApp): Promise<void> {
+  const connectionId = await connectionIdOf(page)
+  const press = (name: string | RegExp): Promise<void> => page.getByRole('button', { name }).click()
+  await press('Pause Space')
+  await put(page, connectionId, '/run/0003', 'by mouse')
+  await press(/^Go on, 1 waiting/u)
+  await eventOf(page, '/run/0003').last().waitFor({ timeout: patienceMs })
+
+  await press('Search the events')
+  const search = page.getByRole('search', { name: 'Search the events' })
+  const found = (): Promise<string> => page.getByTestId('watch-found').innerText()
+  await search.getByRole('textbox', { name: 'Search the events' }).fill('/run/0003')
+  await expect.poll(found).toBe('2 found')
+  // The search goes on from the event that was chosen last.
+  await search.getByRole('button', { name: 'Next' }).click()
+  await expect.poll(found).toMatch(/^[12] of 2$/u)
+  const places = (await found()) === '1 of 2' ? ['2 of 2', '1 of 2'] : ['1 of 2', '2 of 2']
+  for (const place of places) {
+    await search.getByRole('button', { name: 'Next' }).click()
+    await expect.poll(found).toBe(place)
+  }
+  await search.getByRole('button', { name: 'Close' }).click()
+  await search.waitFor({ state: 'detached' })
+}
+
 /** By keyboard: pause, search, mark, details, copy, filter, another watch, and into the past. */
 async function walkByKeyboard(launched: LaunchedApp): Promise<void> {
   const { app, page } = launched
@@ -229,6 +255,7 @@ async function travel(page: Page): Promise<void> {
 async function walk(app: LaunchedApp, lose: (url: string) => Promise<void>): Promise<void> {
   await loseTheServingMember(app, lose)
   await walkByKeyboard(app)
+  await walkByMouse(app)
   await expectAccessible(app.page)
   await travel(app.page)
 }
