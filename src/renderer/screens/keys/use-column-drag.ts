@@ -53,6 +53,12 @@ export function useColumnDrag(parts: ColumnDragParts): {
       target.setPointerCapture(at.pointerId)
       drag.value = { column, before: columnAt(at.clientX) }
     }
+    // The click comes right behind the release, where one comes at all: none may stay owed for the next sort.
+    const forget = (): void => {
+      setTimeout(() => {
+        hasEnded = false
+      })
+    }
     const end = (isDone: boolean): void => {
       ends.abort()
       if (drag.value === undefined) return
@@ -62,26 +68,19 @@ export function useColumnDrag(parts: ColumnDragParts): {
     }
     const options = { signal }
     window.addEventListener('pointermove', follow, options)
-    window.addEventListener(
-      'pointerup',
-      () => {
-        end(true)
-      },
-      options,
-    )
-    window.addEventListener(
-      'pointercancel',
-      () => {
-        end(false)
-      },
-      options,
-    )
+    const release = (isDone: boolean) => (): void => {
+      end(isDone)
+      forget()
+    }
+    window.addEventListener('pointerup', release(true), options)
+    window.addEventListener('pointercancel', release(false), options)
     window.addEventListener(
       'keydown',
       (press) => {
         if (press.key === 'Escape' && drag.value !== undefined) {
           press.stopPropagation()
           end(false)
+          window.addEventListener('pointerup', forget, { once: true })
         }
       },
       { signal, capture: true },
