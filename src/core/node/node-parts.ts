@@ -141,6 +141,7 @@ function makeRaft(
     // the others would wait for its vote for ever.
     stepsDownOnRemoval: false,
     readMode: 'quorum',
+    holdsCommitNotices: true,
     forwardsProposals: true,
     ...(plantedBugs === undefined ? {} : { plantedBugs }),
   })

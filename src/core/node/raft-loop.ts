@@ -22,6 +22,7 @@ import type { RaftNode } from '../raft/raft-node.ts'
 import type { Ready } from '../raft/ready.ts'
 import type { WriteAheadLog } from '../wal/write-ahead-log.ts'
 import type { ApplyPace } from './apply-pace.ts'
+import { CommitNotices } from './commit-notices.ts'
 import type { HeartbeatPace } from './heartbeat-pace.ts'
 import type { Leadership } from './leadership.ts'
 import type { AuthRequests } from './auth-requests.ts'
@@ -90,6 +91,7 @@ export class RaftLoop {
   private readonly parts: RaftLoopParts
   private readonly options: RaftLoopOptions
   private readonly ticks: TickSource
+  private readonly notices: CommitNotices
   private readonly applyHost: ApplyHost
   private inbox: Message[] = []
   private dueTicks = 0
@@ -111,6 +113,7 @@ export class RaftLoop {
     this.ticks = new TickSource(parts.clock, options.heartbeatMs, (count) => {
       this.addTicks(count)
     })
+    this.notices = new CommitNotices(parts.clock, parts.raft, this.wake)
     this.applyHost = {
       applyConfChange: (change) => parts.raft.applyConfChange(change),
       isAwaited: (id) => parts.proposals.isAwaited(id),
@@ -176,6 +179,7 @@ export class RaftLoop {
   halt(): void {
     this.isHalted = true
     this.ticks.stop()
+    this.notices.stop()
     this.inbox = []
   }
 
@@ -447,6 +451,7 @@ export class RaftLoop {
   private afterApply(): void {
     const { machine, snapshots, sender, raft } = this.parts
     const { appliedIndex, appliedTerm, state } = machine
+    this.notices.note()
     const { confState } = raft
     const isAlone = confState.voters.length + confState.learners.length <= 1
     snapshots.compactMemory(appliedIndex, sender.holdsLog, isAlone)

@@ -1,15 +1,25 @@
 import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Timer } from '../base/clock.ts'
 import { ByteWriter } from '../proto/byte-writer.ts'
 import type { Message } from '../raft/message.ts'
 import { type PeerContext, peerLimits } from './peer-context.ts'
 import { type StreamEncoder, type StreamKind, streamEncoder } from './stream-codec.ts'
 
+/** A chunk of HTTP/1.1 begins with its length: eight hexadecimal digits here, so that there is room for them beforehand. */
+const lengthDigitCount = 8
+const chunkHeadSizeBytes = lengthDigitCount + 2
+const carriageReturn = 13
+const lineFeed = 10
+
 /**
  * Our end of a stream that a peer opened to hear from us.
  *
  * Messages are gathered with `add` and leave with `flush`, at the end of each batch of the host's, as one piece. What the
  * socket has not taken yet is bounded; beyond the bound messages are dropped.
+ *
+ * The chunks of the response are framed here and handed to its socket: Node's own way makes three pieces of each and holds
+ * them back until the turn ends, and a sync of the log may come before that, for which the peer would wait.
  */
 export class OutgoingStream {
   private readonly context: PeerContext
@@ -17,6 +27,8 @@ export class OutgoingStream {
   private readonly onBroken: () => void
   private readonly writer = new ByteWriter()
   private response: ServerResponse | undefined
+  /** That of the response. */
+  private socket: Socket | undefined
   /** Handed to the socket so far. */
   sentBytes = 0
   private encoder: StreamEncoder
@@ -39,7 +51,14 @@ export class OutgoingStream {
   /** Takes over a new connection of the peer's; the one before is closed. */
   attach(response: ServerResponse): void {
     this.detach()
+    const { socket } = response
+    if (socket === null) {
+      // Behind another answer on the same connection; no peer asks like that.
+      response.destroy()
+      return
+    }
     this.response = response
+    this.socket = socket
     this.encoder = streamEncoder(this.kind)
     this.unsentCount = 0
     const onEnd = (): void => {
@@ -54,12 +73,13 @@ export class OutgoingStream {
 
   /** Gathers a message; false when there is no room for it. The stream must be attached. */
   add(message: Message): boolean {
-    const { response } = this
-    if (response === undefined) return false
+    const { socket } = this
+    if (socket === undefined) return false
     const isFull =
       this.unsentCount + this.gatheredCount >= peerLimits.streamMessagesMax ||
-      response.writableLength + this.writer.length >= peerLimits.streamBytesMax
+      socket.writableLength + this.writer.length >= peerLimits.streamBytesMax
     if (isFull) return false
+    this.openChunk()
     this.encoder.write(this.writer, message)
     this.gatheredCount++
     return true
@@ -67,21 +87,34 @@ export class OutgoingStream {
 
   /** Hands what was gathered to the socket. */
   flush(): void {
-    const { response } = this
-    if (response === undefined || this.writer.length === 0) return
+    const { socket } = this
+    if (socket === undefined || this.writer.length === 0) return
     const count = this.gatheredCount
     this.unsentCount += count
     this.gatheredCount = 0
-    // The socket keeps the bytes until they are taken, and the writer is used again at once.
-    const bytes = this.writer.copied()
-    this.writer.reset()
+    const bytes = this.closedChunk()
     this.sentBytes += bytes.length
-    response.write(bytes, () => {
-      if (this.response === response) this.unsentCount -= count
+    socket.write(bytes, () => {
+      if (this.socket === socket) this.unsentCount -= count
     })
-    // Node holds a chunk back until the turn ends, and a sync of the log may come before that: the peer's would wait for it.
-    const { socket } = response
-    if (socket !== null && socket.writableCorked > 0) socket.uncork()
+  }
+
+  private openChunk(): void {
+    if (this.writer.length === 0) this.writer.zeros(chunkHeadSizeBytes)
+  }
+
+  /** What was gathered as a whole chunk. The socket keeps it until it is taken, and the writer is used again at once. */
+  private closedChunk(): Uint8Array {
+    const { writer } = this
+    const digits = (writer.length - chunkHeadSizeBytes).toString(16).padStart(lengthDigitCount, '0')
+    for (let at = 0; at < lengthDigitCount; at++) writer.patch(at, digits.charCodeAt(at))
+    writer.patch(lengthDigitCount, carriageReturn)
+    writer.patch(lengthDigitCount + 1, lineFeed)
+    writer.byte(carriageReturn)
+    writer.byte(lineFeed)
+    const bytes = writer.copied()
+    writer.reset()
+    return bytes
   }
 
   /** Ends the connection after what was handed over; nothing is reported. */
@@ -92,14 +125,16 @@ export class OutgoingStream {
     this.gatheredCount = 0
     const { response } = this
     this.response = undefined
+    this.socket = undefined
     response?.end()
   }
 
   private scheduleHeartbeat(): void {
     this.heartbeat = this.context.clock.setTimer(peerLimits.linkHeartbeatMs, () => {
-      if (this.response === undefined) return
+      if (this.socket === undefined) return
       // A peer that takes nothing must not make us keep signs of life for it.
-      if (this.response.writableLength < peerLimits.streamBytesMax) {
+      if (this.socket.writableLength < peerLimits.streamBytesMax) {
+        this.openChunk()
         this.encoder.writeLinkHeartbeat(this.writer)
         this.flush()
       }

@@ -16,6 +16,7 @@ import { confirmReads, noteReadRound, readRoundContext } from './read-index.ts'
 import {
   appendProposals,
   broadcastHeartbeat,
+  isNoticeDue,
   sendAppend,
   sendPendingEntries,
 } from './replication.ts'
@@ -187,7 +188,7 @@ function handleAppendResponse(
   }
   const hasCommitted = advanceCommit(state)
   if (message.from === state.id) return
-  if (!hasCommitted && peer.needsCommit(log.committed)) sendAppend(state, message.from, peer)
+  if (!hasCommitted && isNoticeDue(state, peer)) sendAppend(state, message.from, peer)
   sendPendingEntries(state, message.from, peer)
   continueTransfer(state, message.from)
 }

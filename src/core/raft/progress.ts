@@ -33,6 +33,8 @@ export class Progress {
   /** The last read round that the peer has confirmed; see read-index.ts. */
   readRound = 0
   readonly inflights: Inflights
+  /** Last index of what the peer itself proposed: it is waiting for the commit, and is told at once. */
+  proposedIndex: LogIndex = 0
   /** Index of the snapshot under way; 0 when none is. */
   pendingSnapshot: LogIndex = 0
   private isFlowPaused = false
@@ -101,6 +103,11 @@ export class Progress {
   /** Whether an empty append would tell the peer something new about what is committed. */
   needsCommit(commit: LogIndex): boolean {
     return commit > this.sentCommit && this.sentCommit < this.next - 1
+  }
+
+  /** Whether the peer has not been told of the commit of something that it proposed itself. */
+  awaitsCommit(): boolean {
+    return this.sentCommit < this.proposedIndex
   }
 
   /** The peer acknowledged everything up to `index`. Whether that is news. */

@@ -34,6 +34,11 @@ export interface RaftConfig {
    */
   readonly stepsDownOnRemoval: boolean
   readonly readMode: 'quorum' | 'lease'
+  /**
+   * A leader tells the others that something is committed with the next entries it has for them, or when the host says
+   * `tellCommit`; only who proposed it itself hears at once. Off: all hear at once.
+   */
+  readonly holdsCommitNotices?: boolean
   /** Followers pass proposals on to the leader. */
   readonly forwardsProposals: boolean
   /** Bugs to plant, for the simulator only. */

@@ -225,6 +225,26 @@ export class RaftNode {
     return readIndexAlone(this.state)
   }
 
+  /**
+   * Whether this node leads and has not told every peer that everything up to `index` is committed. Only where notices
+   * are held (`holdsCommitNotices`) does that last.
+   */
+  owesCommit(index: LogIndex): boolean {
+    const { state } = this
+    if (state.role !== 'leader') return false
+    for (const [id, peer] of state.progress) {
+      if (id !== state.id && peer.needsCommit(index)) return true
+    }
+    return false
+  }
+
+  /** Has every peer told at the next Ready what is committed. */
+  tellCommit(): void {
+    if (this.state.role !== 'leader') return
+    this.state.isCommitNoticeDue = true
+    this.state.isBroadcastDue = true
+  }
+
   /** Wishes that `transferee` led. Has no effect where it cannot; watch who leads. */
   transferLeader(transferee: NodeId): void {
     step(this.state, { kind: 'transferLeader', from: transferee, to: this.id, term: 0 })
@@ -266,6 +286,8 @@ export class RaftNode {
     if (next !== state.confState) {
       adoptConfState(state, next)
       if (state.role === 'leader') continueAsLeader(state)
+      // Members act on the change of their membership, and who is removed may not be reached much longer.
+      if (state.config.holdsCommitNotices === true) this.tellCommit()
     }
     return next
   }

@@ -71,6 +71,8 @@ export interface RaftState {
   uncommittedSizeBytes: number
   /** There are entries or a commit index that the peers have not been sent; they go out together at the next Ready. */
   isBroadcastDue: boolean
+  /** The peers are to be told at the next Ready what is committed, though there be no entries for them. */
+  isCommitNoticeDue: boolean
 
   /** Reads in order of arrival, behind the `confirmedReadCount` that this leader has answered. */
   unconfirmedReads: UnconfirmedRead[]
@@ -109,6 +111,7 @@ export function createRaftState(config: RaftConfig): RaftState {
     pendingConfIndex: 0,
     uncommittedSizeBytes: 0,
     isBroadcastDue: false,
+    isCommitNoticeDue: false,
     unconfirmedReads: [],
     confirmedReadCount: 0,
     parkedReads: [],
@@ -168,6 +171,7 @@ export function resetState(state: RaftState, term: Term): void {
   state.pendingConfIndex = 0
   state.uncommittedSizeBytes = 0
   state.isBroadcastDue = false
+  state.isCommitNoticeDue = false
   state.unconfirmedReads = []
   state.confirmedReadCount = 0
   state.parkedReads = []

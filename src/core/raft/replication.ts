@@ -77,8 +77,16 @@ export function flushBroadcast(state: RaftState): void {
   for (const [id, peer] of state.progress) {
     if (id === state.id) continue
     sendPendingEntries(state, id, peer)
-    if (peer.needsCommit(state.log.committed)) sendAppend(state, id, peer)
+    if (isNoticeDue(state, peer)) sendAppend(state, id, peer)
   }
+  state.isCommitNoticeDue = false
+}
+
+/** Whether a peer is to be told now of what is committed, by an append without entries if need be. */
+export function isNoticeDue(state: RaftState, peer: Progress): boolean {
+  if (!peer.needsCommit(state.log.committed)) return false
+  if (state.config.holdsCommitNotices !== true) return true
+  return state.isCommitNoticeDue || peer.awaitsCommit()
 }
 
 /**

@@ -13,7 +13,7 @@ import {
 } from './election.ts'
 import { proposeAsFollower, requestReadAsFollower, stepFollower } from './follower.ts'
 import { proposeAsLeader, stepLeader, tickLeader } from './leader.ts'
-import type { Message, ReadIndexMessage } from './message.ts'
+import type { Message, ProposeMessage, ReadIndexMessage } from './message.ts'
 import { send } from './outbox.ts'
 import type { Proposal, ProposalOutcome, RaftState } from './raft-state.ts'
 import { takeReadAtLeader } from './read-index.ts'
@@ -35,7 +35,7 @@ export function step(state: RaftState, message: Message): void {
       answerVoteRequest(state, message)
       break
     case 'propose':
-      propose(state, message.entries)
+      proposeForPeer(state, message)
       break
     case 'readIndex':
       requestRead(state, message)
@@ -64,6 +64,13 @@ export function propose(state: RaftState, proposals: readonly Proposal[]): Propo
     default:
       return assertNever(state.role, 'role')
   }
+}
+
+/** Proposes what a peer passed on; a follower passes it on further. */
+function proposeForPeer(state: RaftState, message: ProposeMessage): void {
+  propose(state, message.entries)
+  const peer = state.progress.get(message.from)
+  if (state.role === 'leader' && peer !== undefined) peer.proposedIndex = state.log.lastIndex()
 }
 
 /** Asks whoever leads for an index that a read may rely on. */

@@ -120,6 +120,7 @@ function configOf(node: NodeId, storage: MemoryLogStorage, options: NodeOptions)
     stepsDownOnRemoval: options.stepsDownOnRemoval ?? false,
     readMode: options.readMode ?? 'quorum',
     forwardsProposals: options.forwardsProposals ?? true,
+    holdsCommitNotices: options.holdsCommitNotices ?? false,
     ...(options.plantedBugs === undefined ? {} : { plantedBugs: options.plantedBugs }),
   }
 }
