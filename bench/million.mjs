@@ -48,6 +48,37 @@ const randomLoads = [
   },
 ]
 
+/** One at a time is how a key browser pages, and how etcd has the 45 pages a second that the target was made from. */
+const pageShapes = [1, 4].map((connections) => ({ connections, streams: 1 }))
+
+function pageMeasurements(shape) {
+  const { connections } = shape
+  const seconds = durationSeconds
+  const measurement = (label, sample) => ({
+    name: 'pages',
+    label: `${label}, ${connections} in flight`,
+    unit: '1/s',
+    target: 50,
+    sample,
+  })
+  const body = rangeBody(keyOf(0), pageRange)
+  return [
+    measurement('first 500 of 200,000 keys', ({ port }) =>
+      h2load({ port, path: paths.range, body, ...shape, seconds }),
+    ),
+    measurement('page after page of 500 of 200,000 keys', ({ port }) =>
+      runJobs({
+        job: 'pages',
+        port,
+        connections,
+        durationMs: seconds * 1000,
+        key: Buffer.from(keyOf(0)),
+        ...pageRange,
+      }),
+    ),
+  ]
+}
+
 /** Everything measured while a server runs on the loaded keys: what it is called, its target, and how one sample is taken. */
 function runningMeasurements() {
   const random = randomLoads.flatMap(({ name, label, source, targets }) =>
@@ -74,29 +105,7 @@ function runningMeasurements() {
         return h2load({ port, path: paths.range, body, ...few, seconds })
       },
     },
-    {
-      name: 'pages',
-      label: 'first 500 of 200,000 keys, 4 in flight',
-      unit: '1/s',
-      target: 50,
-      sample: ({ port }) =>
-        h2load({ port, path: paths.range, body: rangeBody(keyOf(0), pageRange), ...few, seconds }),
-    },
-    {
-      name: 'pages',
-      label: 'page after page of 500 of 200,000 keys, 4 in flight',
-      unit: '1/s',
-      target: 50,
-      sample: ({ port }) =>
-        runJobs({
-          job: 'pages',
-          port,
-          connections: few.connections,
-          durationMs: seconds * 1000,
-          key: Buffer.from(keyOf(0)),
-          ...pageRange,
-        }),
-    },
+    ...pageShapes.flatMap(pageMeasurements),
     ...random,
   ]
 }

@@ -25,7 +25,8 @@ import type { BackendBatch, BackendReader } from '../backend/backend.ts'
 import { readUint32, writeUint32 } from '../backend/buckets.ts'
 import { nameOfKey } from '../backend/key-name.ts'
 import type { ByteArena } from './byte-arena.ts'
-import { scanHeads, visitHeads, type KeyBounds } from './index-store.ts'
+import { scanHeads, visitHeads } from './index-store.ts'
+import type { KeyBounds } from './key-range.ts'
 import { isDeletedHead } from './key-index.ts'
 
 /** A walk over half a block takes about 50 µs; a million keys make some 12,000 blocks, 2 MB. */

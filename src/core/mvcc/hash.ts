@@ -14,7 +14,8 @@ import type { BackendReader, BackendRecord } from '../backend/backend.ts'
 import { findHead } from './index-store.ts'
 import { findVersionAt } from './key-index.ts'
 import { encodedOfRecord, keyOfRecord } from './key-record.ts'
-import { countAliveAt, resolveRevision, type ReadContext } from './read-view.ts'
+import { countAliveAt } from './past-count.ts'
+import { resolveRevision, type ReadContext } from './read-context.ts'
 import {
   compareRevisions,
   encodeRevisionKey,
@@ -62,7 +63,7 @@ export async function hashAt(
   }
   const hashRevision = resolveRevision(context, options.asked)
   const everything = { start: firstKey, end: undefined }
-  const isNothingAlive = countAliveAt(context, everything, hashRevision) === 0
+  const isNothingAlive = countAliveAt(context, everything, { revision: hashRevision }) === 0
   const rules = { hashRevision, compactedRevision, isNothingAlive }
   const view = state.backend.openView()
   try {

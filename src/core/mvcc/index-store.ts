@@ -20,6 +20,7 @@ import type { BackendBatch, BackendReader, ScanOptions } from '../backend/backen
 import { encodeUint64, metaKeys, readUint64 } from '../backend/buckets.ts'
 import type { ByteArena } from './byte-arena.ts'
 import { decodeHead, encodeHead, type KeyHead } from './key-index.ts'
+import type { KeyBounds } from './key-range.ts'
 
 /** The longest key that is kept whole. */
 export const partSizeBytesMax = 1_024
@@ -32,12 +33,6 @@ const afterNodeMark = Uint8Array.of(1)
 export interface HeadEntry {
   readonly key: Uint8Array
   readonly encodedHead: Uint8Array
-}
-
-/** Keys of `[start, end)`; without an end, all from the start on. */
-export interface KeyBounds {
-  readonly start: Uint8Array
-  readonly end: Uint8Array | undefined
 }
 
 export function findHead(reader: BackendReader, key: Uint8Array): KeyHead | undefined {

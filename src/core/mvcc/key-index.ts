@@ -175,6 +175,7 @@ export function findVersionAt(
 ): KeyVersion | undefined {
   if (head.main <= revision) return head
   const tree = treeOf(head, revision)
+  if (tree.rank === 1) return tree.older
   if (key !== undefined && isDense(tree)) {
     const near = probeVersion(reader, key, revision)
     if (near !== undefined) return near
@@ -191,6 +192,8 @@ export function findVersionAt(
 interface VersionTree {
   readonly root: KeyVersion
   readonly rank: number
+  /** The root of the next tree, which is the version before the oldest one of this tree; undefined: there is none. */
+  readonly older: KeyVersion | undefined
   readonly olderMain: number
 }
 
@@ -200,12 +203,13 @@ function treeOf(head: KeyHead, revision: number): VersionTree {
   let { rank } = head
   for (let offset = 0; offset < head.trail.length; offset += trailEntrySizeBytes) {
     const next = versionAt(head.trail, offset)
-    if (next.main <= revision) return { root, rank, olderMain: next.main }
+    if (next.main <= revision) return { root, rank, older: next, olderMain: next.main }
     root = next
     rank = rankAt(head.trail, offset)
   }
   // Nothing is known of an earlier life, but that it only makes the tree denser.
-  return { root, rank, olderMain: head.created < root.main ? head.created : 0 }
+  const olderMain = head.created < root.main ? head.created : 0
+  return { root, rank, older: undefined, olderMain }
 }
 
 /** Whether the versions of a tree are many, and a fair part of what was written meanwhile. */

@@ -11,6 +11,12 @@ export interface KeyRange {
   readonly end: Uint8Array | undefined | 'unbounded'
 }
 
+/** Keys of `[start, end)`; without an end, all from the start on. */
+export interface KeyBounds {
+  readonly start: Uint8Array
+  readonly end: Uint8Array | undefined
+}
+
 /**
  * The range that a request's `key` and `range_end` mean: an empty end is the single key, one zero byte is everything
  * not before the key.
@@ -28,6 +34,11 @@ export function isInRange(range: KeyRange, key: Uint8Array): boolean {
   if (range.end === undefined) return equalBytes(range.start, key)
   if (compareBytes(key, range.start) < 0) return false
   return range.end === 'unbounded' || compareBytes(key, range.end) < 0
+}
+
+/** Start and end of a range that is not a single key. */
+export function boundsOf(range: KeyRange): KeyBounds {
+  return { start: range.start, end: range.end instanceof Uint8Array ? range.end : undefined }
 }
 
 /** Whether no key can lie in the range. */

@@ -14,15 +14,18 @@ import { StorageFault } from '../errors/storage-fault.ts'
 import type { BackendBatch, BackendReader, RawRecord } from '../backend/backend.ts'
 import { readUint32, readUint64, writeUint32, writeUint64 } from '../backend/buckets.ts'
 import type { ByteArena } from './byte-arena.ts'
+import type { KeyBounds } from './key-range.ts'
 import {
   compareRevisions,
   encodeRevisionKey,
+  isTombstoneAt,
   revisionKeySizeBytes,
   type KeyVersion,
   type Revision,
 } from './revision.ts'
 import {
   encodedSizeBytes,
+  isEncodedKeyWithin,
   keyOfEncoded,
   storedKeyValueFrom,
   storedKeyValueOf,
@@ -285,6 +288,19 @@ export function damagedRecord(): StorageFault {
 /** The key inside a record, for scans that need nothing else and check nothing. */
 export function keyOfRecord(record: Uint8Array): Uint8Array {
   return keyOfEncoded(record, startOfMessage(record))
+}
+
+/** What a change did to the number of alive keys of the bounds: -1, 0 or 1. Looks at the record where it lies, unchecked. */
+export function growthOfRecord(record: RawRecord, bounds: KeyBounds): number {
+  const { keyBytes, keyStart, keyEnd, valueBytes, valueStart } = record
+  const isTombstone = isTombstoneAt(keyBytes, keyStart, keyEnd)
+  const flags = valueBytes[valueStart] ?? 0
+  // A put over a living version changes its key, not their number.
+  if (!isTombstone && (flags & (hasPreviousFlag | previousIsTombstoneFlag)) === hasPreviousFlag)
+    return 0
+  const start = valueStart + sizeOfStoredAncestry(valueBytes, valueStart)
+  if (!isEncodedKeyWithin(valueBytes, start, bounds)) return 0
+  return isTombstone ? -1 : 1
 }
 
 /** The versions that a record names; not checked. */

@@ -8,15 +8,15 @@
  *     page 1 of [a, z)    200,000 keys: counted. 500 of them answered, the last one is k: [k\0, z) has 199,500
  *     page 2 of [k\0, z)  known
  *
- * A count is that of one revision for ever, and that of the newest one for as long as no key came or went.
+ * A count is that of one revision for ever, and that of the newest one for as long as no key came or went. It is also what
+ * the count of a revision near by is found from: see `past-count.ts`.
  */
 
 import { nameOfKey } from '../backend/key-name.ts'
-import type { KeyBounds } from './index-store.ts'
+import type { KeyBounds } from './key-range.ts'
+import type { CountAtRevision } from './past-count.ts'
 
-interface KnownCount {
-  readonly count: number
-  readonly revision: number
+interface KnownCount extends CountAtRevision {
   /** Of the count index, when this was the newest revision; undefined: it was not. */
   readonly growthNumber: number | undefined
 }
@@ -42,6 +42,11 @@ export class KnownCounts {
     if (known === undefined) return undefined
     const isAsItWas = growthNumber !== undefined && known.growthNumber === growthNumber
     return isAsItWas || known.revision === revision ? known.count : undefined
+  }
+
+  /** The range as it was counted last, whenever that was. */
+  findAnyRevision(bounds: KeyBounds): CountAtRevision | undefined {
+    return this.ranges.get(nameOfBounds(bounds))
   }
 
   note(bounds: KeyBounds, { revision, growthNumber }: CountMoment, count: number): void {

@@ -7,18 +7,16 @@ import { readChanges, type HistoryRange } from './change-history.ts'
 import { hasCompactionWork, runCompactionStep, scheduleCompaction } from './compaction.ts'
 import { hashAt, type HashResult } from './hash.ts'
 import { HistoryHolds, type HistoryHold } from './history-holds.ts'
-import type { KeyBounds } from './index-store.ts'
-import type { KeyRange } from './key-range.ts'
+import { boundsOf, isEmptyRange, type KeyBounds, type KeyRange } from './key-range.ts'
 import { getKeyRecord } from './key-record.ts'
 import type { CountMoment } from './known-counts.ts'
 import { OperationCounts } from './operation-counts.ts'
 import { packSlice, packSliceByRuns, type PackedSlice, type RunOptions } from './packed-range.ts'
+import { countAliveAt } from './past-count.ts'
+import { resolveRevision, type ReadContext } from './read-context.ts'
 import {
-  countAliveAt,
   findAliveAt,
   readRangeAt,
-  resolveRevision,
-  type ReadContext,
   type ReadRangeOptions,
   type ReadRangeResult,
 } from './read-view.ts'
@@ -96,7 +94,10 @@ export class MvccStore {
    * @see etcd v3 API, message RangeRequest
    */
   readRange(range: KeyRange, options: ReadRangeOptions): ReadRangeResult {
-    return readRangeAt(this.context(), range, options)
+    const isCount = options.isCountOnly === true && range.end !== undefined && !isEmptyRange(range)
+    if (!isCount) return readRangeAt(this.context(), range, options)
+    const count = this.countAt(boundsOf(range), options.revision)
+    return { keyValues: [], count, revision: this.currentRevision }
   }
 
   /** The revision that a read sees which asks for this one. @throws StoreError as `readRange` */
@@ -125,9 +126,11 @@ export class MvccStore {
   countAt(bounds: KeyBounds, revision: number): number {
     const context = this.context()
     const resolved = resolveRevision(context, revision)
-    const known = this.state.knownCounts.find(bounds, momentOf(context, resolved))
-    if (known !== undefined) return known
-    const count = countAliveAt(context, bounds, resolved)
+    const { knownCounts } = this.state
+    const found = knownCounts.find(bounds, momentOf(context, resolved))
+    if (found !== undefined) return found
+    const known = knownCounts.findAnyRevision(bounds)
+    const count = countAliveAt(context, bounds, { revision: resolved, known })
     this.noteCount(bounds, resolved, count)
     return count
   }

@@ -5,7 +5,7 @@
 
 import { compareBytes, copyBytes } from '../base/bytes.ts'
 import type { BackendReader } from '../backend/backend.ts'
-import { visitHeads, type KeyBounds } from './index-store.ts'
+import { visitHeads } from './index-store.ts'
 import {
   copyHead,
   findVersionAt,
@@ -14,7 +14,7 @@ import {
   subOfHead,
   type KeyHead,
 } from './key-index.ts'
-import { keyAfter } from './key-range.ts'
+import { keyAfter, type KeyBounds } from './key-range.ts'
 import { keyOfStoredRecord, takeRecords, type RevisionList } from './key-record.ts'
 import type { PairPacker, PairSink, RecordedPiece } from './packed-pairs.ts'
 import { firstKeyOf, partOfRun, type PairRuns } from './pair-runs.ts'

@@ -1,11 +1,9 @@
 /** Reading a range as it was at one revision. */
 
-import { emptyBytes, latin1Of } from '../base/bytes.ts'
+import { emptyBytes } from '../base/bytes.ts'
 import { noLease } from '../base/ids.ts'
-import { StoreError } from '../errors/store-error.ts'
 import type { BackendReader } from '../backend/backend.ts'
-import type { CountIndex } from './count-index.ts'
-import { findHead, visitHeads, type KeyBounds } from './index-store.ts'
+import { findHead, visitHeads } from './index-store.ts'
 import {
   copyHead,
   findVersionAt,
@@ -14,9 +12,11 @@ import {
   versionOfHead,
   type KeyHead,
 } from './key-index.ts'
-import { getKeyRecord, getKeyRecords, keyOfRecord } from './key-record.ts'
-import { isEmptyRange, isInRange, keyAfter, type KeyRange } from './key-range.ts'
-import { encodeRevisionKey, type KeyVersion } from './revision.ts'
+import { getKeyRecord, getKeyRecords } from './key-record.ts'
+import { boundsOf, isEmptyRange, keyAfter, type KeyBounds, type KeyRange } from './key-range.ts'
+import { countAliveAt } from './past-count.ts'
+import { resolveRevision, type ReadContext } from './read-context.ts'
+import type { KeyVersion } from './revision.ts'
 import { storeKeyValue, type StoredKeyValue } from './stored-key-value.ts'
 
 export interface ReadRangeOptions {
@@ -40,33 +40,6 @@ export interface ReadRangeResult {
   readonly revision: number
 }
 
-/** What a read looks at: a consistent state of the records and of the index. */
-export interface ReadContext {
-  readonly reader: BackendReader
-  /** Undefined where the reader does not see what the index was told of; counting walks the range then. */
-  readonly counts: CountIndex | undefined
-  /** The newest revision the reader sees. */
-  readonly currentRevision: number
-  readonly compactedRevision: number
-}
-
-/**
- * Which revision a read asks for.
- *
- * @throws StoreError `futureRevision` or `compacted`; the compacted revision itself can still be read
- */
-export function resolveRevision(context: ReadContext, asked: number): number {
-  const { currentRevision, compactedRevision } = context
-  if (asked > currentRevision) {
-    throw new StoreError('futureRevision', { requested: asked, current: currentRevision })
-  }
-  const revision = asked <= 0 ? currentRevision : asked
-  if (revision < compactedRevision) {
-    throw new StoreError('compacted', { requested: revision, compacted: compactedRevision })
-  }
-  return revision
-}
-
 /** See `MvccStore.readRange`. */
 export function readRangeAt(
   context: ReadContext,
@@ -87,7 +60,7 @@ export function readRangeAt(
   }
   const bounds = boundsOf(range)
   if (options.isCountOnly === true) {
-    const count = countAliveAt(context, bounds, revision)
+    const count = countAliveAt(context, bounds, { revision })
     return { keyValues: [], count, revision: currentRevision }
   }
   const { limit } = options
@@ -102,7 +75,7 @@ export function readRangeAt(
     return { keyValues, count: alive.length, revision: currentRevision }
   }
   const behind = { start: keyAfter(last.key), end: bounds.end }
-  const count = alive.length + countAliveAt(context, behind, revision)
+  const count = alive.length + countAliveAt(context, behind, { revision })
   return { keyValues, count, revision: currentRevision }
 }
 
@@ -196,51 +169,6 @@ function versionAt(
   revision: number,
 ): KeyVersion | undefined {
   return 'trail' in newest ? findVersionAt(reader, newest, revision) : newest
-}
-
-/** Start and end of a range that is not a single key. */
-export function boundsOf(range: KeyRange): KeyBounds {
-  return { start: range.start, end: range.end instanceof Uint8Array ? range.end : undefined }
-}
-
-/**
- * How many keys of the bounds were alive at the revision.
- *
- * For the current revision the count index knows. For an older one there are two ways: walk the range, or take the
- * current count and undo what changed since. Whoever pages through a large prefix at the revision of the first page wants
- * the second one; whoever looks far back wants the first.
- */
-export function countAliveAt(context: ReadContext, bounds: KeyBounds, revision: number): number {
-  const { reader, counts, currentRevision } = context
-  if (counts === undefined) return walkAliveAt(reader, bounds, revision)
-  const current = counts.countAlive(reader, bounds)
-  if (revision === currentRevision) return current
-  // Undoing a revision costs about as much as walking eight keys.
-  if (current < (currentRevision - revision) * 8) return walkAliveAt(reader, bounds, revision)
-  return current - netGrowthSince(reader, bounds, revision)
-}
-
-function walkAliveAt(reader: BackendReader, bounds: KeyBounds, revision: number): number {
-  return aliveAt(reader, bounds, { revision, limit: 0, needsKeys: false }).length
-}
-
-/** By how much the number of alive keys grew after the revision. */
-function netGrowthSince(reader: BackendReader, bounds: KeyBounds, revision: number): number {
-  const range: KeyRange = { start: bounds.start, end: bounds.end ?? 'unbounded' }
-  const seen = new Set<string>()
-  let growth = 0
-  for (const record of reader.scan('key', { start: encodeRevisionKey(revision + 1, 0) })) {
-    const key = keyOfRecord(record.value)
-    if (!isInRange(range, key)) continue
-    const name = latin1Of(key)
-    if (seen.has(name)) continue
-    seen.add(name)
-    const head = findHead(reader, key)
-    if (head === undefined) continue
-    const before = findVersionAt(reader, head, revision)
-    growth += (head.isTombstone ? 0 : 1) - (before?.isTombstone === false ? 1 : 0)
-  }
-  return growth
 }
 
 function pairOf(reader: BackendReader, alive: AliveKey, options: ReadRangeOptions): StoredKeyValue {

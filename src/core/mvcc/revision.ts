@@ -52,7 +52,15 @@ export function versionOfRevisionKey(key: Uint8Array): KeyVersion {
 
 /** Whether the change is a delete. */
 export function isTombstoneKey(key: Uint8Array): boolean {
-  return key.length === revisionKeySizeBytes + 1 && key[revisionKeySizeBytes] === tombstoneMark
+  return isTombstoneAt(key, 0, key.length)
+}
+
+/** As {@link isTombstoneKey}, of a key that lies in `[start, end)` of the bytes. */
+export function isTombstoneAt(bytes: Uint8Array, start: number, end: number): boolean {
+  return (
+    end - start === revisionKeySizeBytes + 1 &&
+    bytes[start + revisionKeySizeBytes] === tombstoneMark
+  )
 }
 
 /** Negative, zero or positive as `left` is older than, the same as or newer than `right`. */

@@ -12,6 +12,7 @@
 import { assert } from '../base/assert.ts'
 import { emptyBytes } from '../base/bytes.ts'
 import { leaseId, noLease, type LeaseId } from '../base/ids.ts'
+import type { KeyBounds } from './key-range.ts'
 
 /** One version of a key. Bytes are shared with the store: never write to them. */
 export interface StoredKeyValue {
@@ -91,6 +92,37 @@ export function keyOfEncoded(encoded: Uint8Array, start = 0): Uint8Array {
   const length = readVarint(encoded, position)
   assert(position.offset + length <= encoded.length, 'a stored key ends inside its record')
   return new Uint8Array(encoded.buffer, encoded.byteOffset + position.offset, length)
+}
+
+/** Whether the key of the message that begins at `start` lies within the bounds. Makes nothing. */
+export function isEncodedKeyWithin(bytes: Uint8Array, start: number, bounds: KeyBounds): boolean {
+  assert(bytes[start] === keyTag, 'a stored message begins with its key')
+  let offset = start + 1
+  let length = 0
+  for (let shift = 0; ; shift += 7) {
+    const byte = bytes[offset++] ?? 0
+    length |= (byte & 0x7f) << shift
+    if (byte < 0x80) break
+  }
+  const key = { bytes, start: offset, length }
+  return (
+    comparePart(key, bounds.start) >= 0 &&
+    (bounds.end === undefined || comparePart(key, bounds.end) < 0)
+  )
+}
+
+/** As `compareBytes`, of a part of the bytes. */
+function comparePart(
+  part: { readonly bytes: Uint8Array; readonly start: number; readonly length: number },
+  other: Uint8Array,
+): number {
+  const { bytes, start, length } = part
+  const sharedLength = Math.min(length, other.length)
+  for (let position = 0; position < sharedLength; position++) {
+    const difference = (bytes[start + position] ?? 0) - (other[position] ?? 0)
+    if (difference !== 0) return difference
+  }
+  return length - other.length
 }
 
 /** What was just written: only the value is looked for again, and only when somebody asks. */

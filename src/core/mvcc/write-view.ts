@@ -6,15 +6,14 @@ import type { Change, RevisionChanges } from './change.ts'
 import { findHead, putHead, scanHeads } from './index-store.ts'
 import { decodeHead, isDeletedHead, succeed, type KeyHead } from './key-index.ts'
 import { getKeyRecord, putKeyRecord } from './key-record.ts'
-import { isEmptyRange, type KeyRange } from './key-range.ts'
+import { boundsOf, isEmptyRange, type KeyRange } from './key-range.ts'
 import {
-  boundsOf,
   keyOnlyPair,
   readRangeAt,
-  type ReadContext,
   type ReadRangeOptions,
   type ReadRangeResult,
 } from './read-view.ts'
+import type { ReadContext } from './read-context.ts'
 import { firstRevision, markLayout } from './restore.ts'
 import type { Revision } from './revision.ts'
 import type { StoreState } from './store-state.ts'

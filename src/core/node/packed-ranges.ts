@@ -17,10 +17,9 @@ import type { Cancellation } from '../base/cancellation.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Settler } from '../base/settler.ts'
 import { StoreError } from '../errors/store-error.ts'
-import { isEmptyRange } from '../mvcc/key-range.ts'
+import { boundsOf, isEmptyRange } from '../mvcc/key-range.ts'
 import type { HistoryHold, MvccStore } from '../mvcc/mvcc-store.ts'
 import { PairMeter, PairPacker } from '../mvcc/packed-pairs.ts'
-import { boundsOf } from '../mvcc/read-view.ts'
 import {
   RangeRequest_SortOrder,
   RangeRequest_SortTarget,
