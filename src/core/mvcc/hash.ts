@@ -63,7 +63,7 @@ export async function hashAt(
   }
   const hashRevision = resolveRevision(context, options.asked)
   const everything = { start: firstKey, end: undefined }
-  const isNothingAlive = countAliveAt(context, everything, { revision: hashRevision }) === 0
+  const isNothingAlive = countAliveAt(context, everything, hashRevision) === 0
   const rules = { hashRevision, compactedRevision, isNothingAlive }
   const view = state.backend.openView()
   try {

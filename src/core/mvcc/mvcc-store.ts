@@ -12,7 +12,7 @@ import { getKeyRecord } from './key-record.ts'
 import type { CountMoment } from './known-counts.ts'
 import { OperationCounts } from './operation-counts.ts'
 import { packSlice, packSliceByRuns, type PackedSlice, type RunOptions } from './packed-range.ts'
-import { countAliveAt } from './past-count.ts'
+import { PastCounting } from './past-count.ts'
 import { resolveRevision, type ReadContext } from './read-context.ts'
 import {
   findAliveAt,
@@ -94,10 +94,20 @@ export class MvccStore {
    * @see etcd v3 API, message RangeRequest
    */
   readRange(range: KeyRange, options: ReadRangeOptions): ReadRangeResult {
-    const isCount = options.isCountOnly === true && range.end !== undefined && !isEmptyRange(range)
-    if (!isCount) return readRangeAt(this.context(), range, options)
-    const count = this.countAt(boundsOf(range), options.revision)
-    return { keyValues: [], count, revision: this.currentRevision }
+    const context = this.context()
+    const { isCountOnly, isUncounted, limit, revision } = options
+    const isCounted = isCountOnly === true || (limit > 0 && isUncounted !== true)
+    if (!isCounted || range.end === undefined || isEmptyRange(range)) {
+      return readRangeAt(context, range, options)
+    }
+    const bounds = boundsOf(range)
+    if (isCountOnly === true) {
+      const count = this.countAt(bounds, revision)
+      return { keyValues: [], count, revision: context.currentRevision }
+    }
+    const read = readRangeAt(context, range, { ...options, isUncounted: true })
+    if (read.keyValues.length < limit) return read
+    return { ...read, count: this.countAt(bounds, revision) }
   }
 
   /** The revision that a read sees which asks for this one. @throws StoreError as `readRange` */
@@ -126,12 +136,36 @@ export class MvccStore {
   countAt(bounds: KeyBounds, revision: number): number {
     const context = this.context()
     const resolved = resolveRevision(context, revision)
-    const { knownCounts } = this.state
-    const found = knownCounts.find(bounds, momentOf(context, resolved))
+    const found = this.state.knownCounts.find(bounds, momentOf(context, resolved))
     if (found !== undefined) return found
-    const known = knownCounts.findAnyRevision(bounds)
-    const count = countAliveAt(context, bounds, { revision: resolved, known })
-    this.noteCount(bounds, resolved, count)
+    const counting = new PastCounting(bounds, resolved)
+    for (;;) {
+      const count = this.countOn(counting)
+      if (count !== undefined) return count
+    }
+  }
+
+  /**
+   * Begins what {@link countAt} may take long for, to be done with {@link countOn} before that is asked.
+   *
+   * @returns undefined when it takes no time, or there is no such revision
+   */
+  beginCount(bounds: KeyBounds, revision: number): PastCounting | undefined {
+    const context = this.context()
+    const { currentRevision, compactedRevision } = context
+    if (revision <= 0 || revision < compactedRevision || revision >= currentRevision)
+      return undefined
+    const found = this.state.knownCounts.find(bounds, momentOf(context, revision))
+    return found === undefined ? new PastCounting(bounds, revision) : undefined
+  }
+
+  /** Takes a step. @returns the count; undefined: there are more to be taken. @throws StoreError `compacted` meanwhile */
+  countOn(counting: PastCounting): number | undefined {
+    const context = this.context()
+    const { bounds } = counting
+    const revision = resolveRevision(context, counting.revision)
+    const count = counting.step(context, this.state.knownCounts.findAnyRevision(bounds))
+    if (count !== undefined) this.noteCount(bounds, revision, count)
     return count
   }
 

@@ -12,7 +12,8 @@
  *     record      put a   put b   del a   put b             so at 10 it was 7 - (1 - 1 + 0) = 7
  *                         new             again
  *
- * What is far from every known count, in writes, is walked: see {@link recordCountMaxOf}.
+ * Where more was written between them than the range has keys, it is walked after all. Either way is gone a step at a time,
+ * so that a node has other turns in between.
  */
 
 import type { BackendReader } from '../backend/backend.ts'
@@ -32,83 +33,144 @@ export interface CountAtRevision {
 /** Records that cost as much as walking one key of the past, about; measured 3 to 10. */
 const recordsPerKey = 4
 const leastRecordCountMax = 1_024
-/** Heads noted before their older versions are looked for. */
-const notedHeadCountMax = 4_096
+/** Records, or heads that are newer than the revision, in one step. */
+const stepSize = 1_024
 
-/**
- * See the head of this file.
- *
- * @param revision  not after the context's current one, and not compacted
- * @param known  the same range at another revision, if that was counted; not used where it is compacted
- */
-export function countAliveAt(
-  context: ReadContext,
-  bounds: KeyBounds,
-  { revision, known }: { readonly revision: number; readonly known?: CountAtRevision | undefined },
-): number {
-  const { reader, counts, currentRevision, compactedRevision } = context
-  if (counts === undefined) return walkAliveAt(reader, bounds, revision)
-  const current = { revision: currentRevision, count: counts.countAlive(reader, bounds) }
-  if (revision === currentRevision) return current.count
-  const isKnown = known !== undefined && known.revision >= compactedRevision
-  const near = isKnown && isNearer(known, current, revision) ? known : current
-  const growth = growthBetween(reader, bounds, {
-    after: Math.min(revision, near.revision),
-    upTo: Math.max(revision, near.revision),
-    recordCountMax: recordCountMaxOf(near.count),
-  })
-  if (growth === undefined) return walkAliveAt(reader, bounds, revision)
-  return near.count + (revision < near.revision ? -growth : growth)
+/** From a revision where the count is known towards the one that is asked for. */
+interface Growing {
+  readonly from: CountAtRevision
+  /** The older one of both. */
+  readonly after: number
+  readonly end: Uint8Array
+  readonly recordCountMax: number
+  next: Uint8Array
+  growth: number
+  recordCount: number
 }
 
-function isNearer(one: CountAtRevision, other: CountAtRevision, revision: number): boolean {
-  return Math.abs(one.revision - revision) < Math.abs(other.revision - revision)
-}
+/** One count that is being made. See the head of this file. */
+export class PastCounting {
+  readonly bounds: KeyBounds
+  readonly revision: number
+  private growing: Growing | undefined
+  private walking: { next: Uint8Array; count: number } | undefined
 
-function recordCountMaxOf(keyCount: number): number {
-  return Math.max(leastRecordCountMax, keyCount * recordsPerKey)
-}
+  /** @param revision  not after the current one; what later writes do does not matter */
+  constructor(bounds: KeyBounds, revision: number) {
+    this.bounds = bounds
+    this.revision = revision
+  }
 
-/** By how much the number of alive keys grew; undefined where that many records do not tell. */
-function growthBetween(
-  reader: BackendReader,
-  bounds: KeyBounds,
-  options: { readonly after: number; readonly upTo: number; readonly recordCountMax: number },
-): number | undefined {
-  const { after, upTo, recordCountMax } = options
-  // Each revision has a record or more.
-  if (upTo - after > recordCountMax) return undefined
-  const stretch = { start: encodeRevisionKey(after + 1, 0), end: encodeRevisionKey(upTo + 1, 0) }
-  let growth = 0
-  let recordCount = 0
-  reader.visit('key', stretch, (record) => {
-    growth += growthOfRecord(record, bounds)
-    return ++recordCount <= recordCountMax
-  })
-  return recordCount > recordCountMax ? undefined : growth
-}
+  /**
+   * Counts on; the revision must not be compacted.
+   *
+   * @param known  the same range at another revision, if that was counted; not used where it is compacted
+   * @returns the count; undefined: there is more to be done
+   */
+  step(context: ReadContext, known: CountAtRevision | undefined): number | undefined {
+    if (this.growing !== undefined && this.growing.after < context.compactedRevision) {
+      // What it began from is compacted meanwhile, and history right behind it with it.
+      this.growing = undefined
+    }
+    if (this.growing === undefined && this.walking === undefined) {
+      const count = this.begin(context, known)
+      if (count !== undefined) return count
+    }
+    const { growing, walking } = this
+    if (growing !== undefined) return this.growOn(context.reader, growing)
+    return walking && this.walkOn(context.reader, walking)
+  }
 
-function walkAliveAt(reader: BackendReader, bounds: KeyBounds, revision: number): number {
-  let count = 0
-  let start: Uint8Array | undefined = bounds.start
-  while (start !== undefined) {
+  private begin(context: ReadContext, known: CountAtRevision | undefined): number | undefined {
+    const { bounds, revision } = this
+    const { reader, counts, currentRevision, compactedRevision } = context
+    if (counts === undefined) {
+      this.beginWalk()
+      return undefined
+    }
+    const current = { revision: currentRevision, count: counts.countAlive(reader, bounds) }
+    if (revision === currentRevision) return current.count
+    const isKnown = known !== undefined && known.revision >= compactedRevision
+    const from = isKnown && isNearer(known, current, revision) ? known : current
+    if (from.revision === revision) return from.count
+    const after = Math.min(revision, from.revision)
+    const upTo = Math.max(revision, from.revision)
+    const recordCountMax = Math.max(leastRecordCountMax, from.count * recordsPerKey)
+    // Each revision has a record or more.
+    if (upTo - after > recordCountMax) {
+      this.beginWalk()
+      return undefined
+    }
+    this.growing = {
+      from,
+      after,
+      end: encodeRevisionKey(upTo + 1, 0),
+      recordCountMax,
+      next: encodeRevisionKey(after + 1, 0),
+      growth: 0,
+      recordCount: 0,
+    }
+    return undefined
+  }
+
+  private beginWalk(): void {
+    this.growing = undefined
+    this.walking = { next: this.bounds.start, count: 0 }
+  }
+
+  private growOn(reader: BackendReader, growing: Growing): number | undefined {
+    const { bounds, revision } = this
+    const { from, end } = growing
+    let stepCount = 0
+    reader.visit('key', { start: growing.next, end }, (record) => {
+      growing.growth += growthOfRecord(record, bounds)
+      if (++stepCount < stepSize) return true
+      growing.next = keyAfter(record.copyKey())
+      return false
+    })
+    growing.recordCount += stepCount
+    if (stepCount < stepSize) {
+      return from.count + (revision < from.revision ? -growing.growth : growing.growth)
+    }
+    if (growing.recordCount > growing.recordCountMax) this.beginWalk()
+    return undefined
+  }
+
+  private walkOn(
+    reader: BackendReader,
+    walking: { next: Uint8Array; count: number },
+  ): number | undefined {
+    const { bounds, revision } = this
     const newer: KeyHead[] = []
+    let stepCount = 0
     let next: Uint8Array | undefined
-    visitHeads(reader, { start, end: bounds.end }, (head) => {
+    visitHeads(reader, { start: walking.next, end: bounds.end }, (head) => {
       const { valueBytes, valueStart } = head
-      if (mainOfHead(valueBytes, valueStart) <= revision) {
-        if (!isDeletedHead(valueBytes, valueStart)) count++
-        return true
-      }
-      newer.push(copyHead(valueBytes, valueStart, head.valueSizeBytes))
-      if (newer.length < notedHeadCountMax) return true
+      if (mainOfHead(valueBytes, valueStart) > revision)
+        newer.push(copyHead(valueBytes, valueStart, head.valueSizeBytes))
+      else if (!isDeletedHead(valueBytes, valueStart)) walking.count++
+      if (++stepCount < stepSize) return true
       next = keyAfter(head.copyKey())
       return false
     })
     for (const head of newer) {
-      if (findVersionAt(reader, head, revision)?.isTombstone === false) count++
+      if (findVersionAt(reader, head, revision)?.isTombstone === false) walking.count++
     }
-    start = next
+    if (next === undefined) return walking.count
+    walking.next = next
+    return undefined
   }
-  return count
+}
+
+/** As {@link PastCounting}, in one go. */
+export function countAliveAt(context: ReadContext, bounds: KeyBounds, revision: number): number {
+  const counting = new PastCounting(bounds, revision)
+  for (;;) {
+    const count = counting.step(context, undefined)
+    if (count !== undefined) return count
+  }
+}
+
+function isNearer(one: CountAtRevision, other: CountAtRevision, revision: number): boolean {
+  return Math.abs(one.revision - revision) < Math.abs(other.revision - revision)
 }

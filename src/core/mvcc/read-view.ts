@@ -60,7 +60,7 @@ export function readRangeAt(
   }
   const bounds = boundsOf(range)
   if (options.isCountOnly === true) {
-    const count = countAliveAt(context, bounds, { revision })
+    const count = countAliveAt(context, bounds, revision)
     return { keyValues: [], count, revision: currentRevision }
   }
   const { limit } = options
@@ -75,7 +75,7 @@ export function readRangeAt(
     return { keyValues, count: alive.length, revision: currentRevision }
   }
   const behind = { start: keyAfter(last.key), end: bounds.end }
-  const count = alive.length + countAliveAt(context, behind, { revision })
+  const count = alive.length + countAliveAt(context, behind, revision)
   return { keyValues, count, revision: currentRevision }
 }
 

@@ -7,11 +7,13 @@ import { rangeReadOf, readRangeRequest } from '../apply/range-request.ts'
 import type { Cancellation } from '../base/cancellation.ts'
 import type { Clock } from '../base/clock.ts'
 import { settled, type Settler } from '../base/settler.ts'
+import { boundsOf, isEmptyRange } from '../mvcc/key-range.ts'
+import type { PastCounting } from '../mvcc/past-count.ts'
 import type { RangeRequest } from '../proto/gen/rpc.ts'
 import type { ApplyPace } from './apply-pace.ts'
 import type { LinearizableReads } from './linearizable-read.ts'
 import { isPackable, PackedReading, type PackedRange } from './packed-ranges.ts'
-import { SlicedRanges, type OpenStore } from './sliced-ranges.ts'
+import { CountReading, SlicedRanges, type OpenStore } from './sliced-ranges.ts'
 
 /** Ranges with a limit up to this are small, whatever the store holds. */
 const smallLimitMax = 512
@@ -77,6 +79,16 @@ export class RangeReads {
     cancellation: Cancellation | undefined,
   ): void {
     this.rangeCount++
+    this.countFirst(request, cancellation, () => {
+      this.readPackedCounted(request, settler, cancellation)
+    })
+  }
+
+  private readPackedCounted(
+    request: RangeRequest,
+    settler: Settler<PackedRange>,
+    cancellation: Cancellation | undefined,
+  ): void {
     const small = isSmall(request)
     const told = small ? settler : this.timed(settler)
     const reading = new PackedReading(this.clock, request, { settler: told, cancellation })
@@ -91,6 +103,16 @@ export class RangeReads {
     cancellation: Cancellation | undefined,
   ): void {
     this.rangeCount++
+    this.countFirst(request, cancellation, () => {
+      this.readCounted(request, settler, cancellation)
+    })
+  }
+
+  private readCounted(
+    request: RangeRequest,
+    settler: Settler<RangeResult>,
+    cancellation: Cancellation | undefined,
+  ): void {
     if (!isSmall(request)) {
       this.sliced.begin(request, this.timed(settler), cancellation)
       return
@@ -103,6 +125,34 @@ export class RangeReads {
       return
     }
     settler.succeed(result)
+  }
+
+  /** Reads, perhaps later: a count of the past that it needs is made in slices, however small the range itself is. */
+  private countFirst(
+    request: RangeRequest,
+    cancellation: Cancellation | undefined,
+    read: () => void,
+  ): void {
+    const counting = this.beginCount(request, cancellation)
+    if (counting === undefined) read()
+    else this.sliced.beginReading(new CountReading({ request, cancellation }, counting, read))
+  }
+
+  private beginCount(
+    request: RangeRequest,
+    cancellation: Cancellation | undefined,
+  ): PastCounting | undefined {
+    const { key, rangeEnd, revision, limit, countOnly } = request
+    if (revision <= 0n || key.length === 0 || rangeEnd.length === 0) return undefined
+    if (limit <= 0n && !countOnly) return undefined
+    const { range, options } = rangeReadOf(request)
+    if (isEmptyRange(range)) return undefined
+    try {
+      return this.open(request, cancellation).beginCount(boundsOf(range), options.revision)
+    } catch {
+      // Reading fails for the same reason, and tells it to whoever asked.
+      return undefined
+    }
   }
 
   /** A large read that takes too long is told of; a small one is too quick for that. */

@@ -18,6 +18,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Settler } from '../base/settler.ts'
 import { StoreError } from '../errors/store-error.ts'
 import type { MvccStore } from '../mvcc/mvcc-store.ts'
+import type { PastCounting } from '../mvcc/past-count.ts'
 import type { ReadRangeResult } from '../mvcc/read-view.ts'
 import type { StoredKeyValue } from '../mvcc/stored-key-value.ts'
 import type { RangeRequest } from '../proto/gen/rpc.ts'
@@ -88,6 +89,46 @@ export class SlicedRanges {
       return
     }
     this.isRunning = false
+  }
+}
+
+/** A count of the past that a range needs, made before it: see `MvccStore.beginCount`. */
+export class CountReading implements Reading {
+  isDone = false
+  private readonly request: RangeRequest
+  private readonly cancellation: Cancellation | undefined
+  private readonly counting: PastCounting
+  private readonly readRange: () => void
+
+  /** @param readRange  called when the count is known, and also when it cannot be: it fails for the same reason then */
+  constructor(
+    asked: { readonly request: RangeRequest; readonly cancellation: Cancellation | undefined },
+    counting: PastCounting,
+    readRange: () => void,
+  ) {
+    this.request = asked.request
+    this.cancellation = asked.cancellation
+    this.counting = counting
+    this.readRange = readRange
+  }
+
+  /** Counts on. No key is read, so only the time that it takes ends a turn. */
+  readSlice(open: OpenStore): number {
+    if (!this.hasMore(open)) {
+      this.isDone = true
+      this.readRange()
+    }
+    return 0
+  }
+
+  private hasMore(open: OpenStore): boolean {
+    if (this.cancellation?.isCanceled === true) return false
+    try {
+      return open(this.request, this.cancellation).countOn(this.counting) === undefined
+    } catch {
+      // The range is read next, fails for the same reason, and tells it to whoever asked.
+      return false
+    }
   }
 }
 

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { readRangeRequest } from '../../../../src/core/apply/range-request.ts'
 import { CancelSource, type Cancellation } from '../../../../src/core/base/cancellation.ts'
 import { StoreError } from '../../../../src/core/errors/store-error.ts'
-import { SlicedRanges } from '../../../../src/core/node/sliced-ranges.ts'
+import { CountReading, SlicedRanges } from '../../../../src/core/node/sliced-ranges.ts'
 import type { RangeRequest } from '../../../../src/core/proto/gen/rpc.ts'
 import { ApplyFixture, bytes, logged, range, textOf } from '../apply/apply-fixture.ts'
 import { ManualClock } from './manual-clock.ts'
@@ -113,5 +113,68 @@ describe('SlicedRanges', () => {
     caller.cancel()
     expect(finish()).toBe(1)
     expect(outcomes).toEqual(['contextCanceled'])
+  })
+})
+
+describe('CountReading', () => {
+  const bounds = { start: bytes('k'), end: bytes('l') }
+  const asked = range('k', { ...all, countOnly: true, revision: 3n })
+  /** Far enough from the newest revision for many steps, near enough for the range not to be walked. */
+  const versionCount = 4_400
+
+  function beginCount(cancellation?: Cancellation): void {
+    const counting = fixture.state.store.beginCount(bounds, 3)
+    if (counting === undefined) throw new Error('a count of the past takes steps')
+    const read = (): void => {
+      const { count } = fixture.state.store.readRange(
+        { start: bounds.start, end: bounds.end },
+        { revision: 3, limit: 0, isCountOnly: true },
+      )
+      outcomes.push(String(count))
+    }
+    ranges.beginReading(
+      new CountReading({ request: asked, cancellation }, counting, () => {
+        try {
+          read()
+        } catch (error) {
+          outcomes.push(error instanceof StoreError ? error.code : 'bug')
+        }
+      }),
+    )
+  }
+
+  beforeEach(() => {
+    for (let number = 0; number < versionCount; number++) fixture.put(keyOf(0), 'again')
+    // A clock that a turn has run out for after each step.
+    clock.advance(1_000)
+  })
+
+  test('a count of the past is made over several turns, whatever is written meanwhile, and is known then', () => {
+    const turnsOf = (): number => {
+      beginCount()
+      fixture.put('k00000x', 'later')
+      return finish()
+    }
+    expect(turnsOf()).toBeGreaterThan(0)
+    // The first write made revision 2.
+    expect(outcomes).toEqual(['2'])
+    expect(fixture.state.store.beginCount(bounds, 3)).toBeUndefined()
+  })
+
+  test('there is nothing to count beforehand now, in the future and where history is gone', () => {
+    const { store } = fixture.state
+    fixture.apply(logged.compact(10n))
+    for (const revision of [0, store.currentRevision, store.currentRevision + 1, 9]) {
+      expect(store.beginCount(bounds, revision)).toBeUndefined()
+    }
+    expect(store.beginCount(bounds, 10)).toBeDefined()
+  })
+
+  test('the range tells it when history is gone meanwhile, and is read when nobody counts for it any more', () => {
+    beginCount()
+    expect(outcomes).toEqual([])
+    fixture.apply(logged.compact(100n))
+    finish()
+    expect(outcomes).toEqual(['compacted'])
   })
 })
