@@ -46,19 +46,19 @@ describe('messages', () => {
     introduce(members)
     await untilConnected(members)
     const [first, second] = members as [TestMember, TestMember]
-    const corking = vi.spyOn(Socket.prototype, 'cork')
+    const writing = vi.spyOn(Socket.prototype, 'write')
     try {
       first.transport.send([
         appendOf(first, second, 0, entriesFrom(1, 5)),
         heartbeatOf(first, second, 0),
       ])
-      const sockets = new Set(corking.mock.contexts as Socket[])
+      const sockets = new Set(writing.mock.contexts as Socket[])
       expect(sockets.size).toBe(2)
       for (const { writableCorked, writableLength } of sockets) {
         expect({ writableCorked, writableLength }).toEqual({ writableCorked: 0, writableLength: 0 })
       }
     } finally {
-      corking.mockRestore()
+      writing.mockRestore()
     }
     await until(() => second.host.received.length === 2, 'both messages')
   })
