@@ -8,7 +8,9 @@
  * - `connectionId`: the filled cluster
  * - `shot(name, options)`: the window as it is, in light and dark, 1280x800 and 1920x1080; `options` may narrow
  *   `themes` and `widths`, and name in `settle(page)` what is to be waited for after each change of size or theme
- * - `openPrefix(prefix)`: the key browser of the filled cluster under a prefix
+ * - `openPrefix(prefix, options)`: the key browser under a prefix; `isEmpty`: no list of rows is waited for
+ * - `openCluster({ url, name, environment, login })`: the key browser of another cluster, which then is the one that
+ *   `openPrefix` means; answers what takes it away again
  * - `write(operations)`: one more transaction; answers its revision
  * - `headRevision()`: the newest revision of the cluster
  */
@@ -87,7 +89,8 @@ async function contextOf(app) {
   return {
     ...context,
     shot: (name, options) => shot(context, name, options),
-    openPrefix: (prefix) => openPrefix(page, prefix),
+    openPrefix: (prefix, options) => openPrefix(page, prefix, options),
+    openCluster: (cluster) => openCluster(page, cluster),
     write: (operations) => write(context, operations),
     headRevision: () => headRevision(context),
   }
@@ -137,7 +140,7 @@ async function headRevision({ page, connectionId }) {
   return reply.value.headRevision
 }
 
-async function openPrefix(page, prefix) {
+async function openPrefix(page, prefix, { isEmpty = false } = {}) {
   await page
     .getByRole('navigation', { name: 'Views' })
     .getByRole('button', { name: 'Keys', exact: true })
@@ -145,7 +148,21 @@ async function openPrefix(page, prefix) {
   const field = page.getByTestId('prefix')
   await field.fill(prefix)
   await field.press('Enter')
-  await page.getByRole('grid').or(page.getByRole('listbox')).first().waitFor()
+  if (!isEmpty) await page.getByRole('grid').or(page.getByRole('listbox')).first().waitFor()
+}
+
+async function openCluster(page, { url, ...rest }) {
+  const request = { endpoints: [url], isSaved: true, ...rest }
+  const id = await page.evaluate(async (wanted) => {
+    const opened = await window.bridge.connections.open(wanted)
+    if (!opened.ok) throw new Error(opened.error.message)
+    return opened.value.id
+  }, request)
+  await page.keyboard.press('Control+Shift+n')
+  const item = page.getByTestId('connection-item').filter({ hasText: url })
+  await item.getByRole('button', { name: 'Browse keys' }).click()
+  await page.getByTestId('prefix').waitFor()
+  return () => page.evaluate((one) => window.bridge.connections.remove({ connectionId: one }), id)
 }
 
 async function resize({ app }, width) {

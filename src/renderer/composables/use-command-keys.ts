@@ -32,11 +32,18 @@ export function runShortcut(
   event: KeyboardEvent,
   commands: Pick<ReturnType<typeof useCommandStore>, 'all' | 'run'>,
 ): boolean {
-  const command = commands.all.find(({ shortcuts }) =>
-    shortcuts.some((shortcut) => isShortcut(event, shortcut)),
+  const isInField = isTyping(event) || isInDialog(event)
+  const command = commands.all.find(
+    ({ shortcuts, yieldsToFields }) =>
+      !(isInField && yieldsToFields === true) &&
+      shortcuts.some((shortcut) => isShortcut(event, shortcut)),
   )
   if (command === undefined) return false
   event.preventDefault()
   commands.run(command.id)
   return true
+}
+
+function isInDialog(event: KeyboardEvent): boolean {
+  return event.target instanceof HTMLElement && event.target.closest('dialog') !== null
 }

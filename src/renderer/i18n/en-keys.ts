@@ -66,8 +66,11 @@ export const enKeys = {
     searchClose: 'Close the search',
     searching: 'Searching for',
     nothingFound: 'No key contains',
-    searchedAll: 'Searched all keys.',
-    searchedUnder: 'Searched {rangeText}.',
+    searched:
+      'Looked at {n} keys of {rangeText} at {revision}. | Looked at {n} key of {rangeText} at {revision}. | Looked at {n} keys of {rangeText} at {revision}.',
+    searchedPart: 'Looked at {n} of {total} keys of {rangeText}.',
+    searchWhole: 'Search the whole list',
+    searchAll: 'Search all keys',
     scanProgress: 'Keys looked at',
     scanned: '{n} of {total} keys looked at',
     scanCancelled: 'Cancelled; this is what was found so far.',

@@ -16,7 +16,6 @@ export const enShortcuts = {
     selectAll: 'Choose all that is loaded',
     copy: 'Copy',
     delete: 'Delete what is chosen…',
-    undo: 'Undo the last write',
     clear: 'Choose nothing',
     menu: 'Menu of the row',
     expand: 'Open the folder, or go into it',

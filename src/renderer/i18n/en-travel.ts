@@ -27,9 +27,10 @@ export const enTravel = {
   changesRegion: 'Changes since this revision',
   close: 'Close the timeline',
   seam: 'Revisions before {revision} were compacted',
-  caption:
-    '{n} revision a bar, tallest {tallest} writes in {name} | {n} revisions a bar, tallest {tallest} writes in {name}',
-  soFar: '{text} so far',
+  barRevisions: '{n} revision a bar | {n} revisions a bar',
+  tallest: 'tallest {n} writes | tallest {n} write | tallest {n} writes',
+  writesIn: 'in {name}',
+  soFar: 'so far',
   counting: 'Counting the writes…',
   noPicture: 'The writes cannot be counted. {reason}',
   observed: 'observed',

@@ -16,6 +16,8 @@ export interface Command {
   readonly icon: string
   /** For example `Mod+K`; the first is the one shown. */
   readonly shortcuts: readonly string[]
+  /** In a text field or a dialog the same keys are not for this command. */
+  readonly yieldsToFields?: true
   readonly run: () => void
   /** Name of the reason why it cannot run now, under `commands.reasons`; undefined: it can. */
   readonly findObstacle?: () => string | undefined

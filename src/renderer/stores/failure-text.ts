@@ -86,6 +86,11 @@ export function isCompacted(error: unknown): boolean {
   return error instanceof CallError && error.failure.code === 'compacted'
 }
 
+/** True when the same question may be answered later: the cluster does not answer now. */
+export function mayAnswerLater(error: unknown): boolean {
+  return error instanceof CallError && error.failure.isRetryable
+}
+
 /** True when the user of the connection may not do what was asked. */
 export function isNotPermitted(error: unknown): boolean {
   return error instanceof CallError && error.failure.code === 'permissionDenied'

@@ -291,22 +291,6 @@ export class KeyDetail {
     return reply
   }
 
-  /** Takes a restore back: the value and lease of before, or no key. False: somebody wrote meanwhile, and nothing was changed. */
-  async undoRestore(written: Extract<PutReply, { kind: 'written' }>): Promise<boolean> {
-    const { connectionId, key } = this
-    const { revision, previous } = written
-    if (previous === undefined) {
-      const keys = [{ key, expectedModRevision: revision }]
-      return (await kvApi.deleteKeys({ connectionId, keys })).deleted.length > 0
-    }
-    const { value, lease } = previous
-    const reply = await kvApi.put({
-      ...{ connectionId, key, value, lease },
-      expectedModRevision: revision,
-    })
-    return reply.kind === 'written'
-  }
-
   dismissSaveError(): void {
     this.saveError.value = undefined
   }

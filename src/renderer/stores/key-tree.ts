@@ -13,7 +13,7 @@ import { shallowRef, triggerRef } from 'vue'
 import { keyRowAt } from '../../preload/contract/key-columns.ts'
 import type { KeyRow } from '../../preload/contract/key-columns.ts'
 import { kvApi } from '../api/kv-api.ts'
-import { passOverCall } from './failure-text.ts'
+import { mayAnswerLater, passOverCall } from './failure-text.ts'
 import { keyText, textBytes } from '../format/bytes-text.ts'
 import { compareKeys, findPrefixEnd, rangeBetween, rangeUnder, successor } from './key-order.ts'
 
@@ -215,7 +215,14 @@ export class KeyTree {
   /** Reads the next children of a level. */
   async loadMore(more: MoreNode): Promise<void> {
     const level = this.levels.value.get(keyText(more.path))
-    if (level?.rest === undefined || level.status === 'loading') return
+    if (level === undefined || level.status === 'loading') return
+    if (level.rest === undefined) {
+      if (level.status === 'failed')
+        await this.loadLevel(more.path, more.depth, {
+          wanted: Math.max(batchChildren, level.nodes.length),
+        })
+      return
+    }
     await this.read(
       {
         prefix: more.path,
@@ -346,6 +353,7 @@ export class KeyTree {
     const path = keyText(reading.prefix)
     const known = this.levels.value.get(path)
     let shown = known?.nodes.length ?? 0
+    const isAnew = reading.nodes.length === 0
     const show = (status: TreeLevel['status']): void => {
       const nodes = foldersWithKeys(reading.nodes)
       shown = nodes.length
@@ -364,6 +372,12 @@ export class KeyTree {
       this.error.value = undefined
     } catch (failure) {
       this.error.value = failure
+      // Children that were read before stay as they were, and are read anew once the cluster answers.
+      const wasRead = isAnew && known !== undefined && known.nodes.length > 0
+      if (wasRead && known.status !== 'failed' && mayAnswerLater(failure)) {
+        this.setLevel(path, { ...known, status: 'ready' })
+        return
+      }
       if (path === '') this.total.value = undefined
       if (known !== undefined && known.nodes.length > reading.nodes.length)
         this.setLevel(path, { ...known, status: 'failed' })

@@ -58,6 +58,16 @@ export const useKeyTreeStore = defineStore('keyTrees', () => {
     return tree
   }
 
+  /** Reads the open folders of a tab anew. */
+  function refresh(at: {
+    readonly tabId: string
+    readonly connectionId: string
+    readonly isPast: boolean
+  }): void {
+    const tree = at.isPast ? pastTrees.get(at.tabId) : trees.get(at.connectionId)
+    void tree?.refresh()
+  }
+
   const tabs = useTabStore()
   watch(
     () => tabs.tabs,
@@ -67,5 +77,5 @@ export const useKeyTreeStore = defineStore('keyTrees', () => {
     },
   )
 
-  return { trees, treeOf, pastTreeOf, expandLater }
+  return { trees, treeOf, pastTreeOf, expandLater, refresh }
 })

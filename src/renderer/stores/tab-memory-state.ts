@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import type { ConnectionInfo } from '../../preload/contract/connection.ts'
 import type { ViewName } from '../router.ts'
-import { closedMax, type Tab } from './tabs.ts'
+import { closedMax, type ClosedTab, type Tab } from './tabs.ts'
 import { visitsMax } from './tab-visits.ts'
 
 /** More tabs than anybody opens; what is beyond is not kept. */
@@ -37,11 +37,16 @@ const openTabSchema = tabSchema.extend({
     .optional(),
 })
 
+const closedTabSchema = tabSchema.extend({
+  /** Absent in windows of versions that opened a tab again at the end of the strip. */
+  place: z.number().int().min(0).default(tabsMax),
+})
+
 const windowSchema = z.object({
   schemaVersion: z.literal(1),
   tabs: z.array(openTabSchema).max(tabsMax),
   activeId: z.string().optional(),
-  closed: z.array(tabSchema).max(closedMax),
+  closed: z.array(closedTabSchema).max(closedMax),
   visits: z.object({
     entries: z.array(z.object({ tabId: z.string(), subject: z.string() })).max(visitsMax),
     position: z.number().int().min(-1).max(visitsMax),
@@ -108,10 +113,15 @@ export function parseWindowState(text: string): WindowState {
 }
 
 /** A kept tab as the window holds it. */
-export function tabOf(kept: WindowState['closed'][number]): Tab {
+export function tabOf(kept: Omit<WindowState['closed'][number], 'place'>): Tab {
   const { id, view, connectionId, subject, isPreview, revision } = kept
   const owner = connectionId === undefined ? {} : { connectionId }
   return { ...{ id, view, ...owner, subject, isPreview, revision }, isDirty: false }
+}
+
+/** A kept closed tab as the window holds it. */
+export function closedTabOf(kept: WindowState['closed'][number]): ClosedTab {
+  return { ...tabOf(kept), place: kept.place }
 }
 
 /** What is needed to recognise connections that were not saved: they get another id at every start. */

@@ -15,6 +15,7 @@ import { useNodeStore } from './nodes.ts'
 import { useQueryStore } from './queries.ts'
 import { useSettingsStore } from './settings.ts'
 import {
+  closedTabOf,
   connectionsBefore,
   parseWindowState,
   tabOf,
@@ -170,7 +171,7 @@ function useBringBack(): (state: WindowState) => Promise<void> {
     tabs.restore({
       tabs: state.tabs.map(tabOf),
       activeId: state.activeId,
-      closed: state.closed.map(tabOf),
+      closed: state.closed.map(closedTabOf),
       visits: state.visits,
     })
   }

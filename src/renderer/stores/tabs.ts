@@ -23,11 +23,16 @@ export interface Tab {
   isDirty: boolean
 }
 
+/** A tab that was closed, with its place in the strip. */
+export interface ClosedTab extends Tab {
+  readonly place: number
+}
+
 /** All tabs with what was closed and visited, for the next start. */
 export interface TabsState {
   readonly tabs: readonly Tab[]
   readonly activeId: string | undefined
-  readonly closed: readonly Tab[]
+  readonly closed: readonly ClosedTab[]
   readonly visits: Visits
 }
 
@@ -120,7 +125,7 @@ export const useTabStore = defineStore('tabs', () => {
 
   /** Goes on with what was kept; to be called before any tab is open. */
   function restore(kept: TabsState): void {
-    const isKnown = ({ view }: Tab): boolean => router.hasRoute(view)
+    const isKnown = ({ view }: Pick<Tab, 'view'>): boolean => router.hasRoute(view)
     tabs.value = kept.tabs.filter(isKnown)
     closed.value = kept.closed.filter(isKnown)
     visits.visits.value = kept.visits
@@ -186,7 +191,7 @@ function useClosing(strip: {
   const { tabs, activeId, show } = strip
   /** A tab with unsaved text that the user wants to close. */
   const closingId = ref<string>()
-  const closed = ref<Tab[]>([])
+  const closed = ref<ClosedTab[]>([])
 
   /** Closes a tab; one that holds unsaved text is asked about first. */
   function requestClose(id: string): void {
@@ -199,7 +204,7 @@ function useClosing(strip: {
     const index = tabs.value.findIndex((tab) => tab.id === id)
     const tab = tabs.value[index]
     if (tab === undefined) return
-    closed.value = [...closed.value, { ...tab, isDirty: false }].slice(-closedMax)
+    closed.value = [...closed.value, { ...tab, isDirty: false, place: index }].slice(-closedMax)
     tabs.value = tabs.value.filter((one) => one.id !== id)
     const next = tabs.value[Math.min(index, tabs.value.length - 1)]
     if (activeId.value !== id) return
@@ -207,11 +212,13 @@ function useClosing(strip: {
     else show(next.id)
   }
 
+  /** Brings the tab that was closed last back to its place. */
   function reopen(): void {
-    const tab = closed.value.at(-1)
-    if (tab === undefined) return
+    const last = closed.value.at(-1)
+    if (last === undefined) return
+    const { place, ...tab } = last
     closed.value = closed.value.slice(0, -1)
-    tabs.value = [...tabs.value, tab]
+    tabs.value = tabs.value.toSpliced(place, 0, tab)
     show(tab.id)
   }
 

@@ -116,11 +116,12 @@ function useScreenCommands(
         run: withOpened(rowActs.copyCommand),
         findObstacle: findKeyObstacle,
       },
-      // Its shortcut belongs to the list alone: in a field the same keys take back what was typed.
+      // In a field the same keys take back what was typed.
       {
         id: 'keys.undo',
         icon: 'undo',
-        shortcuts: [],
+        shortcuts: ['Mod+Z'],
+        yieldsToFields: true,
         run: () => void rowActs.undo(),
         findObstacle,
       },

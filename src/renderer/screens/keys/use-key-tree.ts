@@ -64,8 +64,8 @@ export function useKeyTree({ browser, connection, tabId }: KeyTreeParts): {
   watch(
     () => connection().state,
     (state) => {
-      const hasFailed = tree.value.levels.value.get('')?.status === 'failed'
-      if (hasFailed && (state === 'ready' || state === 'degraded')) void tree.value.loadRoot()
+      const hasFailed = tree.value.error.value !== undefined
+      if (hasFailed && (state === 'ready' || state === 'degraded')) void tree.value.refresh()
     },
   )
 

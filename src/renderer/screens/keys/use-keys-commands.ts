@@ -5,11 +5,13 @@ import type { KeyBrowser } from '../../stores/key-browser.ts'
 import { useCommandStore } from '../../stores/commands.ts'
 import type { KeyDetail } from '../../stores/key-detail.ts'
 import { subjectOf } from '../../stores/key-subject.ts'
+import { useKeyTreeStore } from '../../stores/key-trees.ts'
 import { useSettingsStore } from '../../stores/settings.ts'
 import { useTabStore } from '../../stores/tabs.ts'
 
 /** What the commands act on. */
 export interface KeysCommandParts {
+  readonly tabId: () => string
   readonly browser: () => KeyBrowser | undefined
   readonly detail: () => KeyDetail | undefined
   readonly find: () => void
@@ -17,7 +19,9 @@ export interface KeysCommandParts {
 }
 
 /** Registers them for as long as the calling component lives. */
-export function useKeysCommands({ browser, detail, find, focusPrefix }: KeysCommandParts): void {
+export function useKeysCommands(parts: KeysCommandParts): void {
+  const { browser, detail, find, focusPrefix } = parts
+  const trees = useKeyTreeStore()
   const tabs = useTabStore()
   const settings = useSettingsStore()
   const commands = useCommandStore()
@@ -35,8 +39,12 @@ export function useKeysCommands({ browser, detail, find, focusPrefix }: KeysComm
   }
 
   function refresh(): void {
-    void browser()?.load()
+    const shown = browser()
+    if (shown === undefined) return
+    void shown.load()
     void detail()?.load()
+    const { connectionId } = shown
+    trees.refresh({ tabId: parts.tabId(), connectionId, isPast: shown.atRevision.value !== 0 })
   }
 
   onScopeDispose(

@@ -69,7 +69,6 @@ export function useListKeys(parts: ListKeysParts): ListKeys {
           ...{ a: selection.selectLoaded, c: copyRows, Backspace: remove },
           C: withActive((row) => parts.rowActs().copyCommand(row)),
           d: withActive((row) => parts.rowActs().duplicate(row)),
-          z: () => void parts.rowActs().undo(),
         }
       : {
           ' ': () => {

@@ -2,19 +2,18 @@ import { ref, watch } from 'vue'
 import type { Ref } from 'vue'
 import { useI18n } from 'vue-i18n'
 import type { ConnectionInfo } from '../../../preload/contract/connection.ts'
-import type { PutReply } from '../../../preload/contract/kv.ts'
 import { keyText } from '../../format/bytes-text.ts'
 import { revisionText } from '../../format/quantity-text.ts'
 import { failureLine } from '../../stores/failure-text.ts'
 import type { KeyDetail } from '../../stores/key-detail.ts'
 import { useToastStore } from '../../stores/toasts.ts'
-
-type Written = Extract<PutReply, { kind: 'written' }>
+import { useWriteUndo } from './use-write-undo.ts'
 
 /** Writes an older value as a new revision, and takes that back. In production it asks first. */
 export function useRestore(
   detail: () => KeyDetail,
   connection: () => ConnectionInfo,
+  tabId: () => string,
 ): {
   /** The revision that is being written again; 0: none. */
   readonly restoring: Ref<number>
@@ -27,7 +26,7 @@ export function useRestore(
 } {
   const { t } = useI18n()
   const toasts = useToastStore()
-  const { offerUndo, fail } = useRestoreUndo()
+  const undo = useWriteUndo(tabId)
   const restoring = ref(0)
   const asked = ref(0)
 
@@ -47,8 +46,19 @@ export function useRestore(
     restoring.value = revision
     try {
       const reply = await from.restore(revision)
-      if (reply?.kind === 'written') offerUndo(from, revision, reply)
-      else {
+      if (reply?.kind === 'written') {
+        const { key } = from
+        const before = reply.previous === undefined ? {} : { before: reply.previous }
+        const keys = [{ key, revision: reply.revision, ...before }]
+        undo.tell(
+          { connectionId: from.connectionId, keys },
+          {
+            ...{ icon: 'undo', tone: 'ok' },
+            ...{ text: t('history.restored', { revision: revisionText(revision) }) },
+            subject: revisionText(reply.revision),
+          },
+        )
+      } else {
         toasts.show({
           icon: 'warn',
           tone: 'danger',
@@ -57,7 +67,8 @@ export function useRestore(
         })
       }
     } catch (failure) {
-      fail('history.restoreFailed', failure)
+      const text = `${t('history.restoreFailed')} ${failureLine(failure)}`
+      toasts.show({ icon: 'warn', tone: 'danger', text })
     } finally {
       restoring.value = 0
     }
@@ -67,43 +78,4 @@ export function useRestore(
     asked.value = 0
   })
   return { restoring, asked, restore, confirm }
-}
-
-/** Tells that a value was restored, with a way to take it back. */
-function useRestoreUndo(): {
-  readonly offerUndo: (from: KeyDetail, revision: number, written: Written) => void
-  readonly fail: (text: string, failure: unknown) => void
-} {
-  const { t } = useI18n()
-  const toasts = useToastStore()
-
-  function offerUndo(from: KeyDetail, revision: number, written: Written): void {
-    toasts.show({
-      icon: 'undo',
-      tone: 'ok',
-      text: t('history.restored', { revision: revisionText(revision) }),
-      subject: revisionText(written.revision),
-      act: { label: t('state.undo'), icon: 'undo', run: () => void undo(from, written) },
-    })
-  }
-
-  async function undo(from: KeyDetail, written: Written): Promise<void> {
-    try {
-      const isBack = await from.undoRestore(written)
-      toasts.show({
-        icon: isBack ? 'check' : 'warn',
-        tone: isBack ? 'ok' : 'danger',
-        text: t(isBack ? 'history.undone' : 'history.undoSkipped'),
-        subject: keyText(from.key),
-      })
-    } catch (failure) {
-      fail('history.undoFailed', failure)
-    }
-  }
-
-  function fail(text: string, failure: unknown): void {
-    toasts.show({ icon: 'warn', tone: 'danger', text: `${t(text)} ${failureLine(failure)}` })
-  }
-
-  return { offerUndo, fail }
 }

@@ -15,7 +15,6 @@ export const fixedShortcuts: readonly {
       { text: 'selectAll', shortcuts: ['Mod+A'] },
       { text: 'copy', shortcuts: ['Mod+C'] },
       { text: 'delete', shortcuts: ['Delete', 'Mod+Backspace'] },
-      { text: 'undo', shortcuts: ['Mod+Z'] },
       { text: 'clear', shortcuts: ['Escape'] },
       { text: 'menu', shortcuts: ['Shift+F10'] },
     ],

@@ -21,7 +21,7 @@ const state: WindowState = {
   schemaVersion: 1,
   tabs: [{ ...tab, openedKey: '/a/b', topKey: '/a/a' }],
   activeId: 'tab-1',
-  closed: [tab],
+  closed: [{ ...tab, place: 0 }],
   visits: { entries: [{ tabId: 'tab-1', subject: '/a/' }], position: 0 },
   connections: [{ id: 'one', name: 'one', endpoints: ['http://127.0.0.1:2379'] }],
   playgroundNodes: 3,
@@ -45,6 +45,11 @@ describe('the kept window', () => {
   test('of a version that did not keep columns has none', () => {
     const older = JSON.stringify({ ...state, columns: undefined })
     expect(parseWindowState(older).columns).toEqual([])
+  })
+
+  test('of a version that did not keep the place of closed tabs opens them again at the end', () => {
+    const older = JSON.stringify({ ...state, closed: [tab] })
+    expect(parseWindowState(older).closed).toEqual([{ ...tab, place: 200 }])
   })
 
   test.each([
