@@ -15,6 +15,7 @@ import type { KeyRow } from '../../preload/contract/key-columns.ts'
 import { kvApi } from '../api/kv-api.ts'
 import { mayAnswerLater, passOverCall } from './failure-text.ts'
 import { keyText, textBytes } from '../format/bytes-text.ts'
+import { boundBehind, folderEnd, isSame, parentOf } from './folder-places.ts'
 import { compareKeys, findPrefixEnd, rangeBetween, rangeUnder, successor } from './key-order.ts'
 
 /** Children read at once; more follow when the end of them comes into sight. */
@@ -457,40 +458,6 @@ export class KeyTree {
 /** The first place behind a child. */
 function behind(node: TreeNode): Uint8Array | undefined {
   return node.isFolder ? findPrefixEnd(node.path) : successor(node.path)
-}
-
-/** Where the keys end that begin like a place but for its last `width` bytes; undefined: not before the parent's end. */
-function boundBehind(from: Uint8Array, width: number, parent: Uint8Array): Uint8Array | undefined {
-  const length = from.length - width
-  return length <= parent.length ? undefined : findPrefixEnd(from.subarray(0, length))
-}
-
-function isSame(left: Uint8Array | undefined, right: Uint8Array | undefined): boolean {
-  if (left === undefined || right === undefined) return left === right
-  return compareKeys(left, right) === 0
-}
-
-/** The prefix of the level that a node stands in. */
-function parentOf(node: Pick<TreeNode, 'path' | 'isFolder'>, separator: Uint8Array): Uint8Array {
-  const length = node.isFolder ? node.path.length - separator.length : node.path.length
-  for (let at = length - separator.length; at > 0; at--) {
-    if (startsWith(node.path, separator, at)) return node.path.slice(0, at + separator.length)
-  }
-  return new Uint8Array(0)
-}
-
-/** Where the folder of a key ends, behind its separator. A separator at the very start belongs to the first name. */
-function folderEnd(key: Uint8Array, start: number, separator: Uint8Array): number | undefined {
-  if (separator.length === 0) return undefined
-  const from = start === 0 && startsWith(key, separator, 0) ? separator.length : start
-  for (let at = from; at + separator.length <= key.length; at++) {
-    if (startsWith(key, separator, at)) return at + separator.length
-  }
-  return undefined
-}
-
-function startsWith(bytes: Uint8Array, part: Uint8Array, at: number): boolean {
-  return part.every((byte, index) => bytes[at + index] === byte)
 }
 
 /** A name that is both key and folder stands once, marked as both. */

@@ -1,0 +1,49 @@
+/** Places of keys in the tree of their folders: where a folder begins and ends. */
+
+import { compareKeys, findPrefixEnd } from './key-order.ts'
+
+/** Where the keys end that begin like a place but for its last `width` bytes; undefined: not before the parent's end. */
+export function boundBehind(
+  from: Uint8Array,
+  width: number,
+  parent: Uint8Array,
+): Uint8Array | undefined {
+  const length = from.length - width
+  return length <= parent.length ? undefined : findPrefixEnd(from.subarray(0, length))
+}
+
+/** Whether two places are the same; undefined stands for the end of all keys. */
+export function isSame(left: Uint8Array | undefined, right: Uint8Array | undefined): boolean {
+  if (left === undefined || right === undefined) return left === right
+  return compareKeys(left, right) === 0
+}
+
+/** The prefix of the level that a node stands in. */
+export function parentOf(
+  node: { readonly path: Uint8Array; readonly isFolder: boolean },
+  separator: Uint8Array,
+): Uint8Array {
+  const length = node.isFolder ? node.path.length - separator.length : node.path.length
+  for (let at = length - separator.length; at > 0; at--) {
+    if (startsWith(node.path, separator, at)) return node.path.slice(0, at + separator.length)
+  }
+  return new Uint8Array(0)
+}
+
+/** Where the folder of a key ends, behind its separator. A separator at the very start belongs to the first name. */
+export function folderEnd(
+  key: Uint8Array,
+  start: number,
+  separator: Uint8Array,
+): number | undefined {
+  if (separator.length === 0) return undefined
+  const from = start === 0 && startsWith(key, separator, 0) ? separator.length : start
+  for (let at = from; at + separator.length <= key.length; at++) {
+    if (startsWith(key, separator, at)) return at + separator.length
+  }
+  return undefined
+}
+
+function startsWith(bytes: Uint8Array, part: Uint8Array, at: number): boolean {
+  return part.every((byte, index) => bytes[at + index] === byte)
+}
