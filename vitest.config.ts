@@ -5,6 +5,8 @@ import { hasDisplay } from './scripts/system-libraries.mjs'
 
 /** Files that take longest, the longest first: begun last, one of them would run alone at the end. */
 const longestFiles = [
+  'simulation/random-faults',
+  'simulation/random-faults-and-known-seeds',
   'integration/leader-kills',
   'integration/torn-log',
   'integration/defragment',
@@ -14,18 +16,27 @@ const longestFiles = [
   'integration/leases',
   'integration/locks',
   'integration/damaged-members',
-  'compat/process-settings',
-  'compat/lease',
-  'compat/process-contract',
-  'compat/mixed-cluster',
+  'compat/snapshot',
+  'compat/http2-clients',
   'compat/watch-streams',
+  'compat/requests',
+  'compat/process-contract',
+  'compat/etcdctl-newer',
+  'compat/etcdctl',
+  'compat/membership',
   'e2e/renderer/screens',
-  'e2e/app/browser',
   'e2e/app/editing',
   'e2e/app/watch',
+  'e2e/app/browser',
   'e2e/app/faults',
   'e2e/app/access',
+  'e2e/app/plans',
+  'e2e/renderer/key-list',
+  'e2e/app/travel',
+  'e2e/app/values',
+  'e2e/app/names',
   'e2e/app/query',
+  'e2e/app/bridge',
 ]
 
 /** Begins with the longest files; the others follow as vitest would sort them. */
