@@ -1,9 +1,9 @@
 /** The screens on the fake bridge: what a person does with mouse and keyboard, and what the window shows then. */
 
-import { AxeBuilder } from '@axe-core/playwright'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { FakeWorld } from '../../helpers/fake-bridge.ts'
+import { violationsNow } from '../app/page-acts.ts'
 import { openPageWindow } from './open-page.ts'
 import type { PageWindow } from './open-page.ts'
 
@@ -507,13 +507,7 @@ describe('the shell', () => {
           .click()
         const name = view === 'Keys' ? '…/flags/' : view
         await page.getByRole('tab', { selected: true }).getByText(name, { exact: true }).waitFor()
-        const { violations } = await new AxeBuilder({ page })
-          .setLegacyMode()
-          .exclude('.monaco-editor')
-          .analyze()
-        for (const { id, nodes } of violations) {
-          for (const node of nodes) found.push(`${view}: ${id}: ${node.target.join(' ')}`)
-        }
+        for (const one of await violationsNow(page)) found.push(`${view}: ${one}`)
       }
       expect(found).toEqual([])
     },
