@@ -2,7 +2,7 @@ import js from '@eslint/js'
 import vue from 'eslint-plugin-vue'
 import { defineConfig, globalIgnores } from 'eslint/config'
 import tseslint from 'typescript-eslint'
-import { screensParser } from './scripts/screens-parser.mjs'
+import { pageParser } from './scripts/page-parser.mjs'
 
 const ambient = [
   'globalThis',
@@ -60,10 +60,15 @@ export default defineConfig(
     rules: houseRules,
   },
   {
+    // One program has the types for many.
+    files: ['{src,tests/unit,tests/e2e}/renderer/**/*.ts'],
+    languageOptions: { parser: pageParser },
+  },
+  {
     files: ['src/renderer/**/*.vue'],
     extends: [vue.configs['flat/recommended']],
     // Where another extension is named, the linter opens every file in a project of an editor: only screens name it.
-    languageOptions: { parserOptions: { parser: screensParser, extraFileExtensions: ['.vue'] } },
+    languageOptions: { parserOptions: { parser: pageParser, extraFileExtensions: ['.vue'] } },
     rules: {
       'max-lines': ['error', { max: 250 }],
       'vue/multi-word-component-names': 'off',

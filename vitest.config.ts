@@ -26,17 +26,20 @@ const longestFiles = [
   'compat/membership',
   'e2e/renderer/screens',
   'e2e/app/editing',
-  'e2e/app/watch',
-  'e2e/app/browser',
   'e2e/app/faults',
-  'e2e/app/access',
+  'e2e/app/browser',
   'e2e/app/plans',
-  'e2e/renderer/key-list',
-  'e2e/app/travel',
   'e2e/app/values',
+  'e2e/app/watch',
   'e2e/app/names',
+  'e2e/app/access',
+  'e2e/renderer/key-list',
   'e2e/app/query',
+  'e2e/app/journey',
   'e2e/app/bridge',
+  'e2e/app/travel',
+  'e2e/app/compare',
+  'e2e/app/history',
 ]
 
 /** Begins with the longest files; the others follow as vitest would sort them. */
@@ -55,14 +58,13 @@ const expect = { poll: { timeout: 30_000 } }
 
 /**
  * Files of windows at a time. On a display that is there only one of them has the focus; without one each file has a virtual
- * display of its own, and `QUORATE_E2E_AT_ONCE=2` saves a quarter of the time of this layer on two cores.
+ * display of its own.
  */
-const windowFilesAtOnce = hasDisplay() ? 1 : Number(process.env['QUORATE_E2E_AT_ONCE'] ?? 1)
+const windowFilesAtOnce = hasDisplay() ? 1 : Number(process.env['QUORATE_E2E_AT_ONCE'] ?? 2)
 
 /**
  * One project per layer of tests, from milliseconds to minutes. Two files run at a time, as the smallest machine that is
  * meant for them has two cores: files share neither ports nor folders, limits of time are for a machine three times slower.
- * Windows are tested one after the other, if nothing else is asked for.
  */
 export default defineConfig({
   test: {
