@@ -39,11 +39,7 @@ function screensIn(folder) {
 function createProgram({ config, folders }) {
   const { config: read, error } = ts.readConfigFile(root + config, ts.sys.readFile)
   if (error !== undefined) throw new Error(ts.flattenDiagnosticMessageText(error.messageText, '\n'))
-  const { options, fileNames } = ts.parseJsonConfigFileContent(
-    read,
-    ts.sys,
-    dirname(root + config),
-  )
+  const { options, fileNames } = ts.parseJsonConfigFileContent(read, ts.sys, dirname(root + config))
   const settings = { ...options, allowNonTsExtensions: true }
   const host = ts.createCompilerHost(settings, true)
   const { getSourceFile } = host
@@ -57,13 +53,19 @@ function createProgram({ config, folders }) {
           ts.ScriptKind.TS,
         )
       : getSourceFile(fileName, ...rest)
-  return ts.createProgram({ rootNames: [...fileNames, ...folders.flatMap(screensIn)], options: settings, host })
+  return ts.createProgram({
+    rootNames: [...fileNames, ...folders.flatMap(screensIn)],
+    options: settings,
+    host,
+  })
 }
 
 const programs = new Map()
 
 function programOf(filePath) {
-  const part = parts.find(({ folders }) => folders.some((folder) => filePath.startsWith(root + folder)))
+  const part = parts.find(({ folders }) =>
+    folders.some((folder) => filePath.startsWith(root + folder)),
+  )
   if (part === undefined) return undefined
   if (!programs.has(part)) programs.set(part, createProgram(part))
   return programs.get(part)
@@ -77,8 +79,8 @@ export const pageParser = {
       const filePath = slashed(resolve(options.filePath ?? ''))
       const program = programOf(filePath)
       if (program?.getSourceFile(filePath)?.text === code) {
-        const { projectService: _, ...others } = options
-        return tseslint.parser.parseForESLint(code, { ...others, programs: [program] })
+        const typed = { ...options, projectService: undefined, programs: [program] }
+        return tseslint.parser.parseForESLint(code, typed)
       }
     }
     return tseslint.parser.parseForESLint(code, options)
