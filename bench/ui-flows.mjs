@@ -1,6 +1,7 @@
 /**
  * `npm run bench -- ui-flows`: large values, a search, time travel, the bin, a plan and a comparison in the window, over 1,000,000
  * keys of which a tenth was deleted. A real Electron, our node and a real etcd behind it. Needs a built app and a display.
+ * `BENCH_KEYS` is another number of keys, `BENCH_FLOWS` some of the flows: values, search, travel, bin, plan, compare (a plan needs the bin before it).
  */
 /* global document, requestAnimationFrame -- of the functions that run in the page */
 import { rmSync } from 'node:fs'
@@ -12,6 +13,8 @@ import { kinds, memoryOf, opponent, startServer, statusOf } from './servers.mjs'
 import { longTaskMs, traced } from './window-trace.mjs'
 
 const keyCount = Number(process.env.BENCH_KEYS ?? 1_000_000)
+/** Which flows, by name; none: all. */
+const chosenFlows = process.env.BENCH_FLOWS?.split(',')
 const deletedCount = keyCount / 10
 const keysPerTxn = 100
 const keysPerFolder = 1_000
@@ -288,12 +291,9 @@ async function measure(kind) {
     const { app, page } = launched
     const parts = { app, page, mainPid: app.process().pid }
     await page.locator('[role=grid] [role=row]').first().waitFor(patience)
-    await openValues(parts)
-    await search(parts)
-    await travel(parts)
-    await bin(parts)
-    await plan(parts, revision)
-    await compare(parts, revision)
+    const flows = { values: openValues, search, travel, bin, plan, compare }
+    for (const [name, run] of Object.entries(flows))
+      if (chosenFlows?.includes(name) ?? true) await run(parts, revision)
   } finally {
     await launched?.app.close()
     if (launched !== undefined) rmSync(launched.folder, { recursive: true, force: true })

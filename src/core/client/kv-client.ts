@@ -27,7 +27,8 @@ import {
 } from './key-value.ts'
 import type { Endpoint } from './endpoint.ts'
 import { attemptCall, callWithRetry, type CallEnvironment } from './retry-policy.ts'
-import { bindMethod } from './rpc-method.ts'
+import { readListedRange, type ListedRange } from './pair-list.ts'
+import { bindMethod, type BoundMethod } from './rpc-method.ts'
 import { StoreError } from '../errors/store-error.ts'
 
 /** What pages are sorted by. */
@@ -135,6 +136,10 @@ const methods = {
   deleteRange: bindMethod(KVDefinition, KVDefinition.methods.deleteRange),
   txn: bindMethod(KVDefinition, KVDefinition.methods.txn),
 }
+const listedRange: BoundMethod<WireRangeRequest, ListedRange> = {
+  ...methods.range,
+  deserialize: readListedRange,
+}
 
 const sortTargets = {
   key: RangeRequest_SortTarget.KEY,
@@ -167,6 +172,18 @@ export class KvClient {
       { kind: 'read', signal: options.signal },
     )
     return { header: headerOf(response.header), ...rangeResultOf(response) }
+  }
+
+  /**
+   * As `range`, for those who want few of the pairs.
+   *
+   * @throws StoreError  like `range`
+   */
+  listRange(interval: KeyInterval, options: RangeOptions = {}): Promise<ListedRange> {
+    return callWithRetry(this.environment, listedRange, wireRange(interval, options), {
+      kind: 'read',
+      signal: options.signal,
+    })
   }
 
   /**

@@ -118,7 +118,7 @@ export class RunningWatch implements Disposable {
   private token: string | undefined
   /** First revision whose changes are still owed; 0 before the server named one. Never goes back. */
   private nextRevision: number
-  /** Events of a response whose other fragments are still to come. */
+  /** Events of a revision of which the other fragments of a response may hold more. */
   private fragments: Event[] = []
 
   constructor(environment: CallEnvironment, options: WatchOptions, listener: WatchListener) {
@@ -241,10 +241,12 @@ export class RunningWatch implements Disposable {
   }
 
   private onEvents(response: WireResponse): void {
-    this.fragments.push(...response.events)
-    if (response.fragment) return
-    const events = this.fragments.flatMap(eventOf)
-    this.fragments = []
+    const owed =
+      this.fragments.length === 0 ? response.events : this.fragments.concat(response.events)
+    // Only the last revision may go on in the next fragment; a whole past is too much to be gathered.
+    const wholeCount = response.fragment ? countBeforeLastRevision(owed) : owed.length
+    this.fragments = owed.slice(wholeCount)
+    const events = owed.slice(0, wholeCount).flatMap(eventOf)
     // A server may repeat what was delivered before a resume; each revision is delivered once.
     const newEvents = events.filter((event) => event.pair.modRevision >= this.nextRevision)
     const newest = newEvents.at(-1)
@@ -318,6 +320,14 @@ function isFinal(failure: CallFailure): boolean {
     default:
       return false
   }
+}
+
+/** How many events come before those of the last one's revision. */
+function countBeforeLastRevision(events: readonly Event[]): number {
+  const last = events.at(-1)?.kv?.modRevision
+  let count = events.length
+  while (count > 0 && events[count - 1]?.kv?.modRevision === last) count--
+  return count
 }
 
 function eventOf(event: Event): WatchEvent[] {

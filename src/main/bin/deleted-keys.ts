@@ -1,9 +1,12 @@
 /**
  * The deleted keys of a range, from the oldest kept revision on, and for as long as it runs.
  *
- * Two watches and a question make it. A watch without puts replays every deletion, each with what it deleted; it goes on
+ * Two watches and a question make it. A watch without puts replays the deletions, each with what it deleted; it goes on
  * live, so that a deletion which comes late is only late. A watch without deletes follows from the head of the start on and
  * takes keys out that come back. Whether a key that was deleted long ago exists again is asked for many keys at once.
+ *
+ * What was deleted last is wanted first, but a watch tells the oldest first. So the last thousand revisions are replayed
+ * before a sixteen times longer stretch, and so on to the beginning; what an earlier replay told is passed over in a longer one.
  *
  * Example: put a at 5, delete at 6, put at 9, delete b at 12. The replay delivers "a at 6" and "b at 12"; the question
  * finds a with mod revision 9 and leaves it out; b is in the bin.
@@ -18,13 +21,18 @@ import type { WatchEvent, WatchListener, WatchOptions } from '../../core/client/
 import { joinedWithOffsets } from '../../preload/contract/key-columns.ts'
 import type { BinColumns, BinItem } from '../../preload/contract/bin.ts'
 import type { PlanCluster } from '../plans/plan-reading.ts'
+import { ExistQuestions } from './exist-questions.ts'
 
 /** Deleted keys that are kept; beyond, the oldest deletions are left out. */
-export const binKeysMax = 200_000
-/** Questions in one transaction: servers allow 128. */
-const questionsAtOnce = 128
-/** Deletions gather this long, so that one question asks for many. */
-const gatherMs = 20
+const binKeysMax = 200_000
+/** So many more are kept until the oldest are looked for. */
+const roomKeys = 12_500
+/** Revisions of the first replay, and how much longer than the one before each further replay is. */
+const firstReplayRevisions = 1_000
+const replayGrowth = 16
+/** The replay stops while so many deletions wait for their question, and goes on when few are left. */
+const waitingHigh = 4_096
+const waitingLow = 1_024
 const progressAskMs = 150
 /** An answer may have been on its way when the last deletions came, so that the first one alone proves nothing. */
 const progressAnswersNeeded = 2
@@ -56,8 +64,6 @@ interface BinEntry {
   readonly lease: bigint
   readonly createRevision: number
   readonly version: number
-  /** Whether the key exists again is not known yet. */
-  isAsked: boolean
 }
 
 export class DeletedKeys implements Disposable {
@@ -65,19 +71,27 @@ export class DeletedKeys implements Disposable {
   private readonly interval: KeyInterval
   private readonly push: (item: BinItem) => void
   private readonly onFailed: (error: unknown) => void
-  /** In the order of their deletion: a key that is deleted anew moves to the end. */
   private readonly entries = new Map<string, BinEntry>()
-  private readonly waiting = new Set<string>()
+  private readonly questions: ExistQuestions<BinEntry>
   private readonly abort = new AbortController()
   private deletions: BinWatch | undefined
   private returns: BinWatch | undefined
-  private gatherTimer: Timer | undefined
   private progressTimer: Timer | undefined
   private compactionTimer: Timer | undefined
   private compactionProbe: BinWatch | undefined
-  private isAsking = false
   private isReplayed = false
   private isComplete = false
+  private isPageSlow = false
+  private isBehind = false
+  /** Where the replay under way began; every deletion of `[coveredFrom, coveredTo]` came with an earlier one. */
+  private replayFrom = 1
+  private coveredFrom = Number.POSITIVE_INFINITY
+  private coveredTo = 0
+  private newestDeletion = 0
+  /** Deletions up to here are counted alone. */
+  private leftOutUpTo = 0
+  private keptFrom = 0
+  private toldDroppedCount = 0
   private headRevision = 0
   private compactedRevision = 0
   private seenCount = 0
@@ -97,20 +111,29 @@ export class DeletedKeys implements Disposable {
     this.interval = interval
     this.push = listener.push
     this.onFailed = listener.onFailed
+    this.questions = new ExistQuestions({
+      ...{ clock: sources.clock, kv: sources.kv, signal: this.abort.signal },
+      onAnswer: (asked, modRevisions) => {
+        this.settle(asked, modRevisions)
+      },
+      onFailed: (error) => {
+        this.fail(error)
+      },
+    })
     void this.begin()
   }
 
   /** The page is slow: stops reading, and goes on later without a loss. */
   setPressure(isHigh: boolean): void {
-    for (const watch of [this.deletions, this.returns]) {
-      if (isHigh) watch?.pause()
-      else watch?.resume()
-    }
+    this.isPageSlow = isHigh
+    if (isHigh) this.returns?.pause()
+    else this.returns?.resume()
+    this.holdReplay()
   }
 
   dispose(): void {
     this.abort.abort()
-    this.gatherTimer?.cancel()
+    this.questions.dispose()
     this.progressTimer?.cancel()
     this.compactionTimer?.cancel()
     for (const watch of [this.deletions, this.returns, this.compactionProbe]) watch?.dispose()
@@ -129,11 +152,7 @@ export class DeletedKeys implements Disposable {
       return
     }
     if (this.abort.signal.aborted) return
-    this.lastSignMs = clock.monotonicMs()
-    this.deletions = this.sources.watch(
-      { interval: this.interval, startRevision: 1, needsPrevious: true, isWithoutPuts: true },
-      this.deletionsListener(),
-    )
+    this.replay(firstReplayRevisions)
     this.returns = this.sources.watch(
       {
         interval: this.interval,
@@ -143,8 +162,46 @@ export class DeletedKeys implements Disposable {
       },
       this.returnsListener(),
     )
-    this.askProgress()
     this.askForCompactionLater()
+  }
+
+  /** Replays the last so many revisions; all where not many more are left. Goes on live. */
+  private replay(revisionCount: number): void {
+    const from = this.headRevision - revisionCount
+    this.replayFrom = from > revisionCount ? from : 1
+    this.deletions?.dispose()
+    this.deletions = this.sources.watch(
+      {
+        ...{ interval: this.interval, startRevision: this.replayFrom },
+        ...{ needsPrevious: true, isWithoutPuts: true },
+      },
+      this.deletionsListener(),
+    )
+    this.noteSign()
+    this.holdReplay()
+    this.askProgress()
+  }
+
+  private endReplay(): void {
+    if (this.replayFrom <= Math.max(1, this.compactedRevision)) {
+      this.isReplayed = true
+      this.tellProgress()
+      return
+    }
+    this.coveredFrom = this.replayFrom
+    this.coveredTo = this.newestDeletion
+    const revisionCount = this.headRevision - this.replayFrom
+    // Where the end of a replay is known only from silence there is one wait more at most.
+    const isCertain = this.sources.quietMs === 0
+    this.replay(isCertain ? revisionCount * replayGrowth : Number.POSITIVE_INFINITY)
+  }
+
+  /** Deletions wait at the server while too many wait here, for the page or for their question. */
+  private holdReplay(): void {
+    const { waitingCount } = this.questions
+    this.isBehind = waitingCount > (this.isBehind ? waitingLow : waitingHigh)
+    if (this.isPageSlow || this.isBehind) this.deletions?.pause()
+    else this.deletions?.resume()
   }
 
   private deletionsListener(): WatchListener {
@@ -156,7 +213,8 @@ export class DeletedKeys implements Disposable {
       onEvents: (events) => {
         this.noteSign()
         for (const event of events) this.takeDeletion(event)
-        this.gather()
+        this.questions.send()
+        this.holdReplay()
       },
       onProgress: ({ revision }) => {
         if (revision >= this.headRevision) this.progressAnswers++
@@ -186,7 +244,7 @@ export class DeletedKeys implements Disposable {
           const entry = this.entries.get(name)
           if (entry === undefined || entry.deletedRevision >= pair.modRevision) continue
           this.entries.delete(name)
-          this.waiting.delete(name)
+          this.questions.forget(name)
           // Even before this deletion was told: an earlier one of the key may stand in the page.
           keys.push(entry.key)
         }
@@ -196,11 +254,8 @@ export class DeletedKeys implements Disposable {
       onInterrupted: nothing,
       // What came back in a gap is found by asking again for all.
       onGap: () => {
-        for (const [name, entry] of this.entries) {
-          entry.isAsked = true
-          this.waiting.add(name)
-        }
-        this.gather()
+        for (const [name, entry] of this.entries) this.questions.put(name, entry)
+        this.questions.send()
       },
       onRefused: (error) => {
         this.fail(error)
@@ -212,101 +267,75 @@ export class DeletedKeys implements Disposable {
     const deletedRevision = pair.modRevision
     // What was before the first kept revision cannot be read, so such a deletion is nothing that could be shown.
     if (kind !== 'delete' || deletedRevision <= this.compactedRevision) return
+    if (deletedRevision >= this.coveredFrom && deletedRevision <= this.coveredTo) return
     this.seenCount++
     this.headRevision = Math.max(this.headRevision, deletedRevision)
+    this.newestDeletion = Math.max(this.newestDeletion, deletedRevision)
     const name = latin1Of(pair.key)
-    this.entries.delete(name)
-    this.entries.set(name, {
+    if ((this.entries.get(name)?.deletedRevision ?? 0) >= deletedRevision) return
+    if (deletedRevision <= this.leftOutUpTo) {
+      this.droppedCount++
+      return
+    }
+    this.makeRoom()
+    const entry: BinEntry = {
       key: copyBytes(pair.key),
       deletedRevision,
       valueSizeBytes: previous?.value.length ?? -1,
       lease: previous?.lease ?? 0n,
       createRevision: previous?.createRevision ?? 0,
       version: previous?.version ?? 0,
-      isAsked: true,
-    })
-    this.waiting.add(name)
-    this.dropOldest()
-  }
-
-  private dropOldest(): void {
-    if (this.entries.size <= binKeysMax) return
-    for (const [name, entry] of this.entries) {
-      this.entries.delete(name)
-      this.waiting.delete(name)
-      this.droppedCount++
-      const beforeRevision = entry.deletedRevision + 1
-      this.push({ kind: 'cut', beforeRevision, droppedCount: this.droppedCount })
-      return
     }
+    this.entries.set(name, entry)
+    this.questions.put(name, entry)
   }
 
-  private gather(): void {
-    if (this.gatherTimer !== undefined || this.isAsking || this.waiting.size === 0) return
-    this.gatherTimer = this.sources.clock.setTimer(gatherMs, () => {
-      this.gatherTimer = undefined
-      void this.askWhichExist()
-    })
-  }
-
-  /** Asks which of the waiting keys exist; the others are in the bin. */
-  private async askWhichExist(): Promise<void> {
-    this.isAsking = true
-    try {
-      while (this.waiting.size > 0 && !this.abort.signal.aborted) {
-        const asked = this.takeWaiting()
-        const result = await this.sources.kv.txn(
-          {
-            compares: [],
-            thenOperations: asked.map(({ key }) => ({
-              ...{ kind: 'range', interval: { start: key }, limit: 1, isKeysOnly: true },
-            })),
-            elseOperations: [],
-          },
-          { signal: this.abort.signal },
-        )
-        const revisions = result.results.map((answer) =>
-          answer.kind === 'range' ? (answer.pairs[0]?.modRevision ?? 0) : 0,
-        )
-        this.settle(asked, revisions)
-      }
-    } catch (error) {
-      this.fail(error)
-    } finally {
-      this.isAsking = false
+  /** Leaves the oldest deletions out when there are too many. */
+  private makeRoom(): void {
+    const { entries } = this
+    if (entries.size < binKeysMax + roomKeys) return
+    const revisions = Float64Array.from(entries.values(), (one) => one.deletedRevision).sort()
+    const oldestKept = revisions[entries.size - binKeysMax] ?? 0
+    /** Of a revision that is not left out as a whole. */
+    const cut: Uint8Array[] = []
+    let surplus = entries.size - binKeysMax
+    for (const [name, { deletedRevision }] of entries) {
+      if (deletedRevision >= oldestKept) continue
+      entries.delete(name)
+      this.questions.forget(name)
+      surplus--
     }
-    this.gather()
-    this.tellProgress()
-  }
-
-  private takeWaiting(): readonly BinEntry[] {
-    const asked: BinEntry[] = []
-    for (const name of this.waiting) {
-      this.waiting.delete(name)
-      const entry = this.entries.get(name)
-      if (entry !== undefined) asked.push(entry)
-      if (asked.length === questionsAtOnce) break
+    for (const [name, { key, deletedRevision }] of entries) {
+      if (surplus === 0) break
+      if (deletedRevision !== oldestKept) continue
+      entries.delete(name)
+      this.questions.forget(name)
+      cut.push(key)
+      surplus--
     }
-    return asked
+    this.droppedCount += revisions.length - entries.size
+    this.keptFrom = oldestKept
+    this.leftOutUpTo = cut.length > 0 ? oldestKept : oldestKept - 1
+    if (cut.length > 0) this.push({ kind: 'returned', keys: cut })
   }
 
-  private settle(asked: readonly BinEntry[], revisions: readonly number[]): void {
+  private settle(asked: readonly BinEntry[], modRevisions: readonly number[]): void {
     const deleted: BinEntry[] = []
     const returned: Uint8Array[] = []
     asked.forEach((entry, at) => {
       const name = latin1Of(entry.key)
       // Meanwhile the key may have come back, or have been deleted anew: then this answer is about the past.
       if (this.entries.get(name) !== entry) return
-      if ((revisions[at] ?? 0) > entry.deletedRevision) {
+      if ((modRevisions[at] ?? 0) > entry.deletedRevision) {
         this.entries.delete(name)
         returned.push(entry.key)
         return
       }
-      entry.isAsked = false
       deleted.push(entry)
     })
     if (returned.length > 0) this.push({ kind: 'returned', keys: returned })
     if (deleted.length > 0) this.push({ kind: 'deleted', columns: binColumnsOf(deleted) })
+    this.holdReplay()
     this.tellProgress()
   }
 
@@ -315,8 +344,7 @@ export class DeletedKeys implements Disposable {
     this.progressTimer = clock.setTimer(progressAskMs, () => {
       const isQuiet = clock.monotonicMs() - this.lastSignMs >= this.sources.quietMs
       if (this.progressAnswers >= progressAnswersNeeded && isQuiet) {
-        this.isReplayed = true
-        this.tellProgress()
+        this.endReplay()
         return
       }
       this.deletions?.requestProgress()
@@ -330,9 +358,12 @@ export class DeletedKeys implements Disposable {
   }
 
   private tellProgress(): void {
-    const { seenCount, headRevision } = this
-    const isSettled = this.waiting.size === 0 && !this.isAsking
-    this.isComplete ||= this.isReplayed && isSettled
+    const { seenCount, headRevision, droppedCount } = this
+    this.isComplete ||= this.isReplayed && this.questions.isSettled
+    if (droppedCount > this.toldDroppedCount) {
+      this.toldDroppedCount = droppedCount
+      this.push({ kind: 'cut', beforeRevision: this.keptFrom, droppedCount })
+    }
     const { isComplete } = this
     this.push({ kind: 'progress', seenCount, headRevision, isComplete })
   }

@@ -2,7 +2,7 @@
 
 import { StoreError } from '../../core/errors/store-error.ts'
 import type { KeyValue } from '../../core/client/key-value.ts'
-import type { RangeResult } from '../../core/client/kv-client.ts'
+import type { ListedRange, PairList } from '../../core/client/pair-list.ts'
 import { streamChannels } from '../../preload/contract/channels.ts'
 import { keyColumnsOf, type KeyRow } from '../../preload/contract/key-columns.ts'
 import { scanRequestSchema, type ScanItem, type ScanRequest } from '../../preload/contract/scan.ts'
@@ -14,13 +14,19 @@ import { columnsOf, intervalAfter, intervalOf } from './key-conversion.ts'
 import { endingWith } from './stream-handlers.ts'
 import type { StreamSink } from './stream-hub.ts'
 
-/** Pages of keys alone; half a megabyte of short keys. */
-const keyPageRows = 5_000
+/**
+ * Pages of keys alone: small at first, for the first rows, then a megabyte of short keys. Some servers count all that is behind a
+ * page for each of them, so few pages are better.
+ */
+const keyPageRowsMin = 1_000
+const keyPageRowsMax = 20_000
 /** Pages with values: 500 rows of a kilobyte stay far below what an answer may hold. */
 const valuePageRows = 500
 /** Answers with a few values at the size limit fit into a message whatever else is in them. */
 const valuePageRowsMin = 1
 const leadersEveryMs = 500
+/** The bar moves often enough, and drawing it does not hold up the scan. */
+const progressEveryMs = 100
 
 export function registerScanHandlers(router: IpcRouter, connections: ConnectionManager): void {
   router.stream<ScanRequest, ScanItem>(streamChannels.scanOpen, scanRequestSchema, {
@@ -53,10 +59,15 @@ async function scan(
   try {
     const keeper = request.bySize === undefined ? new Finder(request) : new SizeRanking(request)
     let scannedCount = 0
+    let toldAtMs = 0
     for await (const page of pagesOf(connection, request, signal)) {
       scannedCount += page.pairs.length
-      for (const columns of keeper.take(page.pairs, page.isLast))
+      const shown = keeper.take(page.pairs, page.isLast)
+      for (const columns of shown)
         sink.push({ kind: 'rows', replaces: request.bySize !== undefined, columns })
+      const nowMs = performance.now()
+      if (shown.length === 0 && !page.isLast && nowMs - toldAtMs < progressEveryMs) continue
+      toldAtMs = nowMs
       sink.push({
         kind: 'progress',
         scannedCount,
@@ -73,13 +84,16 @@ async function scan(
 }
 
 interface ScannedPage {
-  readonly pairs: readonly KeyValue[]
+  readonly pairs: PairList
   readonly revision: number
   readonly totalCount: number
   readonly isLast: boolean
 }
 
-/** All pages of a range at the revision of the first. A page whose answer is too large for a message is halved. */
+/**
+ * All pages of a range at the revision of the first. The next page is on its way while one is looked at. A page whose answer is too
+ * large for a message is halved.
+ */
 async function* pagesOf(
   connection: Connection,
   request: ScanRequest,
@@ -87,41 +101,54 @@ async function* pagesOf(
 ): AsyncGenerator<ScannedPage> {
   const interval = intervalOf(request.range)
   const isKeysOnly = request.bySize === undefined
-  let limit = isKeysOnly ? keyPageRows : valuePageRows
+  let limitMax = isKeysOnly ? keyPageRowsMax : valuePageRows
+  let limit = isKeysOnly ? keyPageRowsMin : valuePageRows
   let { revision } = request
-  let totalCount = 0
+  let totalCount: number | undefined
   let after: Uint8Array | undefined
-  while (!signal.aborted) {
-    let result: RangeResult
-    try {
-      result = await connection.client.kv.range(
-        after === undefined ? interval : intervalAfter(interval, after),
-        { limit, revision, isKeysOnly, signal },
-      )
-    } catch (error) {
-      if (!isTooLarge(error) || limit <= valuePageRowsMin) throw error
+  const ask = (): Promise<ListedRange | StoreError> =>
+    connection.client.kv
+      .listRange(after === undefined ? interval : intervalAfter(interval, after), {
+        ...{ limit, revision, isKeysOnly, signal },
+      })
+      .catch((error: unknown) => {
+        if (error instanceof StoreError) return error
+        throw error
+      })
+  let answer = ask()
+  for (;;) {
+    const result = await answer
+    if (signal.aborted) return
+    if (result instanceof StoreError) {
+      if (!isTooLarge(result) || limit <= valuePageRowsMin) throw result
       limit = Math.max(valuePageRowsMin, limit >> 1)
+      limitMax = limit
+      answer = ask()
       continue
     }
-    if (after === undefined) {
-      if (revision === 0) revision = result.header.revision
-      totalCount = result.count
+    const { pairs, header } = result
+    if (revision === 0) revision = header.revision
+    totalCount ??= result.count
+    connection.noteRevision(header.revision)
+    const isLast = !result.hasMore || pairs.length === 0
+    if (!isLast) {
+      after = pairs.keyAt(pairs.length - 1)
+      limit = Math.min(limitMax, limit * 2)
+      answer = ask()
     }
-    connection.noteRevision(result.header.revision)
-    yield { pairs: result.pairs, revision, totalCount, isLast: !result.hasMore }
-    after = result.pairs.at(-1)?.key
-    if (!result.hasMore || after === undefined) return
+    yield { pairs, revision, totalCount, isLast }
+    if (isLast) return
   }
 }
 
-function isTooLarge(error: unknown): boolean {
-  return error instanceof StoreError && error.details['grpcStatus'] === 'resourceExhausted'
+function isTooLarge(error: StoreError): boolean {
+  return error.details['grpcStatus'] === 'resourceExhausted'
 }
 
 interface Keeper {
   readonly foundCount: number
   /** Takes a page; answers with what is to be shown now. */
-  take(pairs: readonly KeyValue[], isLast: boolean): readonly ReturnType<typeof keyColumnsOf>[]
+  take(pairs: PairList, isLast: boolean): readonly ReturnType<typeof keyColumnsOf>[]
 }
 
 /** Keeps the keys that hold some bytes. */
@@ -135,10 +162,13 @@ class Finder implements Keeper {
     this.limit = request.limit
   }
 
-  take(pairs: readonly KeyValue[]): readonly ReturnType<typeof keyColumnsOf>[] {
-    const found = pairs.filter(({ key }) =>
-      Buffer.from(key.buffer, key.byteOffset, key.byteLength).includes(this.needle),
-    )
+  take(pairs: PairList): readonly ReturnType<typeof keyColumnsOf>[] {
+    const found: KeyValue[] = []
+    for (let at = 0; at < pairs.length; at++) {
+      const key = pairs.keyAt(at)
+      const isFound = Buffer.from(key.buffer, key.byteOffset, key.byteLength).includes(this.needle)
+      if (isFound) found.push(pairs.pairAt(at))
+    }
     const shown = found.slice(0, Math.max(0, this.limit - this.foundCount))
     this.foundCount += found.length
     return shown.length === 0 ? [] : [columnsOf(shown, 0)]
@@ -158,10 +188,11 @@ class SizeRanking implements Keeper {
     this.sign = request.bySize === 'descending' ? -1 : 1
   }
 
-  take(pairs: readonly KeyValue[], isLast: boolean): readonly ReturnType<typeof keyColumnsOf>[] {
+  take(pairs: PairList, isLast: boolean): readonly ReturnType<typeof keyColumnsOf>[] {
     this.foundCount += pairs.length
     const worst = this.rows.length < this.limit ? undefined : this.rows.at(-1)
-    for (const pair of pairs) {
+    for (let at = 0; at < pairs.length; at++) {
+      const pair = pairs.pairAt(at)
       const sizeBytes = pair.value.length
       if (worst !== undefined && (sizeBytes - worst.valueSizeBytes) * this.sign >= 0) continue
       // The value stays here: a view of it would keep the whole answer that it came in.

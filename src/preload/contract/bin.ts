@@ -29,7 +29,7 @@ export interface BinColumns {
 export type BinItem =
   /** These keys are deleted; a key that was in the bin already takes its new place. */
   | { readonly kind: 'deleted'; readonly columns: BinColumns }
-  /** These keys exist again. */
+  /** These keys are in the bin no longer: they exist again, or were too many. */
   | { readonly kind: 'returned'; readonly keys: readonly Uint8Array[] }
   /** Older entries than this were left out: the bin holds a limited number of keys. */
   | { readonly kind: 'cut'; readonly beforeRevision: number; readonly droppedCount: number }

@@ -55,6 +55,11 @@ function binOf(world: PlanWorld, prefix: string, sources: BinSources = sourcesOf
   return { shown, told, isComplete }
 }
 
+/** Lets so many revisions pass elsewhere. */
+function writeTimes(world: PlanWorld, count: number): void {
+  for (let time = 0; time < count; time++) world.put('/elsewhere', 'x')
+}
+
 describe('the bin', () => {
   test('holds what is deleted under its prefix, and not what exists again', async () => {
     const world = new PlanWorld()
@@ -90,6 +95,43 @@ describe('the bin', () => {
     await expect.poll(bin.isComplete, patience).toBe(true)
     expect([...bin.shown]).toEqual([['/a/2', kept]])
     expect(bin.told).toContainEqual({ kind: 'compacted', compactedRevision: gone })
+  })
+
+  test('shows what was deleted last before it has replayed the rest, and nothing twice', async () => {
+    const world = new PlanWorld()
+    for (const key of ['/a/old', '/a/twice', '/a/back', '/a/middle', '/a/new']) world.put(key, 'x')
+    const old = world.remove('/a/old')
+    world.remove('/a/twice', '/a/back')
+    world.put('/a/twice', 'x')
+    writeTimes(world, 20_000)
+    const middle = world.remove('/a/middle')
+    writeTimes(world, 15_000)
+    const newest = world.remove('/a/new')
+    const again = world.remove('/a/twice')
+    world.put('/a/back', 'again')
+    const head = world.store.revision
+    const sources = sourcesOf(world)
+    const starts: number[] = []
+    const bin = binOf(world, '/a/', {
+      ...sources,
+      watch: (options, listener) => {
+        starts.push(options.startRevision)
+        return sources.watch(options, listener)
+      },
+    })
+    await expect.poll(bin.isComplete, patience).toBe(true)
+    expect(starts).toEqual([head - 1_000, head + 1, head - 16_000, 1])
+    expect([...bin.shown]).toEqual([
+      ['/a/new', newest],
+      ['/a/twice', again],
+      ['/a/middle', middle],
+      ['/a/old', old],
+    ])
+    const rows = bin.told.map((item) => (item.kind === 'deleted' ? item.columns.rowCount : 0))
+    expect(rows.reduce((sum, count) => sum + count, 0)).toBe(4)
+    // Those in the bin, the first deletion of the one that was deleted twice, and the one that is there again.
+    const seen = bin.told.findLast((item) => item.kind === 'progress')
+    expect(seen).toMatchObject({ seenCount: 6 })
   })
 
   test('tells a compaction that comes later, and watches from the beginning only then', async () => {
