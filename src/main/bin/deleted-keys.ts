@@ -25,8 +25,8 @@ import { ExistQuestions } from './exist-questions.ts'
 
 /** Deleted keys that are kept; beyond, the oldest deletions are left out. */
 const binKeysMax = 200_000
-/** So many more are kept until the oldest are looked for. */
-const roomKeys = 12_500
+/** This part of them more is kept until the oldest are looked for. */
+const roomParts = 16
 /** Revisions of the first replay, and how much longer than the one before each further replay is. */
 const firstReplayRevisions = 1_000
 const replayGrowth = 16
@@ -74,6 +74,7 @@ export class DeletedKeys implements Disposable {
   private readonly entries = new Map<string, BinEntry>()
   private readonly questions: ExistQuestions<BinEntry>
   private readonly abort = new AbortController()
+  private readonly keysMax: number
   private deletions: BinWatch | undefined
   private returns: BinWatch | undefined
   private progressTimer: Timer | undefined
@@ -81,7 +82,6 @@ export class DeletedKeys implements Disposable {
   private compactionProbe: BinWatch | undefined
   private isReplayed = false
   private isComplete = false
-  private isPageSlow = false
   private isBehind = false
   /** Where the replay under way began; every deletion of `[coveredFrom, coveredTo]` came with an earlier one. */
   private replayFrom = 1
@@ -99,6 +99,7 @@ export class DeletedKeys implements Disposable {
   private progressAnswers = 0
   private lastSignMs = 0
 
+  /** @param keysMax  how many deleted keys are kept, about */
   constructor(
     sources: BinSources,
     interval: KeyInterval,
@@ -106,7 +107,9 @@ export class DeletedKeys implements Disposable {
       readonly push: (item: BinItem) => void
       readonly onFailed: (error: unknown) => void
     },
+    keysMax = binKeysMax,
   ) {
+    this.keysMax = keysMax
     this.sources = sources
     this.interval = interval
     this.push = listener.push
@@ -121,14 +124,6 @@ export class DeletedKeys implements Disposable {
       },
     })
     void this.begin()
-  }
-
-  /** The page is slow: stops reading, and goes on later without a loss. */
-  setPressure(isHigh: boolean): void {
-    this.isPageSlow = isHigh
-    if (isHigh) this.returns?.pause()
-    else this.returns?.resume()
-    this.holdReplay()
   }
 
   dispose(): void {
@@ -196,11 +191,11 @@ export class DeletedKeys implements Disposable {
     this.replay(isCertain ? revisionCount * replayGrowth : Number.POSITIVE_INFINITY)
   }
 
-  /** Deletions wait at the server while too many wait here, for the page or for their question. */
+  /** Deletions wait at the server while too many wait here for their question. */
   private holdReplay(): void {
     const { waitingCount } = this.questions
     this.isBehind = waitingCount > (this.isBehind ? waitingLow : waitingHigh)
-    if (this.isPageSlow || this.isBehind) this.deletions?.pause()
+    if (this.isBehind) this.deletions?.pause()
     else this.deletions?.resume()
   }
 
@@ -292,13 +287,13 @@ export class DeletedKeys implements Disposable {
 
   /** Leaves the oldest deletions out when there are too many. */
   private makeRoom(): void {
-    const { entries } = this
-    if (entries.size < binKeysMax + roomKeys) return
+    const { entries, keysMax } = this
+    if (entries.size < keysMax + keysMax / roomParts) return
     const revisions = Float64Array.from(entries.values(), (one) => one.deletedRevision).sort()
-    const oldestKept = revisions[entries.size - binKeysMax] ?? 0
+    const oldestKept = revisions[entries.size - keysMax] ?? 0
     /** Of a revision that is not left out as a whole. */
     const cut: Uint8Array[] = []
-    let surplus = entries.size - binKeysMax
+    let surplus = entries.size - keysMax
     for (const [name, { deletedRevision }] of entries) {
       if (deletedRevision >= oldestKept) continue
       entries.delete(name)

@@ -32,24 +32,38 @@ function sourcesOf(world: PlanWorld, clock = browserClock) {
 }
 
 /** What a page would show: key and revision of its deletion, and what else was told. */
-function binOf(world: PlanWorld, prefix: string, sources: BinSources = sourcesOf(world)) {
+function binOf(
+  world: PlanWorld,
+  prefix: string,
+  sources: BinSources = sourcesOf(world),
+  keysMax?: number,
+) {
   const shown = new Map<string, number>()
   const told: BinItem[] = []
   open.push(
-    new DeletedKeys(sources, intervalOfPrefix(bytes(prefix)), {
-      push: (item) => {
-        told.push(item)
-        if (item.kind === 'returned') for (const key of item.keys) shown.delete(textOf(key) ?? '')
-        if (item.kind !== 'deleted') return
-        for (let row = 0; row < item.columns.rowCount; row++) {
-          const key = textOf(keyAt(item.columns, row)) ?? ''
-          shown.set(key, item.columns.deletedRevisions[row] ?? 0)
-        }
+    new DeletedKeys(
+      sources,
+      intervalOfPrefix(bytes(prefix)),
+      {
+        push: (item) => {
+          told.push(item)
+          if (item.kind === 'returned') for (const key of item.keys) shown.delete(textOf(key) ?? '')
+          if (item.kind === 'cut') {
+            for (const [key, revision] of shown)
+              if (revision < item.beforeRevision) shown.delete(key)
+          }
+          if (item.kind !== 'deleted') return
+          for (let row = 0; row < item.columns.rowCount; row++) {
+            const key = textOf(keyAt(item.columns, row)) ?? ''
+            shown.set(key, item.columns.deletedRevisions[row] ?? 0)
+          }
+        },
+        onFailed: (error) => {
+          throw error
+        },
       },
-      onFailed: (error) => {
-        throw error
-      },
-    }),
+      keysMax,
+    ),
   )
   const isComplete = (): boolean => told.some((item) => item.kind === 'progress' && item.isComplete)
   return { shown, told, isComplete }
@@ -133,6 +147,27 @@ describe('the bin', () => {
     const seen = bin.told.findLast((item) => item.kind === 'progress')
     expect(seen).toMatchObject({ seenCount: 6 })
   })
+
+  test.each([1, 10, 1_000])(
+    'leaves the oldest deletions out when they are too many, %i in a revision',
+    async (keysInRevision) => {
+      const world = new PlanWorld()
+      const deleted = Array.from({ length: 500 }, (_, at) => `/a/${String(at).padStart(3, '0')}`)
+      for (const key of [...deleted, '/a/last']) world.put(key, 'x')
+      for (let at = 0; at < deleted.length; at += keysInRevision)
+        world.remove(...deleted.slice(at, at + keysInRevision))
+      const last = world.remove('/a/last')
+      const bin = binOf(world, '/a/', sourcesOf(world), 160)
+      await expect.poll(bin.isComplete, patience).toBe(true)
+      expect(bin.shown.size).toBeGreaterThanOrEqual(160)
+      expect(bin.shown.size).toBeLessThanOrEqual(171)
+      expect(bin.shown.get('/a/last')).toBe(last)
+      const cut = bin.told.findLast((item) => item.kind === 'cut')
+      expect(cut?.droppedCount).toBe(501 - bin.shown.size)
+      for (const revision of bin.shown.values())
+        expect(revision).toBeGreaterThanOrEqual(cut?.beforeRevision ?? Infinity)
+    },
+  )
 
   test('tells a compaction that comes later, and watches from the beginning only then', async () => {
     const world = new PlanWorld()
