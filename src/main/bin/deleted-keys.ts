@@ -135,7 +135,7 @@ export class DeletedKeys implements Disposable {
   }
 
   private async begin(): Promise<void> {
-    const { kv, clock } = this.sources
+    const { kv } = this.sources
     try {
       const { header } = await kv.range(this.interval, {
         isCountOnly: true,

@@ -165,7 +165,7 @@ describe('the bin', () => {
       const cut = bin.told.findLast((item) => item.kind === 'cut')
       expect(cut?.droppedCount).toBe(501 - bin.shown.size)
       for (const revision of bin.shown.values())
-        expect(revision).toBeGreaterThanOrEqual(cut?.beforeRevision ?? Infinity)
+        expect(revision).toBeGreaterThanOrEqual(cut?.beforeRevision ?? Number.POSITIVE_INFINITY)
     },
   )
 
