@@ -71,7 +71,8 @@ const windowFilesAtOnce = hasDisplay() ? 1 : Number(process.env['QUORATE_E2E_AT_
 
 /**
  * One project per layer of tests, from milliseconds to minutes. Two files run at a time, as the smallest machine that is
- * meant for them has two cores: files share neither ports nor folders, limits of time are for a machine three times slower.
+ * meant for them has two cores, and three where they wait for disks and elections most of the time. Files share neither
+ * ports nor folders; limits of time are for a machine three times slower.
  */
 export default defineConfig({
   test: {
