@@ -37,9 +37,9 @@ export async function take({ page, openCluster, openPrefix, shot }) {
     await list.evaluate((element) => {
       element.scrollTop = element.scrollHeight * 0.417
     })
-    await shot('keys-million-flat', {
-      settle: () => list.locator('[aria-busy]').waitFor({ state: 'detached' }),
-    })
+    const settle = () =>
+      list.locator('[aria-busy]').first().waitFor({ state: 'detached', timeout: 60_000 })
+    await shot('keys-million-flat', { settle })
     await page.getByRole('radio', { name: 'Tree' }).click()
     await close()
   } finally {

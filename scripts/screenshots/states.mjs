@@ -92,6 +92,12 @@ async function away({ page, openPrefix, shot }, node) {
   await page.getByTestId('lost').waitFor({ timeout: 60_000 })
   await shot('states-lost')
   await openPrefix('/app/checkout/sessions/', { isEmpty: true })
+  await shot('states-loading')
+  node.child.kill('SIGKILL')
+  await openPrefix('/app/checkout/', { isEmpty: true })
+  await page
+    .getByRole('main')
+    .getByRole('button', { name: 'Try again' })
+    .waitFor({ timeout: 60_000 })
   await shot('states-error')
-  node.child.kill('SIGCONT')
 }

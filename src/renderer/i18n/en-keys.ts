@@ -11,6 +11,7 @@ export const enKeys = {
     tree: 'Key tree',
     treeMore: 'More follow',
     treeFailed: 'Not read. Try again',
+    treeGone: 'The folders of {revision} cannot be read.',
     separator: 'Separator',
     separatorNone: 'none',
     view: 'Show keys as',

@@ -79,7 +79,7 @@ export const en = {
     term: 'term {term}',
     noLeader: 'no leader',
     readingPast: 'reading {revision}, writing off',
-    membersAnswer: '{up} of {all} members answer',
+    membersAnswer: '{up} of {all} member answers | {up} of {all} members answer',
     dismiss: 'Dismiss',
   },
   palette: {

@@ -12,7 +12,7 @@ interface Box {
   readonly scrollWidth: number
   readonly clientWidth: number
   readonly textContent: string
-  getBoundingClientRect(): { readonly top: number; readonly bottom: number; readonly width: number }
+  getBoundingClientRect(): { readonly top: number; readonly bottom: number; readonly left: number }
   querySelectorAll(selector: string): Iterable<Box>
 }
 
@@ -94,6 +94,54 @@ describe('a cluster that does not answer', () => {
     })
     await unread.waitFor({ state: 'detached' })
     await folder(page, 'apple-pay').waitFor()
+  })
+})
+
+describe('rows that are on their way', () => {
+  test('stand in the columns of the list', async () => {
+    const page = await openFlags()
+    await page.evaluate(() => {
+      const { kv } = fakeWorld.bridge
+      Object.assign(kv, { range: () => new Promise(() => undefined) })
+    })
+    await page.getByTestId('prefix').fill('/registry/')
+    await page.getByTestId('prefix').press('Enter')
+    const list = page.getByRole('region', { name: 'Keys', exact: true })
+    await list.getByRole('status', { name: 'Loading' }).waitFor()
+    const edges = (selector: string): Promise<readonly number[]> =>
+      list.evaluate(
+        (region: unknown, cells: string) =>
+          [...(region as Box).querySelectorAll(cells)].map((cell) =>
+            Math.round(cell.getBoundingClientRect().left),
+          ),
+        selector,
+      )
+    const heads = await edges('.thead > *')
+    await expect
+      .poll(async () => (await edges('.skeleton .tr:first-child > span')).join())
+      .toBe(heads.join())
+  })
+})
+
+describe('a revision that was compacted while it was read', () => {
+  test('has no folders, and nothing to try again', async () => {
+    const page = await openFlags()
+    await page.keyboard.press('Control+g')
+    await page.getByTestId('revision-field').fill('200')
+    await page.keyboard.press('Enter')
+    await page.getByTestId('travel-banner').getByText('r200').waitFor()
+    await folder(page, 'flags').waitFor()
+    await page.evaluate(() => {
+      fakeWorld.store.compactedRevision = fakeWorld.store.revision - 5
+    })
+    await page.keyboard.press('F5')
+    await page.getByTestId('travel-notice').getByText('That revision is gone').waitFor()
+    await page.getByText('The folders of r200 cannot be read.').waitFor()
+    await page
+      .getByTestId('travel-notice')
+      .getByRole('button', { name: /^Go to r/u })
+      .click()
+    await folder(page, 'flags').waitFor()
   })
 })
 

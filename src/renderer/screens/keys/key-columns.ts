@@ -1,6 +1,7 @@
 /** Which columns of a key list have room, and how wide they are. */
 
 import type { KeyColumnName } from '../../../preload/contract/settings.ts'
+import type { SkeletonCell } from '../../components/state/skeleton-cell.ts'
 import { columnWidthPx } from '../../stores/column-layouts.ts'
 import type { ColumnLayout, MovableColumn } from '../../stores/column-layouts.ts'
 
@@ -55,4 +56,20 @@ export function gridOf(columns: readonly ShownColumn[], widths: ColumnLayout['wi
     trackOf(widths.key, columnWidthPx.keyMin, usualKeyWidth),
     ...columns.map((name) => trackOf(widths[name], columnWidthPx.min, usualWidths[name])),
   ].join(' ')
+}
+
+const figure = (widthPx: number): SkeletonCell => ({ isRight: true, widthPx })
+const cellsOf: Readonly<Record<ShownColumn, SkeletonCell>> = {
+  size: figure(34),
+  version: figure(14),
+  create: figure(40),
+  mod: figure(40),
+  after: { isRight: false, widthPx: 96 },
+  lease: { isRight: false, widthPx: 0 },
+  preview: { isRight: false },
+}
+
+/** What stands for rows with these columns while they are on their way. */
+export function skeletonOf(columns: readonly ShownColumn[]): readonly SkeletonCell[] {
+  return [{ isRight: false }, ...columns.map((name) => cellsOf[name])]
 }

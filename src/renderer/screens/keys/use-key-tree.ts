@@ -5,6 +5,7 @@ import type { ComputedRef, Ref, ShallowRef } from 'vue'
 import type { ConnectionInfo } from '../../../preload/contract/connection.ts'
 import type { ListHandle } from '../../components/list/list-handle.ts'
 import { keyText, sameBytes } from '../../format/bytes-text.ts'
+import { isCompacted, isFutureRevision, isNotPermitted } from '../../stores/failure-text.ts'
 import type { KeyBrowser } from '../../stores/key-browser.ts'
 import type { KeyTree, TreeRow } from '../../stores/key-tree.ts'
 import { useKeyTreeStore } from '../../stores/key-trees.ts'
@@ -70,6 +71,23 @@ export function useKeyTree({ browser, connection, tabId }: KeyTreeParts): {
   )
 
   return { tree, rows }
+}
+
+/**
+ * Why there are no folders to be shown. `denied`: not even the first of them may be read. `gone`: the revision that is asked
+ * for cannot be read, and folders of another one would not be its own.
+ */
+export function useTreeObstacle(
+  tree: ShallowRef<KeyTree>,
+  isPast: Ref<boolean>,
+): ComputedRef<'denied' | 'gone' | undefined> {
+  return computed(() => {
+    const { error, levels } = tree.value
+    const root = levels.value.get('')
+    if (isPast.value && (isCompacted(error.value) || isFutureRevision(error.value))) return 'gone'
+    const isUnread = root?.status === 'failed' && root.nodes.length === 0
+    return isUnread && isNotPermitted(error.value) ? 'denied' : undefined
+  })
 }
 
 /** Counts the folders that are in sight, and reads what follows there. */
