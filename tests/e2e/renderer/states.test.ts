@@ -130,7 +130,7 @@ describe('a revision that was compacted while it was read', () => {
     await page.getByTestId('revision-field').fill('200')
     await page.keyboard.press('Enter')
     await page.getByTestId('travel-banner').getByText('r200').waitFor()
-    await folder(page, 'flags').waitFor()
+    await tree(page).getByRole('treeitem').first().waitFor()
     await page.evaluate(() => {
       fakeWorld.store.compactedRevision = fakeWorld.store.revision - 5
     })
