@@ -91,8 +91,12 @@ async function away({ page, openPrefix, shot }, node) {
   node.child.kill('SIGSTOP')
   await page.getByTestId('lost').waitFor({ timeout: 60_000 })
   await shot('states-lost')
-  await openPrefix('/app/checkout/sessions/', { isEmpty: true })
-  await shot('states-loading')
+  // Asked anew for each picture: after a while the window tells that nothing came.
+  const settle = async () => {
+    await openPrefix('/app/', { isEmpty: true })
+    await openPrefix('/app/checkout/sessions/', { isEmpty: true })
+  }
+  await shot('states-loading', { settle })
   node.child.kill('SIGKILL')
   await openPrefix('/app/checkout/', { isEmpty: true })
   await page
