@@ -20,7 +20,7 @@ export const yamlWriter: TransferWriter = {
   row: (row) => {
     const record = recordOf(row)
     const isPlain = Object.values(record).every(
-      (value) => typeof value === 'number' || plain.test(value),
+      (value) => typeof value === 'number' || (plain.test(value) && !hasBlankLine(value)),
     )
     if (isPlain) return stringify([record], { lineWidth: 0 })
     const fields = Object.entries(record).map(([name, value]) => `${name}: ${quoted(value)}`)
@@ -58,6 +58,11 @@ export function parseYaml(text: string): ParsedTransfer {
     }
     return { rows, problems }
   }
+}
+
+/** A line of nothing but spaces would be taken for the indentation of its block. */
+function hasBlankLine(text: string): boolean {
+  return text.includes('\n') && /^ +$/mu.test(text)
 }
 
 function listIn(root: YAMLMap): unknown {

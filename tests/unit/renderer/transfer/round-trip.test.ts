@@ -83,6 +83,15 @@ describe.each(transferFormats)('%s', (format) => {
     )
   })
 
+  test.each([[' \n'], [' \nx'], ['x\n  \ny'], ['x\n '], ['\n'], ['  x\ny']])(
+    'gives back %j, which has spaces where a block has its indentation',
+    (text) => {
+      const list = [{ key: encoder.encode('k'), value: encoder.encode(text) }]
+      const parsed = parseTransfer(written(format, list), format)
+      expect(plainRows(parsed.rows)).toEqual(plainRows(list))
+    },
+  )
+
   test('is recognised by its text', () => {
     const list = [{ key: encoder.encode('/app/a'), value: encoder.encode('{"a":1}') }]
     expect(guessFormat(written(format, list))).toBe(format)
