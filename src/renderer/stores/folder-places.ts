@@ -47,3 +47,20 @@ export function folderEnd(
 function startsWith(bytes: Uint8Array, part: Uint8Array, at: number): boolean {
   return part.every((byte, index) => bytes[at + index] === byte)
 }
+
+interface NamedPlace {
+  readonly name: string
+  readonly isFolder: boolean
+  readonly isAlsoKey: boolean
+}
+
+/** A name that is both key and folder stands once, marked as both. */
+export function foldersWithKeys<Place extends NamedPlace>(
+  places: readonly Place[],
+): readonly Place[] {
+  const keys = new Set(places.filter((one) => !one.isFolder).map((one) => one.name))
+  const folders = new Set(places.filter((one) => one.isFolder).map((one) => one.name))
+  return places
+    .filter((one) => one.isFolder || !folders.has(one.name))
+    .map((one) => (one.isFolder && keys.has(one.name) ? { ...one, isAlsoKey: true } : one))
+}

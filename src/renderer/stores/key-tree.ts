@@ -15,7 +15,7 @@ import type { KeyRow } from '../../preload/contract/key-columns.ts'
 import { kvApi } from '../api/kv-api.ts'
 import { mayAnswerLater, passOverCall } from './failure-text.ts'
 import { keyText, textBytes } from '../format/bytes-text.ts'
-import { boundBehind, folderEnd, isSame, parentOf } from './folder-places.ts'
+import { boundBehind, folderEnd, foldersWithKeys, isSame, parentOf } from './folder-places.ts'
 import { compareKeys, findPrefixEnd, rangeBetween, rangeUnder, successor } from './key-order.ts'
 
 /** Children read at once; more follow when the end of them comes into sight. */
@@ -79,6 +79,11 @@ interface Reading {
   revision: number
 }
 
+interface NumberedReading extends Reading {
+  /** Whether no reading of the same level was begun since. */
+  readonly isNewest: () => boolean
+}
+
 /** The tree of one connection. Levels are read when their folder opens. */
 export class KeyTree {
   readonly connectionId: string
@@ -96,6 +101,8 @@ export class KeyTree {
   private readonly counting = new Set<string>()
   private revision: number
   private isRefreshing = false
+  /** Of each level that is being read, the reading that was begun last. */
+  private readonly newestReadings = new Map<string, { done: Promise<void> }>()
   /** The first reading of the root. */
   private rootRead: Promise<void> | undefined
 
@@ -350,7 +357,24 @@ export class KeyTree {
     await this.read({ prefix, depth, nodes: [], from: prefix, revision }, how)
   }
 
-  private async read(reading: Reading, { wanted, after }: LevelReading): Promise<void> {
+  /** Reads a level. Of several readings of one level only the newest is shown; the others end with it. */
+  private async read(reading: Reading, how: LevelReading): Promise<void> {
+    const path = keyText(reading.prefix)
+    const own = { done: Promise.resolve() }
+    this.newestReadings.set(path, own)
+    const isNewest = (): boolean => this.newestReadings.get(path) === own
+    own.done = this.readLevel({ ...reading, isNewest }, how)
+    await own.done
+    const newest = this.newestReadings.get(path)
+    if (newest === own) this.newestReadings.delete(path)
+    else await newest?.done
+  }
+
+  private async readLevel(
+    reading: NumberedReading,
+    { wanted, after }: LevelReading,
+  ): Promise<void> {
+    const { isNewest } = reading
     const path = keyText(reading.prefix)
     const known = this.levels.value.get(path)
     let shown = known?.nodes.length ?? 0
@@ -367,11 +391,13 @@ export class KeyTree {
       let limit = pageRowsFirst
       while (reading.from !== undefined && reading.nodes.length < wanted) {
         limit = await this.readSome(reading, limit)
+        if (!isNewest()) return
         if (reading.nodes.length >= shown + showEvery) show('loading')
       }
       show('ready')
       this.error.value = undefined
     } catch (failure) {
+      if (!isNewest()) return
       this.error.value = failure
       // Children that were read before stay as they were, and are read anew once the cluster answers.
       const wasRead = isAnew && known !== undefined && known.nodes.length > 0
@@ -387,7 +413,7 @@ export class KeyTree {
   }
 
   /** The children behind a place, from one page; answers how many rows the next page is to have. */
-  private async readSome(reading: Reading, limit: number): Promise<number> {
+  private async readSome(reading: NumberedReading, limit: number): Promise<number> {
     const { from } = reading
     if (from === undefined) return limit
     const end = findPrefixEnd(reading.prefix)
@@ -401,6 +427,7 @@ export class KeyTree {
         revision: reading.revision,
         valueBytesMax: 0,
       })
+      if (!reading.isNewest()) return limit
       reading.revision = page.revision
       if (from === reading.prefix && isSame(to, end)) this.noteCount(reading.prefix, page.count)
       const rows = Array.from({ length: page.columns.rowCount }, (_, at) =>
@@ -458,13 +485,4 @@ export class KeyTree {
 /** The first place behind a child. */
 function behind(node: TreeNode): Uint8Array | undefined {
   return node.isFolder ? findPrefixEnd(node.path) : successor(node.path)
-}
-
-/** A name that is both key and folder stands once, marked as both. */
-function foldersWithKeys(nodes: readonly TreeNode[]): readonly TreeNode[] {
-  const keys = new Map(nodes.filter((node) => !node.isFolder).map((node) => [node.name, node]))
-  const folders = new Set(nodes.filter((node) => node.isFolder).map((node) => node.name))
-  return nodes
-    .filter((node) => node.isFolder || !folders.has(node.name))
-    .map((node) => (node.isFolder && keys.has(node.name) ? { ...node, isAlsoKey: true } : node))
 }

@@ -108,3 +108,30 @@ test('a folder that may not be read any more says so, and is read at the next tr
   expect(tree.rows().map(textOf)).toEqual(['/a', '/b'])
   vi.restoreAllMocks()
 })
+
+test('a reading that was overtaken by a newer one of the same folder changes nothing when it ends', async () => {
+  fakeServer()
+  const answer = vi.mocked(kvApi.range).getMockImplementation()
+  const failures: (() => void)[] = []
+  vi.spyOn(kvApi, 'range').mockImplementation((request) =>
+    request.revision === 5
+      ? new Promise((_resolve, reject) => {
+          failures.push(() => {
+            reject(new CallError(failureOf('compacted', false)))
+          })
+        })
+      : answer!(request),
+  )
+  const tree = new KeyTree('c', '/', 5)
+  const first = tree.loadRoot()
+  await vi.waitFor(() => {
+    expect(failures).toHaveLength(1)
+  })
+  await tree.setRevision(6, Promise.resolve())
+  expect(tree.rows().map(textOf)).toEqual(['/a', '/b'])
+  failures[0]?.()
+  await first
+  expect(tree.rows().map(textOf)).toEqual(['/a', '/b'])
+  expect(tree.error.value).toBeUndefined()
+  vi.restoreAllMocks()
+})
