@@ -126,6 +126,8 @@ describe('rows that are on their way', () => {
 describe('a revision that was compacted while it was read', () => {
   test('has no folders, and nothing to try again', async () => {
     const page = await openFlags()
+    // A tree of the past begins with the folders that are open at the head.
+    await folder(page, 'flags').waitFor()
     await page.keyboard.press('Control+g')
     await page.getByTestId('revision-field').fill('200')
     await page.keyboard.press('Enter')
