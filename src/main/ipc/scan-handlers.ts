@@ -106,21 +106,19 @@ async function* pagesOf(
   let { revision } = request
   let totalCount: number | undefined
   let after: Uint8Array | undefined
-  const ask = (): Promise<ListedRange | StoreError> =>
+  // A page that nobody waits for any more must not fail unheard: its failure is an answer too.
+  const ask = (): Promise<ListedRange | Unread> =>
     connection.client.kv
       .listRange(after === undefined ? interval : intervalAfter(interval, after), {
         ...{ limit, revision, isKeysOnly, signal },
       })
-      .catch((error: unknown) => {
-        if (error instanceof StoreError) return error
-        throw error
-      })
+      .catch((error: unknown) => new Unread(error))
   let answer = ask()
   for (;;) {
     const result = await answer
     if (signal.aborted) return
-    if (result instanceof StoreError) {
-      if (!isTooLarge(result) || limit <= valuePageRowsMin) throw result
+    if (result instanceof Unread) {
+      if (!isTooLarge(result.error) || limit <= valuePageRowsMin) throw result.error
       limit = Math.max(valuePageRowsMin, limit >> 1)
       limitMax = limit
       answer = ask()
@@ -141,8 +139,17 @@ async function* pagesOf(
   }
 }
 
-function isTooLarge(error: StoreError): boolean {
-  return error.details['grpcStatus'] === 'resourceExhausted'
+/** A page that could not be read, and why. */
+class Unread {
+  readonly error: unknown
+
+  constructor(error: unknown) {
+    this.error = error
+  }
+}
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof StoreError && error.details['grpcStatus'] === 'resourceExhausted'
 }
 
 interface Keeper {
