@@ -30,6 +30,8 @@ const probeTimeoutMs = 2_000
 const probeSoonMs = 100
 /** A new connection is not called failed before its servers had this long to come up. */
 const connectPatienceMs = 5_000
+/** A busy cluster has hundreds of new revisions a second, and every page draws what it is told of them. */
+const headEveryMs = 250
 
 export interface ConnectionDescription {
   readonly id: string
@@ -62,6 +64,9 @@ export class Connection implements Disposable {
   private headRevision = 0
   private lastAnswerAtMs: number | undefined
   private probeTimer: Timer | undefined
+  /** A newer head is told when this ends. */
+  private headTimer: Timer | undefined
+  private toldAtMs = Number.NEGATIVE_INFINITY
   private isProbing = false
   private needsPassword: boolean
   private isDisposed = false
@@ -143,7 +148,14 @@ export class Connection implements Disposable {
     this.times.note(revision, this.lastAnswerAtMs)
     if (revision <= this.headRevision) return
     this.headRevision = revision
-    this.notify()
+    if (this.isDisposed || this.headTimer !== undefined) return
+    const restMs = this.toldAtMs + headEveryMs - this.clock.monotonicMs()
+    if (restMs <= 0) this.notify()
+    else {
+      this.headTimer = this.clock.setTimer(restMs, () => {
+        this.notify()
+      })
+    }
   }
 
   /** Notes changes that arrived as they were made. */
@@ -177,6 +189,7 @@ export class Connection implements Disposable {
   dispose(): void {
     this.isDisposed = true
     this.probeTimer?.cancel()
+    this.headTimer?.cancel()
     this.lock.dispose()
     this.client.dispose()
   }
@@ -267,6 +280,10 @@ export class Connection implements Disposable {
   }
 
   private notify(): void {
-    if (!this.isDisposed) this.onChange(this.info())
+    if (this.isDisposed) return
+    this.headTimer?.cancel()
+    this.headTimer = undefined
+    this.toldAtMs = this.clock.monotonicMs()
+    this.onChange(this.info())
   }
 }

@@ -1,7 +1,8 @@
 /**
  * Streams from the main process to pages: batched, bounded, paced by the page.
  *
- * Items gather for about a frame and cross as one message. Every batch is acknowledged by the page once its listener has
+ * Items gather for about a frame and cross as one message; where so many come that nobody follows them one by one, for longer, if
+ * the stream says so. Every batch is acknowledged by the page once its listener has
  * taken it; with a few batches unacknowledged, items wait here. Whoever feeds a stream is told when its queue is long, so
  * that it can stop reading at the source; what comes nevertheless pushes out the oldest items, and the page is told how
  * many.
@@ -15,6 +16,8 @@ import type { StreamDelivery } from '../../preload/contract/stream-frame.ts'
 
 /** One message about a frame at 60 Hz. */
 const batchIntervalMs = 16
+/** Items of one frame from which on a stream is busy. */
+const busyItemsMin = 32
 /** Five hundred small objects cross the context bridge in about 10 ms. */
 const batchItemsDefault = 500
 const batchSizeBytesMax = 262_144
@@ -44,6 +47,8 @@ export interface StreamPolicy<Item> {
   droppedItem?(count: number): Item
   /** Most items in one message, for items that cross cheaper than objects. */
   readonly batchItemsMax?: number
+  /** Time between two messages of a stream that is busy: each one costs about the same, however much it holds. */
+  readonly busyIntervalMs?: number
   /** Turns the items of one message into what crosses. */
   pack?(items: readonly Item[]): readonly unknown[]
   /** Only the newest item matters: an undelivered older one is replaced. */
@@ -133,6 +138,8 @@ class OpenStream<Item> implements DeliveringStream {
   private batchesInFlight = 0
   private isUnderPressure = false
   private flushedAtMs = Number.NEGATIVE_INFINITY
+  /** From the last message to the next one. */
+  private intervalMs = batchIntervalMs
   private timer: Timer | undefined
   private end: { readonly error: BridgeError | undefined } | undefined
   private source: Disposable | undefined
@@ -217,7 +224,7 @@ class OpenStream<Item> implements DeliveringStream {
     if (this.isDisposed || this.timer !== undefined) return
     if (this.batchesInFlight >= batchesInFlightMax) return
     if (this.queue.length === 0 && this.end === undefined) return
-    const delayMs = this.flushedAtMs + batchIntervalMs - this.clock.monotonicMs()
+    const delayMs = this.flushedAtMs + this.intervalMs - this.clock.monotonicMs()
     this.timer = this.clock.setTimer(Math.max(0, delayMs), () => {
       this.timer = undefined
       this.flush()
@@ -226,8 +233,11 @@ class OpenStream<Item> implements DeliveringStream {
 
   private flush(): void {
     assert(!this.isDisposed, 'a timer of a stream ends with the stream')
-    this.flushedAtMs = this.clock.monotonicMs()
+    const nowMs = this.clock.monotonicMs()
+    const framesSince = Math.max(1, (nowMs - this.flushedAtMs) / batchIntervalMs)
+    this.flushedAtMs = nowMs
     const items = this.takeBatch()
+    this.intervalMs = this.nextIntervalMs(items.length / framesSince)
     if (items.length > 0) {
       this.batchesInFlight++
       this.parts.target.deliver({
@@ -246,6 +256,14 @@ class OpenStream<Item> implements DeliveringStream {
       })
       this.dispose()
     }
+  }
+
+  /** @param perFrame  items that came in the time of a frame */
+  private nextIntervalMs(perFrame: number): number {
+    const { busyIntervalMs } = this.policy
+    // What waits already crosses as fast as it can.
+    const isBusy = perFrame >= busyItemsMin && this.queue.length === 0
+    return isBusy && busyIntervalMs !== undefined ? busyIntervalMs : batchIntervalMs
   }
 
   private takeBatch(): Item[] {

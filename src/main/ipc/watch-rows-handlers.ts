@@ -17,6 +17,8 @@ import type { StreamPolicy } from './stream-hub.ts'
 
 /** Columns cross in a fraction of the time of as many objects, so a batch may hold more of them. */
 const batchChangesMax = 4_000
+/** A pane shows what is this busy a few times a second. */
+const busyIntervalMs = 75
 /** Patterns look at this much of a value: enough for what people write, and bounded for what they do not. */
 const matchedBytesMax = 65_536
 
@@ -30,6 +32,7 @@ export function registerWatchRowsHandlers(
     policyOf: (request): StreamPolicy<WatchItem> => ({
       ...watchPolicy(() => watches.get(request)),
       batchItemsMax: batchChangesMax,
+      busyIntervalMs,
       pack: packRows,
     }),
     begin: (request, sink) => {

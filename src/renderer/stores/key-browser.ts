@@ -246,6 +246,16 @@ export class KeyBrowser {
     else this.answer.value?.rest()
   }
 
+  /** Nobody sees the list: its rows are not kept current until it is woken. */
+  rest(): void {
+    this.pages.rest()
+  }
+
+  /** The list is seen again; the newest revision of the cluster that is known tells how much came meanwhile. */
+  wake(headRevision: number): void {
+    this.pages.wake(headRevision)
+  }
+
   /** Remembers where the list was scrolled to. */
   keepScroll(top: number): void {
     this.scrollTop = top

@@ -60,6 +60,7 @@ export class KeyPages {
   private watched: WindowBounds | undefined
   private freshAfter = 0
   private isLive = true
+  private isResting = false
   /** A new window is being filled at a new revision; the old one must not be filled at it. */
   private isOpening = false
   private followTimer: ReturnType<typeof setTimeout> | undefined
@@ -122,6 +123,22 @@ export class KeyPages {
   setLive(isLive: boolean): void {
     this.isLive = isLive
     if (!isLive) this.endWatch()
+  }
+
+  /** Nobody sees the list: nothing is followed until it is woken. */
+  rest(): void {
+    this.isResting = true
+    clearTimeout(this.followTimer)
+    this.endWatch()
+  }
+
+  /** The list is seen again, and takes in what came meanwhile. */
+  wake(headRevision: number): void {
+    if (!this.isResting) return
+    this.isResting = false
+    // What is not newer happened while nobody looked, and is told without a show.
+    this.headRevision = Math.max(this.headRevision, headRevision)
+    this.follow()
   }
 
   /** Takes a change that was handed out as fresh; the pages may have been read behind it meanwhile. */
@@ -238,7 +255,8 @@ export class KeyPages {
   /** Watches what is in sight, unless that is watched already. */
   private follow(): void {
     const { window } = this
-    if (!this.isLive || this.fixedRevision !== 0 || window === undefined) return
+    if (!this.isLive || this.isResting) return
+    if (this.fixedRevision !== 0 || window === undefined) return
     const sight = window.intervalAround(this.sight[0], this.sight[1])
     if (sight === undefined) return
     if (this.watch !== undefined && this.watched !== undefined && covers(this.watched, sight))

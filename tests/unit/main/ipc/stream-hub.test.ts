@@ -60,6 +60,30 @@ describe('StreamHub', () => {
     expect(items(deliveries)).toEqual([1, 2])
   })
 
+  test('a busy stream gathers for longer where it says so, and a quiet one does not', () => {
+    const { clock, hub, sink, deliveries } = open({ busyIntervalMs: 75 })
+    const push = (count: number): void => {
+      for (let item = 0; item < count; item++) sink.push(item)
+      clock.advance(16)
+      hub.acknowledge(7, 1)
+    }
+    // The second message shows that many come all the time.
+    push(40)
+    push(40)
+    expect(deliveries).toHaveLength(2)
+    for (let frame = 0; frame < 4; frame++) push(40)
+    expect(deliveries).toHaveLength(2)
+    push(40)
+    expect(deliveries).toHaveLength(3)
+    expect(items(deliveries)).toHaveLength(7 * 40)
+    // Few have come since, which the next message finds.
+    for (let frame = 0; frame < 5; frame++) push(1)
+    expect(deliveries).toHaveLength(4)
+    push(1)
+    push(1)
+    expect(deliveries).toHaveLength(6)
+  })
+
   test('a page that does not acknowledge gets four batches and no more', () => {
     const { clock, hub, sink, deliveries } = open()
     for (let item = 0; item < 10; item++) {
