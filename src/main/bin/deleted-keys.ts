@@ -1,12 +1,11 @@
 /**
  * The deleted keys of a range, from the oldest kept revision on, and for as long as it runs.
  *
- * Two watches and a question make it. A watch without puts replays the deletions, each with what it deleted; it goes on
- * live, so that a deletion which comes late is only late. A watch without deletes follows from the head of the start on and
+ * Watches and a question make it. Watches without puts replay the deletions, each with what it deleted. A watch without deletes follows from the head of the start on and
  * takes keys out that come back. Whether a key that was deleted long ago exists again is asked for many keys at once.
  *
  * What was deleted last is wanted first, but a watch tells the oldest first. So the last thousand revisions are replayed
- * before a sixteen times longer stretch, and so on to the beginning; what an earlier replay told is passed over in a longer one.
+ * before fifteen thousand older ones, and so on to the beginning, see `deletion-replay.ts`. The first replay goes on live.
  *
  * Example: put a at 5, delete at 6, put at 9, delete b at 12. The replay delivers "a at 6" and "b at 12"; the question
  * finds a with mod revision 9 and leaves it out; b is in the bin.
@@ -21,22 +20,22 @@ import type { WatchEvent, WatchListener, WatchOptions } from '../../core/client/
 import { joinedWithOffsets } from '../../preload/contract/key-columns.ts'
 import type { BinColumns, BinItem } from '../../preload/contract/bin.ts'
 import type { PlanCluster } from '../plans/plan-reading.ts'
+import { DeletionReplay, type DeletionListener } from './deletion-replay.ts'
 import { ExistQuestions } from './exist-questions.ts'
 
 /** Deleted keys that are kept; beyond, the oldest deletions are left out. */
 const binKeysMax = 200_000
 /** This part of them more is kept until the oldest are looked for. */
 const roomParts = 16
-/** Revisions of the first replay, and how much longer than the one before each further replay is. */
+/** Revisions of the first replay, and how many times more have been replayed after each further one. */
 const firstReplayRevisions = 1_000
 const replayGrowth = 16
 /** The replay stops while so many deletions wait for their question, and goes on when few are left. */
 const waitingHigh = 4_096
 const waitingLow = 1_024
-const progressAskMs = 150
-/** An answer may have been on its way when the last deletions came, so that the first one alone proves nothing. */
-const progressAnswersNeeded = 2
 const compactionAskMs = 5_000
+/** An answer about compaction comes at once. */
+const compactionAnswerMs = 150
 
 /** A watch under way, as much of it as is used. */
 export interface BinWatch extends Disposable {
@@ -75,19 +74,17 @@ export class DeletedKeys implements Disposable {
   private readonly questions: ExistQuestions<BinEntry>
   private readonly abort = new AbortController()
   private readonly keysMax: number
-  private deletions: BinWatch | undefined
+  /** The newest stretch, which goes on live, and the older ones. */
+  private readonly replays: DeletionReplay[] = []
   private returns: BinWatch | undefined
-  private progressTimer: Timer | undefined
   private compactionTimer: Timer | undefined
   private compactionProbe: BinWatch | undefined
   private isReplayed = false
   private isComplete = false
   private isBehind = false
-  /** Where the replay under way began; every deletion of `[coveredFrom, coveredTo]` came with an earlier one. */
-  private replayFrom = 1
-  private coveredFrom = Number.POSITIVE_INFINITY
-  private coveredTo = 0
-  private newestDeletion = 0
+  /** Everything from here on was replayed, or is. */
+  private replayFrom = Number.POSITIVE_INFINITY
+  private isSlow = false
   /** Deletions up to here are counted alone. */
   private leftOutUpTo = 0
   private keptFrom = 0
@@ -96,8 +93,6 @@ export class DeletedKeys implements Disposable {
   private compactedRevision = 0
   private seenCount = 0
   private droppedCount = 0
-  private progressAnswers = 0
-  private lastSignMs = 0
 
   /** @param keysMax  how many deleted keys are kept, about */
   constructor(
@@ -129,9 +124,9 @@ export class DeletedKeys implements Disposable {
   dispose(): void {
     this.abort.abort()
     this.questions.dispose()
-    this.progressTimer?.cancel()
     this.compactionTimer?.cancel()
-    for (const watch of [this.deletions, this.returns, this.compactionProbe]) watch?.dispose()
+    for (const replay of this.replays) replay.dispose()
+    for (const watch of [this.returns, this.compactionProbe]) watch?.dispose()
   }
 
   private async begin(): Promise<void> {
@@ -160,31 +155,23 @@ export class DeletedKeys implements Disposable {
     this.askForCompactionLater()
   }
 
-  /** Replays the last so many revisions; all where not many more are left. Goes on live. */
+  /** Replays what is missing of the last so many revisions; all where not many more are left. */
   private replay(revisionCount: number): void {
-    const from = this.headRevision - revisionCount
+    const { interval, headRevision, isSlow } = this
+    const end = this.replayFrom
+    const from = headRevision - revisionCount
     this.replayFrom = from > revisionCount ? from : 1
-    this.deletions?.dispose()
-    this.deletions = this.sources.watch(
-      {
-        ...{ interval: this.interval, startRevision: this.replayFrom },
-        ...{ needsPrevious: true, isWithoutPuts: true },
-      },
-      this.deletionsListener(),
-    )
-    this.noteSign()
+    const stretch = { interval, from: this.replayFrom, end, headRevision, isSlow }
+    this.replays.push(new DeletionReplay(this.sources, stretch, this.deletionListener()))
     this.holdReplay()
-    this.askProgress()
   }
 
-  private endReplay(): void {
+  private goOn(): void {
     if (this.replayFrom <= Math.max(1, this.compactedRevision)) {
       this.isReplayed = true
       this.tellProgress()
       return
     }
-    this.coveredFrom = this.replayFrom
-    this.coveredTo = this.newestDeletion
     const revisionCount = this.headRevision - this.replayFrom
     // Where the end of a replay is known only from silence there is one wait more at most.
     const isCertain = this.sources.quietMs === 0
@@ -195,32 +182,28 @@ export class DeletedKeys implements Disposable {
   private holdReplay(): void {
     const { waitingCount } = this.questions
     this.isBehind = waitingCount > (this.isBehind ? waitingLow : waitingHigh)
-    if (this.isBehind) this.deletions?.pause()
-    else this.deletions?.resume()
+    for (const replay of this.replays) replay.setHeld(this.isBehind)
   }
 
-  private deletionsListener(): WatchListener {
+  private deletionListener(): DeletionListener {
     return {
-      onStarted: ({ isResumed }) => {
-        this.noteSign()
-        if (isResumed) this.push({ kind: 'resumed' })
-      },
-      onEvents: (events) => {
-        this.noteSign()
+      onDeletions: (events) => {
         for (const event of events) this.takeDeletion(event)
         this.questions.send()
         this.holdReplay()
       },
-      onProgress: ({ revision }) => {
-        if (revision >= this.headRevision) this.progressAnswers++
+      onWhole: ({ wasSlow }) => {
+        this.isSlow = wasSlow
+        this.goOn()
+      },
+      onCompacted: (revision) => {
+        this.noteCompacted(revision)
       },
       onInterrupted: (reason) => {
-        this.noteSign()
         this.push({ kind: 'interrupted', reason })
       },
-      onGap: ({ toRevision }) => {
-        this.noteSign()
-        this.noteCompacted(toRevision + 1)
+      onResumed: () => {
+        this.push({ kind: 'resumed' })
       },
       onRefused: (error) => {
         this.fail(error)
@@ -262,10 +245,8 @@ export class DeletedKeys implements Disposable {
     const deletedRevision = pair.modRevision
     // What was before the first kept revision cannot be read, so such a deletion is nothing that could be shown.
     if (kind !== 'delete' || deletedRevision <= this.compactedRevision) return
-    if (deletedRevision >= this.coveredFrom && deletedRevision <= this.coveredTo) return
     this.seenCount++
     this.headRevision = Math.max(this.headRevision, deletedRevision)
-    this.newestDeletion = Math.max(this.newestDeletion, deletedRevision)
     const name = latin1Of(pair.key)
     if ((this.entries.get(name)?.deletedRevision ?? 0) >= deletedRevision) return
     if (deletedRevision <= this.leftOutUpTo) {
@@ -334,24 +315,6 @@ export class DeletedKeys implements Disposable {
     this.tellProgress()
   }
 
-  private askProgress(): void {
-    const { clock } = this.sources
-    this.progressTimer = clock.setTimer(progressAskMs, () => {
-      const isQuiet = clock.monotonicMs() - this.lastSignMs >= this.sources.quietMs
-      if (this.progressAnswers >= progressAnswersNeeded && isQuiet) {
-        this.endReplay()
-        return
-      }
-      this.deletions?.requestProgress()
-      this.askProgress()
-    })
-  }
-
-  private noteSign(): void {
-    this.lastSignMs = this.sources.clock.monotonicMs()
-    this.progressAnswers = 0
-  }
-
   private tellProgress(): void {
     const { seenCount, headRevision, droppedCount } = this
     this.isComplete ||= this.isReplayed && this.questions.isSettled
@@ -413,7 +376,7 @@ export class DeletedKeys implements Disposable {
         // A refusal for compaction comes after the start, at once; the pause lets it arrive.
         onStarted: () => {
           this.compactionTimer?.cancel()
-          this.compactionTimer = clock.setTimer(progressAskMs, finish)
+          this.compactionTimer = clock.setTimer(compactionAnswerMs, finish)
         },
         onGap: ({ toRevision }) => {
           this.noteCompacted(toRevision + 1)

@@ -148,6 +148,41 @@ describe('the bin', () => {
     expect(seen).toMatchObject({ seenCount: 6 })
   })
 
+  test('cuts a stretch that lasts into lanes, which tell each deletion once', async () => {
+    const world = new PlanWorld()
+    const wanted: [string, number][] = []
+    for (let at = 0; at < 40; at++) {
+      world.put(`/a/${at}`, 'x')
+      writeTimes(world, 500)
+      wanted.push([`/a/${at}`, world.remove(`/a/${at}`)])
+    }
+    writeTimes(world, 20_000)
+    const head = world.store.revision
+    const sources = sourcesOf(world)
+    const starts: number[] = []
+    let passedMs = 0
+    const bin = binOf(world, '/a/', {
+      ...sources,
+      clock: { ...browserClock, monotonicMs: () => browserClock.monotonicMs() + passedMs },
+      watch: (options, listener) => {
+        starts.push(options.startRevision)
+        if (options.startRevision !== 1 || passedMs > 0) return sources.watch(options, listener)
+        // A server that gets nowhere with it.
+        passedMs = 60_000
+        const nothing = (): void => undefined
+        return { dispose: nothing, pause: nothing, resume: nothing, requestProgress: nothing }
+      },
+    })
+    await expect.poll(bin.isComplete, patience).toBe(true)
+    expect(starts.slice(0, 4)).toEqual([head - 1_000, head + 1, head - 16_000, 1])
+    const lanes = starts.slice(4)
+    expect(lanes).toHaveLength(16)
+    expect(lanes[0]).toBe(1)
+    expect(lanes.toSorted((one, other) => one - other)).toEqual(lanes)
+    expect([...bin.shown].sort(([, one], [, other]) => one - other)).toEqual(wanted)
+    expect(bin.told.findLast((item) => item.kind === 'progress')).toMatchObject({ seenCount: 40 })
+  })
+
   test.each([1, 10, 1_000])(
     'leaves the oldest deletions out when they are too many, %i in a revision',
     async (keysInRevision) => {
