@@ -8,8 +8,8 @@
  * When is a lane at its end? It sees a deletion behind it; or the server says, asked again and again, that everything up to
  * the head was told.
  *
- * Example: revisions [1, 900001) that last. 16 lanes begin at 1, 56251, 112501 ...; the first one is given up when it is
- * told of a deletion at 56300, which the second one has told already, or will tell.
+ * Example: revisions [1, 800001) that last. 8 lanes begin at 1, 100001, 200001 ...; the first one is given up when it is
+ * told of a deletion at 100300, which the second one has told already, or will tell.
  */
 
 import type { Timer } from '../../core/base/clock.ts'
@@ -22,9 +22,12 @@ import type { BinSources, BinWatch } from './deleted-keys.ts'
 const progressAskMs = 150
 /** An answer may have been on its way when the last deletions came, so that the first one alone proves nothing. */
 const progressAnswersNeeded = 2
-const lanesMax = 16
-/** Revisions that servers tell in a round; shorter stretches need no second lane. */
-const laneRevisionsMin = 1_000
+const lanesMax = 8
+/**
+ * Shortest lane: so many rounds that they cost more than a lane may. Each one can be told of every deletion in the thousand
+ * revisions behind its end before it is given up, and the server reads what each of them deleted.
+ */
+const laneRevisionsMin = 16_000
 /** A stretch that takes longer is cut. Where a watch reads alone, a million revisions are told sooner than that. */
 const cutAfterMs = 4_000
 
