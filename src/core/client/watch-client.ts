@@ -7,6 +7,11 @@
  *
  * Each watch has a gRPC stream of its own: they share the connection anyway, and a slow reader of one cannot hold up
  * another.
+ *
+ * A watch of the past is told a thousand revisions at a time. It asks for them in fragments, because large values would make
+ * that more than a message can hold. etcd's time for a fragment grows with the square of its changes, though (it adds up
+ * the size of all of them again for each one): 15,000 small ones take five seconds. So a watch that was sent such a fragment
+ * goes on without them, until a message comes that is too large.
  */
 
 import type { ClientDuplexStream, ServiceError } from '@grpc/grpc-js'
@@ -87,6 +92,8 @@ const resumePauseMinMs = 50
 const resumePauseMaxMs = 2_000
 /** Tokens that are refused one after the other before a watch gives up. */
 const loginAttemptsMax = 3
+/** A fragment of so many changes holds small ones, about 370 bytes each or less. */
+const smallChangesMin = 4_096
 /** Answers that concern the whole stream carry this id. */
 const streamWideWatchId = -1n
 const startRevisionOfEverything = 1
@@ -120,6 +127,10 @@ export class RunningWatch implements Disposable {
   private nextRevision: number
   /** Events of a revision of which the other fragments of a response may hold more. */
   private fragments: Event[] = []
+  private isFragmented = true
+  private wasTooLarge = false
+  /** The stream is made anew by our own will, which is nothing to be told. */
+  private isReopening = false
 
   constructor(environment: CallEnvironment, options: WatchOptions, listener: WatchListener) {
     this.environment = environment
@@ -205,7 +216,7 @@ export class RunningWatch implements Disposable {
           filters,
           prevKv: options.needsPrevious,
           watchId: 0n,
-          fragment: true,
+          fragment: this.isFragmented,
         },
       },
     }
@@ -233,6 +244,9 @@ export class RunningWatch implements Disposable {
     if (this.nextRevision === 0) this.nextRevision = headRevision + 1
     const isResumed = this.hasStarted
     this.hasStarted = true
+    const isTold = !this.isReopening
+    this.isReopening = false
+    if (!isTold) return
     this.listener.onStarted({
       startRevision: this.nextRevision,
       endpoint: endpoint.url,
@@ -250,9 +264,20 @@ export class RunningWatch implements Disposable {
     // A server may repeat what was delivered before a resume; each revision is delivered once.
     const newEvents = events.filter((event) => event.pair.modRevision >= this.nextRevision)
     const newest = newEvents.at(-1)
-    if (newest === undefined) return
-    this.nextRevision = newest.pair.modRevision + 1
-    this.listener.onEvents(newEvents)
+    if (newest !== undefined) {
+      this.nextRevision = newest.pair.modRevision + 1
+      this.listener.onEvents(newEvents)
+    }
+    const isOfSmall = response.fragment && response.events.length >= smallChangesMin
+    if (isOfSmall && !this.wasTooLarge && !this.isEnded) this.reopen({ isFragmented: false })
+  }
+
+  /** Asks anew from the first revision on that is owed. */
+  private reopen({ isFragmented }: { readonly isFragmented: boolean }): void {
+    this.isFragmented = isFragmented
+    this.isReopening = this.hasStarted
+    this.closeStream()
+    void this.connect()
   }
 
   private onCanceled(endpoint: Endpoint, response: WireResponse): void {
@@ -282,6 +307,12 @@ export class RunningWatch implements Disposable {
 
   private onLost(endpoint: Endpoint, failure: CallFailure): void {
     this.closeStream()
+    if (failure.status === 'resourceExhausted' && !this.isFragmented) {
+      this.wasTooLarge = true
+      this.reopen({ isFragmented: true })
+      return
+    }
+    this.isReopening = false
     const { clock, pool, random } = this.environment
     if (isFinal(failure) && !this.mayLogInAgain(endpoint, failure)) {
       this.isEnded = true

@@ -257,6 +257,38 @@ describe.runIf(isRealEtcdInstalled())('Client on one real etcd', () => {
     expect(recorder.events.map((event) => event.pair.modRevision)).toEqual([last.header.revision])
   })
 
+  test('a past of many small changes comes in few messages, each change once', async () => {
+    const client = connect(cluster.clientUrls)
+    const [revisionCount, keysPerRevision] = [200, 120]
+    const start = (await client.kv.put(bytes('/small/first'), bytes('x'))).header.revision + 1
+    for (let at = 0; at < revisionCount; at++) {
+      await client.kv.txn({
+        compares: [],
+        thenOperations: Array.from({ length: keysPerRevision }, (_, key) => ({
+          ...{ kind: 'put', key: bytes(`/small/${key}`), value: bytes('v'.repeat(200)) },
+          lease: 0n,
+        })),
+        elseOperations: [],
+      })
+    }
+    const recorder = new Recorder()
+    const watch = client.watch.open(
+      { interval: intervalOfPrefix(bytes('/small/')), startRevision: start, needsPrevious: false },
+      recorder,
+    )
+    await recorder.until(() => recorder.events.length >= revisionCount * keysPerRevision)
+    const got = recorder.events.map(({ pair }) => `${String(pair.modRevision)} ${text(pair.key)}`)
+    const wanted = Array.from({ length: revisionCount * keysPerRevision }, (_, at) => {
+      const revision = start + Math.floor(at / keysPerRevision)
+      return `${String(revision)} /small/${String(at % keysPerRevision)}`
+    })
+    expect(got).toEqual(wanted)
+    // The first fragment, and all the rest.
+    const told = recorder.lines.map((line) => line.replace(/^(events).*/, '$1'))
+    expect(told).toEqual([`started at ${String(start)}`, 'events', 'events'])
+    watch.dispose()
+  })
+
   test('an endpoint where nobody listens fails in time and says so', async () => {
     const client = connect(['http://127.0.0.1:1'])
     const startMs = Date.now()
