@@ -1,6 +1,10 @@
 import { useI18n } from 'vue-i18n'
 import { useObservedTimes } from '../stores/observed-times.ts'
 
+// Each row of a list may ask, and to make them takes long.
+const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' })
+const day = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'medium' })
+
 /** The time of a revision as text, with how it is known. */
 export interface ObservedText {
   readonly kind: 'observed' | 'between' | 'before' | 'unknown'
@@ -14,8 +18,6 @@ export interface ObservedText {
 export function useObservedText(): (connectionId: string, revision: number) => ObservedText {
   const { t } = useI18n()
   const times = useObservedTimes()
-  const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' })
-  const day = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'medium' })
   return (connectionId, revision) => {
     const time = times.of(connectionId, revision)
     switch (time.kind) {

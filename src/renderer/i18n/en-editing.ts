@@ -120,6 +120,8 @@ export const enEditing = {
     renameFolderSplit:
       'It does not end like the prefix that it replaces: names would run together.',
     renameSame: 'This is its name already.',
+    restoreTo: 'Restore to {revision}…',
+    restorePrefix: 'Restore what is under it to {revision}…',
     deletePrefix: 'Delete all keys under it…',
     exportPrefix: 'Export what is under it…',
     importHere: 'Import under it…',

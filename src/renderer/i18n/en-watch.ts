@@ -70,6 +70,7 @@ export const enWatch = {
       interval: 'range',
       all: 'all keys',
     },
+    interval: '{from} up to {to}',
     onlyDeletes: 'deletes only',
     onlyPuts: 'no deletes',
     keyMatches: 'key ~ {pattern}',

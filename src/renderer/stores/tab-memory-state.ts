@@ -28,12 +28,30 @@ const tabSchema = z.object({
   isDirty: z.boolean(),
 })
 
+const sideSchema = z.object({
+  connectionId: z.string().max(64),
+  subject: z.string().max(4_096),
+  revision: z.number().int().min(0),
+})
+
 const openTabSchema = tabSchema.extend({
   /** Text of the key that is open in the tab, and of the first one in sight of its list. */
   openedKey: z.string().optional(),
   topKey: z.string().optional(),
   query: z
     .object({ mode: z.enum(['txn', 'range']), txn: z.string(), range: z.string() })
+    .optional(),
+  compare: z
+    .object({
+      left: sideSchema,
+      right: sideSchema,
+      options: z.object({
+        by: z.enum(['revision', 'value']),
+        ignoresValues: z.boolean(),
+        ignoresLeases: z.boolean(),
+      }),
+      hasRun: z.boolean(),
+    })
     .optional(),
 })
 
@@ -152,7 +170,12 @@ export function withConnections(state: WindowState, now: readonly ConnectionInfo
   }
   return {
     ...state,
-    tabs: state.tabs.map(renamed),
+    tabs: state.tabs.map((tab) => {
+      const { compare } = tab
+      if (compare === undefined) return renamed(tab)
+      const [left, right] = [renamed(compare.left), renamed(compare.right)]
+      return { ...renamed(tab), compare: { ...compare, left, right } }
+    }),
     closed: state.closed.map(renamed),
     trees: state.trees.map(renamed),
     columns: state.columns.map(renamed),

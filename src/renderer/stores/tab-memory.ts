@@ -7,6 +7,7 @@ import { appApi, connectionApi } from '../api/host-api.ts'
 import { pageStateApi } from '../api/page-state-api.ts'
 import { streamApi } from '../api/stream-api.ts'
 import { useColumnLayoutStore } from './column-layouts.ts'
+import { useCompareStore, type CompareState } from './compare.ts'
 import { useConnectionStore } from './connections.ts'
 import { useKeyTreeStore } from './key-trees.ts'
 import { useKeyStore } from './keys.ts'
@@ -24,6 +25,7 @@ import {
   type WindowState,
 } from './tab-memory-state.ts'
 import { useTabStore } from './tabs.ts'
+import { useWatchStore } from './watches.ts'
 
 const stateName = 'window.tabs'
 const saveAfterMs = 300
@@ -37,6 +39,7 @@ export const useTabMemoryStore = defineStore('tabMemory', () => {
   const status = ref<'idle' | 'loading' | 'restored'>('idle')
   /** Why the window of the last time could not be brought back, or the present one not be kept. */
   const error = shallowRef<unknown>()
+  const watches = useWatchStore()
   const take = useWindowState()
   const bringBack = useBringBack()
   let savedText = ''
@@ -77,7 +80,7 @@ export const useTabMemoryStore = defineStore('tabMemory', () => {
 
   /** What is sent while the window closes does not arrive, so the window waits for this. */
   async function keepAndLeave(): Promise<void> {
-    await save()
+    await Promise.all([save(), watches.endRecordings()])
     await tell(() => appApi.readyToClose())
   }
 
@@ -110,15 +113,20 @@ function useWindowState(): () => WindowState {
   const keys = useKeyStore()
   const trees = useKeyTreeStore()
   const queries = useQueryStore()
+  const compares = useCompareStore()
   const columns = useColumnLayoutStore()
   const layout = useLayoutStore()
   const connections = useConnectionStore()
   const nodes = useNodeStore()
   return () => {
     const { tabs: open, activeId, closed, visits } = tabs.state()
-    const extras = open.map((tab) => ({ ...keys.placeOf(tab.id), query: queries.stateOf(tab.id) }))
+    const extras = open.map(({ id }) => ({
+      ...keys.placeOf(id),
+      ...{ query: queries.stateOf(id), compare: compares.stateOf(id) },
+    }))
     const used = new Set([
       ...[...open, ...closed].map((tab) => tab.connectionId),
+      ...extras.flatMap(({ compare }) => connectionsOf(compare)),
       ...columns.layouts.keys(),
     ])
     return {
@@ -152,6 +160,7 @@ function useBringBack(): (state: WindowState) => Promise<void> {
   const keys = useKeyStore()
   const trees = useKeyTreeStore()
   const queries = useQueryStore()
+  const compares = useCompareStore()
   const columns = useColumnLayoutStore()
   const layout = useLayoutStore()
   const settings = useSettingsStore()
@@ -163,9 +172,10 @@ function useBringBack(): (state: WindowState) => Promise<void> {
     for (const tree of state.trees) {
       if (tree.separator === settings.settings.keySeparator) trees.expandLater(tree)
     }
-    for (const { id, openedKey, topKey, query } of state.tabs) {
+    for (const { id, openedKey, topKey, query, compare } of state.tabs) {
       keys.remember(id, { openedKey, topKey })
       if (query !== undefined) queries.restore(id, query)
+      if (compare !== undefined) compares.restore(id, compare)
     }
     await reopenConnections(state)
     tabs.restore({
@@ -177,6 +187,11 @@ function useBringBack(): (state: WindowState) => Promise<void> {
   }
 }
 
+/** The connections of both sides of a comparison. */
+function connectionsOf(compare: CompareState | undefined): readonly string[] {
+  return compare === undefined ? [] : [compare.left.connectionId, compare.right.connectionId]
+}
+
 /**
  * Opens what the tabs need. One that does not open keeps its tabs: they say so and offer to try again, so a failure here
  * is told there.
@@ -185,7 +200,9 @@ async function reopenConnections(state: WindowState): Promise<void> {
   const connections = useConnectionStore()
   const nodes = useNodeStore()
   const list = await connectionApi.list()
-  const used = new Set(state.tabs.map((tab) => tab.connectionId))
+  const used = new Set(
+    state.tabs.flatMap((tab) => [tab.connectionId, ...connectionsOf(tab.compare)]),
+  )
   const stateOf = (id: string): ConnectionInfo['state'] | undefined =>
     list.find((one) => one.id === id)?.state
   const openings = [...used].map(async (id) => {

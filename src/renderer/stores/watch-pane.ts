@@ -16,6 +16,7 @@ import { everyEvent, matcherOf, searchOf } from './watch-filter.ts'
 import type { EventFilter } from './watch-filter.ts'
 import { WatchLog } from './watch-log.ts'
 import { WatchRates } from './watch-rates.ts'
+import type { WatchRecording } from './watch-recording.ts'
 import { WatchView } from './watch-view.ts'
 
 /** Keys and beginnings of values that the ring keeps. */
@@ -54,6 +55,8 @@ export class WatchPane {
   onWatchesChanged: (() => void) | undefined
   /** Told of new rows, in order; for recording. */
   readonly listeners = new Set<(added: readonly number[]) => void>()
+  /** The file that events go to while they come, whatever view is shown. */
+  readonly recording = shallowRef<WatchRecording>()
   /** Colours of watches that are no more, for the rows that stay. */
   private readonly retired = new Map<number, number>()
   private readonly expiry: ExpiryCheck
@@ -211,6 +214,7 @@ export class WatchPane {
     clearTimeout(this.showTimer)
     this.expiry.dispose()
     for (const watch of this.watches) watch.stop()
+    this.recording.value?.stop()
     this.listeners.clear()
   }
 

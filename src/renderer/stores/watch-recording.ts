@@ -9,8 +9,20 @@ const encoder = new TextEncoder()
 
 export class WatchRecording {
   rowCount = 0
+  /** Resolves when the file is written to its end, or was given up. */
+  readonly ended: Promise<void>
+  /** To be called then. */
+  readonly noteEnd: () => void
   private lines: string[] = []
   private isStopped = false
+
+  constructor() {
+    let resolveEnded: () => void = () => undefined
+    this.ended = new Promise((resolve) => {
+      resolveEnded = resolve
+    })
+    this.noteEnd = resolveEnded
+  }
 
   add(lines: readonly string[]): void {
     if (this.isStopped) return

@@ -69,5 +69,12 @@ export const useWatchStore = defineStore('watches', () => {
     }
   })
 
-  return { panes, paneOf, headRevisionOf }
+  /** Ends the files that events are written to. Resolves when each is whole. */
+  async function endRecordings(): Promise<void> {
+    const running = [...panes.values()].flatMap(({ recording }) => recording.value ?? [])
+    for (const recording of running) recording.stop()
+    await Promise.all(running.map(({ ended }) => ended))
+  }
+
+  return { panes, paneOf, headRevisionOf, endRecordings }
 })

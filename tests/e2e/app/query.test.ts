@@ -274,6 +274,15 @@ describe.runIf(isRealEtcdInstalled())('tabs', () => {
       await expect.poll(() => tabsOf(page).allInnerTexts()).toEqual(labels)
       await expect.poll(() => editorText(page)).toBe('of real etcd')
     }
+    // A comparison of the two stands behind the others.
+    await page.keyboard.press('Control+Shift+D')
+    await page.getByLabel('Connection on the left').selectOption({ label: 'Playground' })
+    await page.getByLabel('Connection on the right').selectOption({ label: 'real' })
+    await page.getByTestId('compare-start').click()
+    await page.getByTestId('differences').getByText('name', { exact: true }).waitFor(slow)
+    labels.push(...(await tabsOf(page).allInnerTexts()).slice(-1))
+    await page.keyboard.press('Control+2')
+    await expect.poll(() => editorText(page)).toBe('of real etcd')
     // Nothing is waited for: what was done last is kept too.
     const { userDataDirectory, pageErrors } = launched
     await launched.close({ keepsFiles: true })
@@ -285,5 +294,11 @@ describe.runIf(isRealEtcdInstalled())('tabs', () => {
     await expect.poll(() => editorText(again)).toBe('of real etcd')
     await again.keyboard.press('Control+1')
     await expect.poll(() => editorText(again)).toBe('of our nodes')
+    await again.keyboard.press('Control+9')
+    await again.getByTestId('differences').getByText('name', { exact: true }).waitFor(slow)
+    const sides = ['left', 'right'].map((side) =>
+      again.getByLabel(`Connection on the ${side}`).locator('option:checked').innerText(),
+    )
+    expect(await Promise.all(sides)).toEqual(['Playground', 'real'])
   })
 })

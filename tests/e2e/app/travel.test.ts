@@ -159,6 +159,11 @@ async function walkByMouse(page: Page, { revisions }: Past): Promise<void> {
   const bookmark = page.getByRole('dialog').getByTestId('bookmark')
   await bookmark.getByRole('button', { name: `r${String(revisions[1])}`, exact: true }).click()
   await reading(page, revisions[1] ?? 0)
+  await typeRevision(page, String(last - 5))
+  await reading(page, last - 5)
+  const name = `second write, r${String(revisions[1])}`
+  await page.getByTestId('revision-track').getByRole('button', { name }).click()
+  await reading(page, revisions[1] ?? 0)
   await page.getByTestId('revision-field').click()
   await page.getByTestId('revision-field').fill(String(last - 11))
   await page.getByTestId('revision-field').press('Enter')
@@ -177,6 +182,39 @@ async function walkByMouse(page: Page, { revisions }: Past): Promise<void> {
     .not.toBe(String(last - 11))
   await page.getByRole('button', { name: /^Back to head/u }).click()
   await banner(page).waitFor({ state: 'detached', timeout: patienceMs })
+}
+
+/** Runs the plan that is shown, and takes back what it did; answers what it was to write. */
+async function runAndUndo(page: Page): Promise<string> {
+  const run = page.getByTestId('plan-run')
+  await run.waitFor({ timeout: patienceMs })
+  await expect.poll(() => run.isEnabled(), { timeout: patienceMs }).toBe(true)
+  const text = await page.getByRole('grid', { name: 'Rows of the plan' }).innerText()
+  await page.keyboard.press('Control+Enter')
+  await page.getByTestId('plan-report').waitFor({ timeout: patienceMs })
+  await page.getByTestId('plan-undo').click()
+  await page.getByRole('dialog').waitFor({ state: 'detached', timeout: patienceMs })
+  return text.replaceAll(/\s+/gu, ' ')
+}
+
+/** Chosen keys become as they were: both by a button, one by its menu and keys alone. */
+async function restoreChosen(page: Page, { revisions }: Past): Promise<void> {
+  await typeRevision(page, String(revisions[3]))
+  await reading(page, revisions[3] ?? 0)
+  await row(page, 'a').click()
+  await row(page, 'gone').click({ modifiers: ['Shift'] })
+  await page.getByTestId('restore-chosen').click()
+  const both = await runAndUndo(page)
+  expect([both.includes('/t/a '), both.includes('/t/gone ')]).toEqual([true, true])
+  await page.getByRole('grid', { name: 'Keys' }).focus()
+  await page.keyboard.press('Escape')
+  await page.keyboard.press('Home')
+  await page.keyboard.press('Shift+F10')
+  const item = page.getByRole('menuitem', { name: `Restore to r${String(revisions[3])}…` })
+  await item.waitFor({ timeout: patienceMs })
+  await item.press('Enter')
+  const one = await runAndUndo(page)
+  expect([one.includes('/t/a '), one.includes('/t/gone ')]).toEqual([true, false])
 }
 
 /** The revision is compacted while it is read. */
@@ -201,6 +239,7 @@ async function walk(page: Page): Promise<void> {
   const past = await openPast(page)
   await walkByKeyboard(page, past)
   await walkByMouse(page, past)
+  await restoreChosen(page, past)
   await walkIntoCompaction(page, past)
   expect(await findViolations(page)).toEqual([])
 }

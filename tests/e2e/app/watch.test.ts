@@ -183,6 +183,32 @@ async function walkByMouse({ page }: LaunchedApp): Promise<void> {
   await search.waitFor({ state: 'detached' })
 }
 
+/** Events go to a file while another view is shown, until that is ended. */
+async function recordAcrossViews({ app, page }: LaunchedApp): Promise<void> {
+  const connectionId = await connectionIdOf(page)
+  const view = (name: string): Promise<void> =>
+    page
+      .getByRole('navigation', { name: 'Views' })
+      .getByRole('button', { name, exact: true })
+      .click()
+  const path = join(folder, `${connectionId}-recorded.jsonl`)
+  await answerSaveDialog(app, path)
+  await page.getByRole('button', { name: 'Save events' }).click()
+  await page.getByRole('button', { name: 'Record from now on…' }).click()
+  const stop = page.getByRole('button', { name: 'Stop recording' })
+  await stop.waitFor({ timeout: patienceMs })
+  await view('Keys')
+  await page.getByTestId('prefix').waitFor({ timeout: patienceMs })
+  await put(page, connectionId, '/run/recorded', 'while away')
+  await view('Watch')
+  await eventOf(page, '/run/recorded').first().waitFor({ timeout: patienceMs })
+  await stop.click({ timeout: patienceMs })
+  await expect
+    .poll(() => (existsSync(path) ? readFileSync(path, 'utf8') : ''), { timeout: patienceMs })
+    .toContain('while away')
+  await stop.waitFor({ state: 'detached', timeout: patienceMs })
+}
+
 /** By keyboard: pause, search, mark, details, copy, filter, another watch, and into the past. */
 async function walkByKeyboard(launched: LaunchedApp): Promise<void> {
   const { app, page } = launched
@@ -256,6 +282,7 @@ async function walk(app: LaunchedApp, lose: (url: string) => Promise<void>): Pro
   await loseTheServingMember(app, lose)
   await walkByKeyboard(app)
   await walkByMouse(app)
+  await recordAcrossViews(app)
   await expectAccessible(app.page)
   await travel(app.page)
 }

@@ -141,8 +141,11 @@ describe('keys', () => {
     await expect
       .poll(() => page.getByRole('button', { name: 'Edit', exact: true }).isDisabled())
       .toBe(true)
+    // The keys of a draft do nothing either: the past is still there to be left.
+    await page.keyboard.press('Control+e')
     await page.getByRole('button', { name: 'Back to head' }).click()
     await expect.poll(() => page.getByText('Writing is off').count()).toBe(0)
+    await page.getByRole('button', { name: 'Edit', exact: true }).waitFor()
   })
 
   test('a key is made, changed by keyboard alone, deleted after a question and put back', async () => {

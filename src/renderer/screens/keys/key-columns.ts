@@ -13,16 +13,17 @@ const usualWidths: Readonly<Record<ShownColumn, string>> = {
   version: '56px',
   create: '84px',
   mod: '84px',
-  after: 'minmax(190px, 1.3fr)',
+  after: 'minmax(150px, 1.3fr)',
   lease: 'minmax(92px, 0.4fr)',
   preview: 'minmax(110px, 1.2fr)',
 }
-const usualKeyWidth = 'minmax(200px, 2fr)'
+const usualKeyWidth = 'minmax(160px, 2fr)'
 /** Below this width in pixels a column is hidden before text is squeezed: the one that is needed least goes first. */
 const neededPx: Readonly<Partial<Record<ShownColumn, number>>> = {
   create: 760,
   lease: 640,
   version: 520,
+  preview: 300,
 }
 
 /** What the column of the past takes from the others; its sentence is worth more than a create revision or a lease. */

@@ -128,7 +128,8 @@ function useKeyCommands(acts: {
 }): void {
   const commands = useCommandStore()
   const findWriteObstacle = (): string | undefined => {
-    if (acts.detail().asOf.value !== 0) return 'pastRevision'
+    if (acts.detail().past.value !== undefined || acts.detail().asOf.value !== 0)
+      return 'pastRevision'
     return acts.connection().isReadOnly ? 'readOnly' : undefined
   }
   const findDraftObstacle = (): string | undefined =>

@@ -26,6 +26,8 @@ export function useKeyHistory(
     readonly openDiff: () => void
     readonly openTimeline: () => void
     readonly restore: (revision: number) => void
+    /** Why nothing can be written here: the name of a reason of the commands. */
+    readonly findWriteObstacle: () => string | undefined
   },
 ): KeyHistoryActs {
   const selected = computed(() => {
@@ -88,7 +90,11 @@ function findRevision(detail: KeyDetail, by: 1 | -1): number {
 function useHistoryCommands(
   detail: () => KeyDetail,
   acts: KeyHistoryActs,
-  parts: { readonly openTimeline: () => void; readonly restore: (revision: number) => void },
+  parts: {
+    readonly openTimeline: () => void
+    readonly restore: (revision: number) => void
+    readonly findWriteObstacle: () => string | undefined
+  },
 ): void {
   const commands = useCommandStore()
   const { selected, findChange, stepChange, compare, comparePrevious } = acts
@@ -107,6 +113,8 @@ function useHistoryCommands(
     },
     findObstacle: needs(() => findRevision(detail(), by)),
   })
+  const findRestoreObstacle = (): string | undefined =>
+    detail().past.value?.pair === undefined ? 'noRevision' : parts.findWriteObstacle()
   const mark = (which: 'a' | 'b'): Pick<Command, 'run' | 'findObstacle'> => ({
     run: () => {
       detail().history.mark(which, selected.value)
@@ -140,13 +148,11 @@ function useHistoryCommands(
         findObstacle: needs(() => (selected.value === 0 ? 0 : findChange(-1))),
       },
       {
-        id: 'history.restore',
-        icon: 'undo',
-        shortcuts: [],
+        ...{ id: 'history.restore', icon: 'undo', shortcuts: [] },
         run: () => {
           parts.restore(selected.value)
         },
-        findObstacle: () => (detail().past.value?.pair === undefined ? 'noRevision' : undefined),
+        findObstacle: findRestoreObstacle,
       },
     ]),
   )

@@ -25,6 +25,8 @@ export interface KeyScreenActs {
   readonly askNew: () => void
   /** Plans that some keys are deleted, each only as it was seen. */
   readonly remove: (rows: readonly Pick<KeyRow, 'key' | 'modRevision'>[]) => void
+  /** Plans that some keys become as they were at the revision that is read. */
+  readonly restore: (rows: readonly Pick<KeyRow, 'key'>[]) => void
   /** Begins something with everything under a prefix: a plan or a dialog. */
   readonly actUnder: (act: FolderAct, prefix: Uint8Array) => void
 }
@@ -63,6 +65,18 @@ export function useKeyScreenActs(parts: KeyScreenParts): KeyScreenActs {
         source: { kind: 'deleteKeys', keys: keyRevisionColumnsOf(keys) },
       })
     },
+    restore: (rows) => {
+      const [first] = rows
+      const browser = parts.browser()
+      if (first === undefined || browser === undefined || revision() === 0) return
+      const { connectionId, range } = browser
+      const keys = keyRevisionColumnsOf(rows.map(({ key }) => ({ key, revision: 0 })))
+      plans.begin({
+        connectionId,
+        subject: rows.length === 1 ? keyText(first.key) : subjectOf(range),
+        source: { kind: 'restore', range, keys, revision: revision() },
+      })
+    },
     actUnder: (act, prefix) => {
       withConnection((connectionId) => {
         const range = { kind: 'prefix', prefix } as const
@@ -70,7 +84,10 @@ export function useKeyScreenActs(parts: KeyScreenParts): KeyScreenActs {
           const source = { kind: 'deleteRange', range } as const
           plans.begin({ connectionId, subject: keyText(prefix), source })
         } else if (act === 'rename') dialogs.ask(connectionId, { kind: 'renameFolder', prefix })
-        else if (act === 'import') dialogs.ask(connectionId, { kind: 'import', prefix })
+        else if (act === 'restore') {
+          const source = { kind: 'restore', range, revision: revision() } as const
+          plans.begin({ connectionId, subject: keyText(prefix), source })
+        } else if (act === 'import') dialogs.ask(connectionId, { kind: 'import', prefix })
         else {
           const subject = { kind: 'range', range, revision: revision() } as const
           dialogs.ask(connectionId, { kind: 'export', subject })
@@ -149,6 +166,7 @@ function useOpenedActs(parts: KeyScreenParts, acts: KeyScreenActs): RowActs {
     separator: () => '/',
     open: () => undefined,
     remove: acts.remove,
+    restore: acts.restore,
     copyRows: () => undefined,
   })
 }

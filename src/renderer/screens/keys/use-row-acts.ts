@@ -9,6 +9,7 @@ import type { MenuItem } from '../../components/menu/menu-item.ts'
 import { shortcutText } from '../../composables/shortcut.ts'
 import { useClipboard } from '../../composables/use-clipboard.ts'
 import { base64Text, findText, keyText } from '../../format/bytes-text.ts'
+import { revisionText } from '../../format/quantity-text.ts'
 import { useCommandStore } from '../../stores/commands.ts'
 import { failureLine } from '../../stores/failure-text.ts'
 import { useCompareStore } from '../../stores/compare.ts'
@@ -32,6 +33,8 @@ export interface RowActsPlace {
   readonly separator: () => string
   readonly open: (key: Uint8Array) => void
   readonly remove: (rows: readonly KeyRow[]) => void
+  /** Plans that rows become as they are shown, at the revision that is read. */
+  readonly restore: (rows: readonly KeyRow[]) => void
   readonly copyRows: () => void
 }
 
@@ -53,7 +56,8 @@ type MakeItem = (id: string, icon: string, run: () => void, more?: Partial<MenuI
 export function useRowActs(place: RowActsPlace): RowActs {
   const { t } = useI18n()
   const make: MakeItem = (id, icon, run, more) => ({
-    ...{ id, icon, run, label: t(`acts.${id}`) },
+    ...{ id, icon, run },
+    label: more?.label ?? t(`acts.${id}`),
     ...more,
   })
   const { withPair } = useReading(place)
@@ -63,6 +67,7 @@ export function useRowActs(place: RowActsPlace): RowActs {
   const itemsForMany = (rows: readonly KeyRow[]): readonly MenuItem[] => [
     make('copyRows', 'copy', place.copyRows, { shortcut: shortcutText('Mod+C') }),
     views.exportItem(rows),
+    ...writes.restoreItems(rows),
     writes.deleteItem(rows),
   ]
 
@@ -79,6 +84,7 @@ export function useRowActs(place: RowActsPlace): RowActs {
         ...writes.itemsFor(only, prefix),
         ...copies.itemsFor(only, make),
         ...views.itemsFor(only),
+        ...writes.restoreItems(rows),
         writes.deleteItem(rows),
       ]
     },
@@ -109,6 +115,8 @@ function useWrites(
 ): Pick<RowActs, 'duplicate' | 'rename'> & {
   readonly itemsFor: (row: KeyRow, prefix: Uint8Array) => readonly MenuItem[]
   readonly deleteItem: (rows: readonly KeyRow[]) => MenuItem
+  /** Of the past only. */
+  readonly restoreItems: (rows: readonly KeyRow[]) => readonly MenuItem[]
 } {
   const { t } = useI18n()
   const dialogs = useKeyDialogStore()
@@ -142,6 +150,16 @@ function useWrites(
         }),
         make('rename', 'edit', () => void rename(row), { obstacle, shortcut: 'F2' }),
       ]
+    },
+    restoreItems: (rows) => {
+      const revision = place.revision()
+      if (revision === 0) return []
+      const obstacle = place.connection().isReadOnly ? t('commands.reasons.readOnly') : undefined
+      const restore = (): void => {
+        place.restore(rows)
+      }
+      const label = t('acts.restoreTo', { revision: revisionText(revision) })
+      return [make('restore', 'undo', restore, { label, obstacle, isGroupStart: true })]
     },
     deleteItem: (rows) => {
       const remove = (): void => {

@@ -8,6 +8,7 @@ import { useConnectionStore } from '../../stores/connections.ts'
 import { useKeyStore } from '../../stores/keys.ts'
 import { parseRevision } from '../../stores/revision-entry.ts'
 import { useTabStore } from '../../stores/tabs.ts'
+import { useToastStore } from '../../stores/toasts.ts'
 import { useTravelStore } from '../../stores/travel.ts'
 
 /** What the first character of the field asks for. */
@@ -104,15 +105,18 @@ function useRevisionEntries(): (text: string, connectionId: string) => PaletteEn
   const { t } = useI18n()
   const tabs = useTabStore()
   const travel = useTravelStore()
+  const toasts = useToastStore()
   const clusters = useClusterStore()
   const bookmarks = useBookmarkStore()
 
   return (text, connectionId) => {
     const go = (revision: number): void => {
       const tab = tabs.active
-      if (tab?.view === 'keys' && tab.connectionId === connectionId)
-        travel.setRevision(tab.id, revision)
-      else travel.openAt({ connectionId, revision })
+      if (tab?.view !== 'keys' || tab.connectionId !== connectionId) {
+        travel.openAt({ connectionId, revision })
+      } else if (!travel.setRevision(tab.id, revision)) {
+        toasts.show({ icon: 'warn', tone: 'danger', text: t('travel.unsaved') })
+      }
     }
     const entry = (revision: number, note?: string): PaletteEntry => ({
       ...{ id: `revision:${String(revision)}`, kind: 'revisions', order: 0, icon: 'time' },

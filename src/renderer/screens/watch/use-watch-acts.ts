@@ -1,5 +1,3 @@
-import { shallowRef } from 'vue'
-import type { ShallowRef } from 'vue'
 import { useI18n } from 'vue-i18n'
 import { useClipboard } from '../../composables/use-clipboard.ts'
 import { countText } from '../../format/quantity-text.ts'
@@ -14,8 +12,6 @@ import type { ExportFormat } from './watch-export.ts'
 
 /** What can be done with events. */
 export interface WatchActs {
-  /** The file that events go to while they come. */
-  readonly recording: ShallowRef<WatchRecording | undefined>
   readonly openKey: (id: number) => void
   /** Reads everything as it was at the revision of an event. */
   readonly travel: (id: number) => void
@@ -32,7 +28,6 @@ export function useWatchActs(pane: () => WatchPane): WatchActs {
   const toasts = useToastStore()
   const { copy: copyText } = useClipboard()
   const { t } = useI18n()
-  const recording = shallowRef<WatchRecording>()
 
   function openKey(id: number): void {
     const row = pane().log.rowOf(id)
@@ -57,7 +52,8 @@ export function useWatchActs(pane: () => WatchPane): WatchActs {
   }
 
   async function record(): Promise<void> {
-    const { log, listeners } = pane()
+    const { log, listeners, recording } = pane()
+    if (recording.value !== undefined) return
     const own = new WatchRecording()
     const listen = (added: readonly number[]): void => {
       own.add(added.flatMap((id) => lineOf(log, id, 'jsonl') ?? []))
@@ -66,6 +62,7 @@ export function useWatchActs(pane: () => WatchPane): WatchActs {
     recording.value = own
     await write('jsonl', own.chunks())
     listeners.delete(listen)
+    own.noteEnd()
     if (recording.value === own) recording.value = undefined
   }
 
@@ -89,5 +86,5 @@ export function useWatchActs(pane: () => WatchPane): WatchActs {
     }
   }
 
-  return { recording, openKey, travel, copy, save, record }
+  return { openKey, travel, copy, save, record }
 }

@@ -19,7 +19,9 @@ export function useWatchNames(): WatchNames {
     titleOf: ({ definition }) => {
       if (definition.name !== '') return definition.name
       const isAll = definition.scope === 'all' || definition.keyText === ''
-      return isAll ? t('watch.scopes.all') : definition.keyText
+      if (isAll) return t('watch.scopes.all')
+      const { scope, keyText, endText } = definition
+      return scope === 'interval' ? t('watch.interval', { from: keyText, to: endText }) : keyText
     },
     reachedText: (revision) => (revision === 0 ? '–' : revisionText(revision)),
   }

@@ -42,7 +42,7 @@ describe('useColumnLayoutStore', () => {
 describe('gridOf', () => {
   test('a chosen width gives way where there is less room', () => {
     expect(gridOf(['size', 'preview'], { preview: 300 })).toBe(
-      'minmax(200px, 2fr) 76px minmax(48px, 300px)',
+      'minmax(160px, 2fr) 76px minmax(48px, 300px)',
     )
   })
 })

@@ -73,6 +73,18 @@ describe('the kept window', () => {
     expect(ids).toEqual(['new', 'new', 'new'])
   })
 
+  test('keeps both sides of a comparison, whatever ids their connections have now', () => {
+    const side = { connectionId: 'one', subject: '/a/', revision: 7 }
+    const compare = {
+      ...{ left: side, right: { ...side, connectionId: 'two', revision: 0 }, hasRun: true },
+      options: { by: 'value' as const, ignoresValues: false, ignoresLeases: true },
+    }
+    const kept = { ...state, tabs: [{ ...tab, view: 'compare' as const, compare }] }
+    expect(parseWindowState(textOfWindow(kept))).toEqual(kept)
+    const moved = withConnections(kept, [connection({ id: 'new' })]).tabs[0]?.compare
+    expect(moved).toEqual({ ...compare, left: { ...side, connectionId: 'new' } })
+  })
+
   test('keeps the tabs of a connection that is not there', () => {
     const other = connection({ endpoints: [] })
     expect(withConnections(state, [other]).tabs[0]?.connectionId).toBe('one')
