@@ -92,7 +92,7 @@ export function callFailureOf(error: ServiceError, place: CallPlace): CallFailur
   const knownCode = codesByText.get(text)
   const isNeverSent =
     status === 'unavailable' && neverSentTexts.some((start) => text.startsWith(start))
-  const code = knownCode ?? codeWithoutText(status)
+  const code = knownCode ?? codeOfText(text) ?? codeWithoutText(status)
   const details = {
     endpoint: place.url,
     grpcStatus: status,
@@ -125,6 +125,11 @@ export function failureOfCancelReason(reason: string, place: CallPlace): CallFai
 /** Servers do not say whom they refuse. */
 function userOf(code: StoreErrorCode, { user }: CallPlace): { readonly user?: string } {
   return code === 'permissionDenied' && user !== undefined ? { user } : {}
+}
+
+/** A request above the size of a message is refused before anybody looks at it, in words of the transport with figures. */
+function codeOfText(text: string): StoreErrorCode | undefined {
+  return text.startsWith('grpc: received message larger than max') ? 'requestTooLarge' : undefined
 }
 
 function codeWithoutText(status: GrpcStatusName): StoreErrorCode {

@@ -203,6 +203,7 @@ export class PlanHost {
           return target.grantLease(ttlSeconds)
         },
         undoValuesSizeBytesMax: Math.max(0, undoValuesSizeBytesMax - this.keptSizeBytes()),
+        tellsConflicts: plan.source.kind === 'undo',
         onProgress: sink.push,
       },
       plan.table,

@@ -36,6 +36,8 @@ export interface RunParts extends Omit<SenderParts, 'stop' | 'abort' | 'giveUp' 
   readonly clock: Clock
   /** Bytes of old values that may be kept; what is above is read from the past for an undo. */
   readonly undoValuesSizeBytesMax: number
+  /** Nobody looked at the plan before its run: the report tells of the keys that it left alone from the first. */
+  readonly tellsConflicts: boolean
   onProgress(progress: Extract<PlanRunItem, { kind: 'progress' }>): void
 }
 
@@ -93,6 +95,7 @@ export class PlanRun {
       },
       this.table,
     )
+    if (this.parts.tellsConflicts) this.noteConflicts()
     let failure: unknown
     try {
       await sender.send(this.rows)
@@ -123,6 +126,13 @@ export class PlanRun {
     this.abort.abort()
     await delay(this.parts.clock, readBackPatienceMs)
     this.giveUp.abort()
+  }
+
+  private noteConflicts(): void {
+    const reason = 'Written since, or what it held was compacted away'
+    for (let row = 0; row < this.table.count; row++) {
+      if (this.table.at(row).act === 'conflict') this.note(row, { kind: 'skipped', reason })
+    }
   }
 
   private note(row: number, outcome: RowOutcome): void {

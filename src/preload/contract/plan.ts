@@ -208,7 +208,7 @@ export interface PlanReport {
   readonly lastRevision: number
   /** Keys that an undo would put back; 0 when it was undone or is no longer kept. */
   readonly undoableCount: number
-  /** Lines in the order of the keys, up to a limit; the counts are exact. */
+  /** Lines in the order of the keys, those that an undo left alone first; up to a limit, the counts are exact. */
   readonly lines: readonly PlanReportLine[]
 }
 

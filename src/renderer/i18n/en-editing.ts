@@ -101,6 +101,7 @@ export const enEditing = {
     zeroByte: 'A zero byte fits into no command line; this key cannot be named in one.',
     binaryValue: 'The value is not text; it was copied as base64.',
     undone: 'Taken back',
+    undoneWithoutLease: 'Taken back, without its lease, which is gone',
     undoNothing: 'Nothing to take back in this tab.',
     undoChanged: 'Somebody else wrote since; nothing was taken back.',
     undoFailed: 'It could not be taken back.',

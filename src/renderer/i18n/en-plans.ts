@@ -97,6 +97,8 @@ export const enPlans = {
     written: '{n} keys written | {n} key written | {n} keys written',
     undone: '{n} writes undone | {n} write undone | {n} writes undone',
     some: '{n} written, {left} not',
+    lostLeases:
+      '{n} of them without their lease, which is gone | {n} of them without its lease, which is gone | {n} of them without their lease, which is gone',
     show: 'Show report',
   },
   recent: {

@@ -86,6 +86,11 @@ export function isCompacted(error: unknown): boolean {
   return error instanceof CallError && error.failure.code === 'compacted'
 }
 
+/** True when a lease that was named expired or was revoked. */
+export function isLeaseGone(error: unknown): boolean {
+  return error instanceof CallError && error.failure.code === 'leaseNotFound'
+}
+
 /** True when the same question may be answered later: the cluster does not answer now. */
 export function mayAnswerLater(error: unknown): boolean {
   return error instanceof CallError && error.failure.isRetryable

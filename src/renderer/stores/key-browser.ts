@@ -12,6 +12,7 @@ import type { WatchChange } from '../../preload/contract/watch.ts'
 import { kvApi } from '../api/kv-api.ts'
 import { boundsOf, includesBytes } from './key-order.ts'
 import { KeyPages } from './key-pages.ts'
+import { readSpan } from './key-span.ts'
 import { foundRowsMax, KeyResults } from './key-results.ts'
 import type { ResultsWish, ScanState } from './key-results.ts'
 import { PreviewCache } from './previews.ts'
@@ -216,6 +217,26 @@ export class KeyBrowser {
       await this.load()
     } while (revision !== this.atRevision.value)
     this.isTravelling = false
+  }
+
+  /**
+   * The rows from a loaded one on to a position, whether those between are loaded or not. Throws `CallError`.
+   *
+   * @param from     where they begin: a row, and where it stands
+   * @param to       where they end, before or behind it
+   * @param rowsMax  no more are read, beginning at `from`
+   */
+  rowsBetween(
+    from: { readonly row: KeyRow; readonly position: number },
+    to: number,
+    rowsMax: number,
+  ): Promise<readonly KeyRow[]> {
+    const count = Math.min(rowsMax, Math.abs(to - from.position) + 1)
+    return readSpan({
+      ...{ connectionId: this.connectionId, range: this.range, revision: this.atRevision.value },
+      ...{ start: from.row.key, end: this.rowAt(to)?.key, count },
+      isForward: to > from.position !== this.isMirrored,
+    })
   }
 
   /** Says which rows are in sight: they are read, watched, and their values fetched. */

@@ -21,6 +21,8 @@ const pageRowsMax = 2_000
 /** Text is handed on in pieces of about this size. */
 const pieceUnits = 262_144
 
+const noKey = new Uint8Array(0)
+
 /** What is exported and how. */
 export interface ExportRequest {
   readonly connectionId: string
@@ -35,8 +37,11 @@ export async function measureExport(
   connectionId: string,
   subject: ExportSubject,
 ): Promise<{ readonly revision: number; readonly count: number }> {
-  const range = subject.kind === 'range' ? subject.range : ({ kind: 'all' } as const)
   const { revision } = subject
+  const [first] = subject.kind === 'keys' ? subject.keys : []
+  // Of chosen keys only the revision is to be learned: to count all keys is slow, and not everybody may.
+  const range =
+    subject.kind === 'range' ? subject.range : ({ kind: 'key', key: first ?? noKey } as const)
   const reply = await kvApi.count({ connectionId, range, revision })
   return {
     revision: revision === 0 ? reply.headRevision : revision,

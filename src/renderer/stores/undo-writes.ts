@@ -5,6 +5,7 @@ import { watch } from 'vue'
 import type { KeyValue, TxnReply, TxnRequest } from '../../preload/contract/kv.ts'
 import type { PlanReport } from '../../preload/contract/plan.ts'
 import { kvApi } from '../api/kv-api.ts'
+import { isLeaseGone } from './failure-text.ts'
 import { usePlanStore } from './plans.ts'
 import { useTabStore } from './tabs.ts'
 
@@ -27,8 +28,8 @@ export interface Write {
 type Entry =
   Write | { readonly kind: 'plan'; readonly report: PlanReport; readonly subject: string }
 
-/** What became of an undo: `plan`: its own dialog goes on. */
-export type UndoOutcome = 'nothing' | 'done' | 'changed' | 'plan'
+/** What became of an undo: `doneWithoutLease`: the lease that a key had is gone; `plan`: its own dialog goes on. */
+export type UndoOutcome = 'nothing' | 'done' | 'doneWithoutLease' | 'changed' | 'plan'
 
 /** Writes that are kept for each tab. */
 const entriesMax = 50
@@ -61,8 +62,7 @@ export const useUndoStore = defineStore('undoWrites', () => {
       return 'plan'
     }
     try {
-      const reply = await takeBack(entry.connectionId, entry.keys)
-      return reply.hasSucceeded ? 'done' : 'changed'
+      return await takeBack(entry.connectionId, entry.keys)
     } catch (failure) {
       push(tabId, entry)
       throw failure
@@ -93,8 +93,29 @@ export const useUndoStore = defineStore('undoWrites', () => {
   return { note, undoLast, undoWrite }
 })
 
-/** Puts keys back as they were, all or none, if they still are as this app left them. */
-export function takeBack(connectionId: string, keys: readonly WrittenKey[]): Promise<TxnReply> {
+/**
+ * Puts keys back as they were, all or none, if they still are as this app left them. Where the lease that one of them had is
+ * gone, they come back without leases. Throws `CallError`.
+ */
+export async function takeBack(
+  connectionId: string,
+  keys: readonly WrittenKey[],
+): Promise<'done' | 'doneWithoutLease' | 'changed'> {
+  try {
+    const { hasSucceeded } = await putBack(connectionId, keys)
+    return hasSucceeded ? 'done' : 'changed'
+  } catch (failure) {
+    if (!isLeaseGone(failure)) throw failure
+    const { hasSucceeded } = await putBack(connectionId, keys.map(withoutLease))
+    return hasSucceeded ? 'doneWithoutLease' : 'changed'
+  }
+}
+
+function withoutLease(one: WrittenKey): WrittenKey {
+  return one.before === undefined ? one : { ...one, before: { ...one.before, lease: 0n } }
+}
+
+function putBack(connectionId: string, keys: readonly WrittenKey[]): Promise<TxnReply> {
   const thenOperations = keys.map((one): TxnRequest['thenOperations'][number] => {
     const { key, before } = one
     if (before === undefined) return { kind: 'delete', range: { kind: 'key', key } }

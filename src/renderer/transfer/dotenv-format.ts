@@ -16,6 +16,8 @@ import type {
 } from './transfer-row.ts'
 
 const keyComment = /^# key (.*?)( \(base64\))?$/u
+/** A key that itself ends like the mark of a value in base64: its bracket stands as an escape. */
+const misleadingEnd = / \((?=base64\)$)/u
 const assignment = /^\s*(?:export\s+)?([\w.-]+)\s*(?:=|:\s)\s*(.*)$/su
 /** A value in one of three kinds of quotes, maybe with a comment behind it. */
 const quoted = /^(?:'((?:\\'|[^'])*)'|"((?:\\"|[^"])*)"|`((?:\\`|[^`])*)`)\s*(?:#.*)?$/u
@@ -28,7 +30,8 @@ export const dotenvWriter: TransferWriter = {
     const name = `${nameOf(row.key)}_${String(index + 1)}`
     const held = heldValue(row.value)
     const mark = held === undefined ? ' (base64)' : ''
-    return `# key ${keyText(row.key)}${mark}\n${name}=${held ?? base64Text(row.value)}\n`
+    const key = keyText(row.key).replace(misleadingEnd, ' \\x28')
+    return `# key ${key}${mark}\n${name}=${held ?? base64Text(row.value)}\n`
   },
   tail: () => '',
 }

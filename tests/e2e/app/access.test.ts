@@ -157,6 +157,15 @@ async function writeKeys(page: Page): Promise<void> {
 }
 
 async function moveKeys(page: Page): Promise<void> {
+  // Chosen keys that may be read need no right to read all the others.
+  await showPrefix(page, '/look/')
+  await expectText(row(page, 1), 'only')
+  await row(page, 1).click({ button: 'right' })
+  await page.getByRole('menuitem', { name: 'Export…', exact: true }).click()
+  await expectText(page.getByTestId('export-preview'), '/look/only')
+  await page.keyboard.press('Escape')
+  await page.getByTestId('export').waitFor({ state: 'detached', ...patience })
+
   await showPrefix(page, '/secret/')
   await expectDenied(page, '/secret/')
   await runCommand(page, 'Keys: Export')

@@ -173,6 +173,23 @@ async function walkBig({ page, hand }: Walk): Promise<void> {
     .poll(() => page.getByTestId('list-footer').innerText(), patience)
     .toMatch(/^\d,\d{3} of 20,000 rows loaded$/)
 
+  // A choice from the first row to the last, of which most were never loaded.
+  if (hand.name === 'mouse') {
+    await keyList(page).hover(patience)
+    await page.mouse.wheel(0, -28 * bigCount)
+    await keyRow(page, bigKey(0)).click(patience)
+    await page.mouse.wheel(0, 28 * bigCount)
+    await keyRow(page, bigKey(bigCount - 1)).click({ modifiers: ['Shift'], ...patience })
+  } else {
+    await reach(page, keyList(page))
+    await page.keyboard.press('Shift+Home')
+  }
+  await expect
+    .poll(() => page.getByTestId('selected').allInnerTexts(), patience)
+    .toEqual(['20,000 selected of 20,000'])
+  await reach(page, keyList(page))
+  await page.keyboard.press('Escape')
+
   // Straight to the middle.
   await hand.showPrefix('/big/k1500')
   await expectFoot(page, 'All 10 rows loaded')

@@ -430,6 +430,12 @@ async function copyCommands(walk: Walk): Promise<void> {
   await other.put(key, 'another')
   await runInShell(put)
   await expectValue(walk, key, 'a "value"\nof $two lines')
+  // The line about the head goes on working when what was current then is compacted.
+  const revision = await other.put(`${prefix}behind`, 'x')
+  await runInShell(get.replace(/ get [\s\S]*$/u, ` compaction ${String(revision)}`))
+  expect(await runInShell(await copied('Copy as etcdctl get', 'get'))).toBe(
+    `${key}\na "value"\nof $two lines\n`,
+  )
   await runInShell(await copied('Copy as etcdctl del', 'del'))
   await expectValue(walk, key, undefined)
 }

@@ -51,7 +51,9 @@ export function useListKeys(parts: ListKeysParts): ListKeys {
 
   function remove(): void {
     const rows = chosenRows()
-    if (rows.length > 0 && !parts.isReadOnly()) parts.remove(rows)
+    // A choice that is still being read is not what was chosen.
+    const isReading = selection.state.value === 'reading'
+    if (rows.length > 0 && !parts.isReadOnly() && !isReading) parts.remove(rows)
   }
 
   function withActive(act: (row: KeyRow) => Promise<void>): () => void {

@@ -275,8 +275,8 @@ function useCopies(
 
   const copyGet = (row: NamedKey): Promise<void> =>
     withPair(row, ({ key, value }) => {
-      const revision = place.revision() === 0 ? row.modRevision : place.revision()
-      const subject = { key, value, revision, endpoints: endpoints() }
+      // At the head no revision is named: the one that the key was written at may have been compacted since.
+      const subject = { key, value, revision: place.revision(), endpoints: endpoints() }
       void copyOrTell(keyCommand('get', subject))
     })
 

@@ -20,20 +20,31 @@ export function useWriteUndo(tabId: () => string): WriteUndo {
   const { t } = useI18n()
   const toasts = useToastStore()
   const undoes = useUndoStore()
-  const names = { nothing: 'acts.undoNothing', done: 'acts.undone', changed: 'acts.undoChanged' }
+  const names = {
+    nothing: 'acts.undoNothing',
+    done: 'acts.undone',
+    doneWithoutLease: 'acts.undoneWithoutLease',
+    changed: 'acts.undoChanged',
+  }
+  const namesOfDelete = {
+    nothing: 'acts.undoNothing',
+    done: 'key.undone',
+    doneWithoutLease: 'key.undoneWithoutLease',
+    changed: 'key.undoSkipped',
+  }
 
   async function report(outcome: Promise<UndoOutcome>, ofDelete?: string): Promise<void> {
     try {
       const became = await outcome
       if (became === 'plan') return
-      const isDone = became === 'done'
+      const isDone = became === 'done' || became === 'doneWithoutLease'
       const look = isDone
         ? ({ icon: 'check', tone: 'ok' } as const)
         : ({ icon: 'info', tone: 'info' } as const)
       const text =
         ofDelete === undefined
           ? { text: t(names[became]) }
-          : { text: t(isDone ? 'key.undone' : 'key.undoSkipped'), subject: ofDelete }
+          : { text: t(namesOfDelete[became]), subject: ofDelete }
       toasts.show({ ...look, ...text })
     } catch (failure) {
       const text = `${t('acts.undoFailed')} ${failureLine(failure)}`

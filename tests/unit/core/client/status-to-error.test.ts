@@ -70,6 +70,18 @@ describe('callFailureOf', () => {
     expect(failure.isWithoutEffect).toBe(isWithoutEffect)
   })
 
+  test('a request above the size of a message is too large, and an answer above it is not', () => {
+    const texts = [
+      'grpc: received message larger than max (2500070 vs. 2097152)',
+      'Received message larger than max (5 vs. 4)',
+    ]
+    const codesOf = texts.map(
+      (text) =>
+        callFailureOf(failed(status.RESOURCE_EXHAUSTED, text), { url: endpoint }).error.code,
+    )
+    expect(codesOf).toEqual(['requestTooLarge', 'unrecognized'])
+  })
+
   test('a text that the table does not know is kept', () => {
     const failure = callFailureOf(failed(status.UNKNOWN, 'something of its own'), { url: endpoint })
     expect(failure.error.code).toBe('unrecognized')

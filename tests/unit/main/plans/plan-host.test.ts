@@ -376,7 +376,11 @@ describe('undoing', () => {
     const plan = await world.open({ kind: 'undo', planId: imported.planId })
     expect(plan.rows.map(({ act }) => act)).toEqual(['update', 'conflict', 'delete', 'conflict'])
     const report = await world.run(plan.planId)
-    expect(report).toMatchObject({ doneCount: 2, sourceKind: 'undo' })
+    expect(report).toMatchObject({ doneCount: 2, skippedCount: 2, sourceKind: 'undo' })
+    expect(report.lines.map(({ key, outcome }) => [textOf(key), outcome])).toEqual([
+      ['/a/4', 'skipped'],
+      ['/a/6', 'skipped'],
+    ])
     expect(world.state()).toEqual(new Map([...before, ['/a/4', 'somebody'], ['/a/6', 'somebody']]))
     expect(world.host.reports('c').map(({ undoableCount }) => undoableCount)).toEqual([2, 0])
   })

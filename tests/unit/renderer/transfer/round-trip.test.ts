@@ -37,6 +37,7 @@ const awkward = fc.oneof(
         ...[
           'key ',
           '# key x',
+          ' (base64)',
           "$'",
           '\\x41',
           '- ',
@@ -91,6 +92,15 @@ describe.each(transferFormats)('%s', (format) => {
       expect(plainRows(parsed.rows)).toEqual(plainRows(list))
     },
   )
+
+  test('gives back a key that ends like the mark of a value in base64', () => {
+    const list = ['k (base64)', 'k\\ (base64)', 'k (base64) (base64)'].map((key) => ({
+      key: encoder.encode(key),
+      value: encoder.encode('plain'),
+    }))
+    const parsed = parseTransfer(written(format, list), format)
+    expect(plainRows(parsed.rows)).toEqual(plainRows(list))
+  })
 
   test('is recognised by its text', () => {
     const list = [{ key: encoder.encode('/app/a'), value: encoder.encode('{"a":1}') }]

@@ -4,7 +4,7 @@ import { useI18n } from 'vue-i18n'
 import { hasLines, hasMixedLineEnds } from '../../../editor/value-language.ts'
 import { findText } from '../../../format/bytes-text.ts'
 import { sizeText } from '../../../format/quantity-text.ts'
-import type { KeyDetail } from '../../../stores/key-detail.ts'
+import { draftBytes, type KeyDetail } from '../../../stores/key-detail.ts'
 import { useValueLanguageStore } from '../../../stores/value-languages.ts'
 import { languageOf, type TextLanguage } from '../../../values/text-language.ts'
 import { detectValueKind } from '../../../values/value-kind.ts'
@@ -13,6 +13,8 @@ import { decodedFacts, lineEndText, timeFacts, type ValueFact } from './value-fa
 
 /** As much is shown of a value that is too large for its views. */
 export const headShownBytes = 64 * 1024
+/** What servers take in one request unless they are told otherwise. */
+const requestBytesUsual = 1_572_864
 /** Times are looked for in values up to this size. */
 const timesBytesMax = 64 * 1024
 
@@ -74,7 +76,20 @@ function useFacts(
       ? undefined
       : findText(value.value),
   )
+  const draftFact = computed((): ValueFact | undefined => {
+    const draft = detail().draft.value
+    // A character takes three bytes at most: short texts need not be measured.
+    if (draft === undefined || (draft.bytes?.now ?? draft.text).length * 3 <= requestBytesUsual)
+      return undefined
+    const sizeBytes = draftBytes(draft).length
+    if (sizeBytes <= requestBytesUsual) return undefined
+    return {
+      ...{ icon: 'warn', tone: 'warn' },
+      text: t('value.overLimit', { size: sizeText(sizeBytes) }),
+    }
+  })
   const sizeFact = computed((): ValueFact | undefined => {
+    if (draftFact.value !== undefined) return draftFact.value
     const bytes = value.value
     if (bytes === undefined) return undefined
     const size = sizeText(bytes.length)
