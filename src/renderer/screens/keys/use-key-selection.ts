@@ -33,94 +33,119 @@ export interface KeySelection {
 /** The choice among the rows of a browser. */
 export function useKeySelection(browser: () => KeyBrowser): KeySelection {
   const rows = shallowRef(new Map<string, KeyRow>())
-  const state = shallowRef<ChoiceState>('whole')
-  let anchor = 0
-  /** The row that the choice began at: it may have been let go since. */
-  let anchorRow: KeyRow | undefined
+  const span = useSpan(browser, rows)
   /** A row that was opened by itself, and is the first of several once another one is chosen with it. */
   let lone: number | undefined
-  /** Rises with each choice: rows that were asked for by an earlier one come too late. */
-  let turn = 0
 
   function add(row: KeyRow | undefined): void {
     if (row !== undefined) rows.value.set(keyText(row.key), row)
   }
 
-  function begin(index: number): void {
-    turn++
-    state.value = 'whole'
-    anchor = index
-    anchorRow = browser().rowAt(index)
-  }
-
-  /** Rows between that are not loaded are read, and join the others. */
-  async function readBetween(index: number): Promise<void> {
-    const mine = turn
-    const position = anchor
-    anchorRow ??= browser().rowAt(position)
-    if (anchorRow === undefined) {
-      state.value = 'failed'
-      return
-    }
-    state.value = 'reading'
-    try {
-      const read = await browser().rowsBetween({ row: anchorRow, position }, index, chosenRowsMax)
-      if (mine !== turn) return
-      rows.value = new Map(read.map((row) => [keyText(row.key), row]))
-      state.value = Math.abs(index - position) < chosenRowsMax ? 'whole' : 'cut'
-    } catch (failure) {
-      passOverCall(failure)
-      if (mine === turn) state.value = 'failed'
-    }
-  }
-
   return {
     rows,
-    state,
+    state: span.state,
     count: computed(() => rows.value.size),
     startAt: (index) => {
-      begin(index)
+      span.begin(index)
       lone = index
       if (rows.value.size > 0) rows.value = new Map()
     },
     moveTo: (index) => {
-      begin(index)
+      span.begin(index)
       lone = undefined
     },
     toggle: (index) => {
       if (lone !== undefined && lone !== index && rows.value.size === 0) add(browser().rowAt(lone))
-      begin(index)
+      span.begin(index)
       lone = undefined
       const row = browser().rowAt(index)
       if (row === undefined) return
       if (!rows.value.delete(keyText(row.key))) add(row)
       triggerRef(rows)
     },
-    extendTo: (index) => {
-      turn++
-      state.value = 'whole'
-      rows.value = new Map()
-      let isWhole = true
-      const [first, last] = [Math.min(anchor, index), Math.max(anchor, index)]
-      for (let at = first; at <= last; at++) {
-        const row = browser().rowAt(at)
-        add(row)
-        isWhole &&= row !== undefined
-      }
-      triggerRef(rows)
-      if (!isWhole) void readBetween(index)
-    },
+    extendTo: span.extendTo,
     selectLoaded: () => {
-      turn++
-      state.value = 'whole'
+      span.end()
       browser().eachRow(add)
       triggerRef(rows)
     },
     clear: () => {
-      turn++
-      state.value = 'whole'
+      span.end()
       lone = undefined
       rows.value = new Map()
     },
+  }
+}
+
+/** The part of a choice that goes from one row to another. */
+function useSpan(
+  browser: () => KeyBrowser,
+  rows: ShallowRef<Map<string, KeyRow>>,
+): {
+  readonly state: ShallowRef<ChoiceState>
+  /** A span will begin at a row. */
+  readonly begin: (index: number) => void
+  readonly extendTo: (index: number) => void
+  /** What is still being read is not waited for. */
+  readonly end: () => void
+} {
+  const state = shallowRef<ChoiceState>('whole')
+  let anchor = 0
+  /** The row that the span begins at: it may have been let go since. */
+  let anchorRow: KeyRow | undefined
+  /** Rises with each choice: rows that were asked for by an earlier one come too late. */
+  let turn = 0
+
+  function end(): void {
+    turn++
+    state.value = 'whole'
+  }
+
+  /** Rows between that are not loaded are read, and join the others. */
+  async function readBetween(index: number): Promise<void> {
+    const mine = turn
+    anchorRow ??= browser().rowAt(anchor)
+    state.value = 'reading'
+    const read = await rowsFrom(browser(), { row: anchorRow, position: anchor }, index)
+    if (mine !== turn) return
+    state.value = read.state
+    if (read.rows !== undefined)
+      rows.value = new Map(read.rows.map((row) => [keyText(row.key), row]))
+  }
+
+  return {
+    state,
+    end,
+    begin: (index) => {
+      end()
+      anchor = index
+      anchorRow = browser().rowAt(index)
+    },
+    extendTo: (index) => {
+      end()
+      const [first, last] = [Math.min(anchor, index), Math.max(anchor, index)]
+      const between = Array.from({ length: last - first + 1 }, (_, at) =>
+        browser().rowAt(first + at),
+      )
+      const loaded = between.filter((row) => row !== undefined)
+      rows.value = new Map(loaded.map((row) => [keyText(row.key), row]))
+      if (loaded.length < between.length) void readBetween(index)
+    },
+  }
+}
+
+/** The rows from one that was loaded once on to a position, and how whole they are. */
+async function rowsFrom(
+  browser: KeyBrowser,
+  { row, position }: { readonly row: KeyRow | undefined; readonly position: number },
+  to: number,
+): Promise<{ readonly rows?: readonly KeyRow[]; readonly state: ChoiceState }> {
+  if (row === undefined) return { state: 'failed' }
+  try {
+    const rows = await browser.rowsBetween({ row, position }, to, chosenRowsMax)
+    return { rows, state: Math.abs(to - position) < chosenRowsMax ? 'whole' : 'cut' }
+  } catch (failure) {
+    passOverCall(failure)
+    return { state: 'failed' }
   }
 }
