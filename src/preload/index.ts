@@ -94,6 +94,7 @@ const bridge: Bridge = {
     lock: call(callChannels.connectionsLock),
     unlock: call(callChannels.connectionsUnlock),
     times: call(callChannels.connectionsTimes),
+    revisionAt: call(callChannels.connectionsRevisionAt),
     logIn: call(callChannels.connectionsLogIn),
     access: call(callChannels.connectionsAccess),
     chooseFile: callWithout(callChannels.connectionsChooseFile),

@@ -202,6 +202,7 @@ class ConnectionHub {
         return done(null)
       },
       times: ({ revisions }) => done(revisions.map((revision) => times.timeOf(revision))),
+      revisionAt: ({ atMs }) => done(times.newestAt(atMs)),
       logIn: (request) => {
         setState(request.connectionId, 'ready')
         return done(null)

@@ -61,6 +61,22 @@ export class RevisionTimes {
     }
   }
 
+  /**
+   * The newest revision that was seen to be there at a time, and since when anything was seen. Absent before the first look:
+   * then nobody here knows.
+   */
+  newestAt(atMs: number): { readonly revision?: number; readonly sinceMs?: number } {
+    const [sinceMs] = this.firstSeenMs
+    if (sinceMs === undefined) return {}
+    if (atMs < sinceMs) return { sinceMs }
+    const later = this.firstSeenMs.findIndex((seenMs) => seenMs > atMs)
+    let revision = this.revisions.at(later === -1 ? -1 : later - 1) ?? 0
+    for (const [live, seenMs] of this.live) {
+      if (seenMs <= atMs && live > revision) revision = live
+    }
+    return { revision, sinceMs }
+  }
+
   private firstAtOrAbove(revision: number): number {
     let low = 0
     let high = this.revisions.length

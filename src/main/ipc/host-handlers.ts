@@ -17,7 +17,10 @@ import {
 } from '../../preload/contract/node.ts'
 import type { Operation } from '../../preload/contract/operation.ts'
 import { connectionRequestSchema, emptyRequestSchema } from '../../preload/contract/primitives.ts'
-import { revisionTimesRequestSchema } from '../../preload/contract/revision-time.ts'
+import {
+  revisionAtRequestSchema,
+  revisionTimesRequestSchema,
+} from '../../preload/contract/revision-time.ts'
 import {
   pageStateRequestSchema,
   pageStateSchema,
@@ -97,6 +100,11 @@ export function registerConnectionHandlers(
       const { times } = connections.get(connectionId)
       return revisions.map((revision) => times.timeOf(revision))
     },
+  )
+  router.call(
+    callChannels.connectionsRevisionAt,
+    revisionAtRequestSchema,
+    ({ connectionId, atMs }) => connections.get(connectionId).times.newestAt(atMs),
   )
   router.call(callChannels.connectionsLogIn, logInRequestSchema, async (request) => {
     await connections.logIn(request)

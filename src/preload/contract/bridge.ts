@@ -68,7 +68,12 @@ import type {
   PlanRunRequest,
 } from './plan.ts'
 import type { ConnectionRequest } from './primitives.ts'
-import type { RevisionTime, RevisionTimesRequest } from './revision-time.ts'
+import type {
+  RevisionAtReply,
+  RevisionAtRequest,
+  RevisionTime,
+  RevisionTimesRequest,
+} from './revision-time.ts'
 import type { QueryRangeReply, QueryRangeRequest } from './query.ts'
 import type { Reply, StreamListener, Subscription } from './reply.ts'
 import type { ScanItem, ScanRequest } from './scan.ts'
@@ -103,6 +108,8 @@ export interface ConnectionsBridge {
   unlock(request: UnlockRequest): Promise<Reply<null>>
   /** What is known of the times of revisions, in their order. */
   times(request: RevisionTimesRequest): Promise<Reply<readonly RevisionTime[]>>
+  /** Which revision was the newest at a time. */
+  revisionAt(request: RevisionAtRequest): Promise<Reply<RevisionAtReply>>
   /** Tries another password; whether it was the right one comes with the connection's state. */
   logIn(request: LogInRequest): Promise<Reply<null>>
   /** What the user of this connection may do; null for a connection without a user. */

@@ -15,6 +15,7 @@ export const callChannels = {
   connectionsLock: 'connections.lock',
   connectionsUnlock: 'connections.unlock',
   connectionsTimes: 'connections.times',
+  connectionsRevisionAt: 'connections.revisionAt',
   connectionsLogIn: 'connections.logIn',
   connectionsAccess: 'connections.access',
   connectionsChooseFile: 'connections.chooseFile',

@@ -20,3 +20,16 @@ export interface RevisionTime {
   /** The revision was there at this time; absent: unknown. Equal to `afterMs` when it was seen as it came. */
   readonly beforeMs?: number
 }
+
+export const revisionAtRequestSchema = z
+  .strictObject({ connectionId: connectionIdSchema, atMs: z.number().int().min(0) })
+  .readonly()
+export type RevisionAtRequest = z.infer<typeof revisionAtRequestSchema>
+
+/** Which revision was the newest at a time, as far as this app saw it. */
+export interface RevisionAtReply {
+  /** Absent where the time is before the first look. */
+  readonly revision?: number
+  /** Wall time in milliseconds of the first look; absent before there was one. */
+  readonly sinceMs?: number
+}

@@ -8,7 +8,12 @@ import type {
   UserAccess,
 } from '../../preload/contract/connection.ts'
 import type { PlaygroundInfo } from '../../preload/contract/node.ts'
-import type { RevisionTime, RevisionTimesRequest } from '../../preload/contract/revision-time.ts'
+import type {
+  RevisionAtReply,
+  RevisionAtRequest,
+  RevisionTime,
+  RevisionTimesRequest,
+} from '../../preload/contract/revision-time.ts'
 import type { Settings, SettingsPatch } from '../../preload/contract/settings.ts'
 import { getBridge, unwrap } from './bridge.ts'
 
@@ -44,6 +49,8 @@ export const connectionApi = {
     unwrap(getBridge().connections.unlock(request)),
   times: (request: RevisionTimesRequest): Promise<readonly RevisionTime[]> =>
     unwrap(getBridge().connections.times(request)),
+  revisionAt: (request: RevisionAtRequest): Promise<RevisionAtReply> =>
+    unwrap(getBridge().connections.revisionAt(request)),
   logIn: (request: LogInRequest): Promise<null> => unwrap(getBridge().connections.logIn(request)),
   access: (connectionId: string): Promise<UserAccess | null> =>
     unwrap(getBridge().connections.access({ connectionId })),

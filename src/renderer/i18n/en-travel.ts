@@ -44,7 +44,8 @@ export const enTravel = {
     unknown: 'That stretch is still being counted. Try again in a moment.',
   },
   problem: {
-    text: 'Type a revision, for example 84210.',
+    text: 'Type a revision, for example 84210, or a time, for example 14:03.',
+    unseen: 'This app has looked since {since}. What was there before is not known.',
     future: 'The cluster is at {head}.',
     compacted: 'That revision is gone; the oldest kept is {oldest}.',
   },
@@ -69,6 +70,7 @@ export const enTravel = {
   renameBookmark: 'Rename',
   closeDialog: 'Close',
   readAt: 'Read as of {revision}',
+  readAtTime: 'Read as of {time}',
   after: {
     same: 'unchanged',
     updated: 'updated',

@@ -91,7 +91,7 @@ export const en = {
     openPrefix: 'Keys under {prefix}',
     hintKeys: 'keys',
     hintCommands: 'commands only',
-    hintRevisions: 'revision',
+    hintRevisions: 'revision, time',
     hintRun: 'run',
   },
   shortcuts: enShortcuts,

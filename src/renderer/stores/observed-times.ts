@@ -6,7 +6,7 @@
 import { defineStore } from 'pinia'
 import { shallowRef, triggerRef, watch } from 'vue'
 import { revisionTimesMax } from '../../preload/contract/limits.ts'
-import type { RevisionTime } from '../../preload/contract/revision-time.ts'
+import type { RevisionAtReply, RevisionTime } from '../../preload/contract/revision-time.ts'
 import { CallError } from '../api/bridge.ts'
 import { connectionApi } from '../api/host-api.ts'
 import { useConnectionStore } from './connections.ts'
@@ -91,7 +91,12 @@ export const useObservedTimes = defineStore('observed-times', () => {
     },
   )
 
-  return { of }
+  /** Which revision was the newest at a time. Throws `CallError`. */
+  function revisionAt(connectionId: string, atMs: number): Promise<RevisionAtReply> {
+    return connectionApi.revisionAt({ connectionId, atMs })
+  }
+
+  return { of, revisionAt }
 })
 
 /** Of a connection that is closed nothing is known; whoever shows it tells of that. */

@@ -28,6 +28,8 @@ interface Past {
   readonly endpoint: string
   /** The revision of each write, in order. */
   readonly revisions: readonly number[]
+  /** The clock right after the third write of `/t/a`, before the next one. */
+  readonly clockText: string
 }
 
 /**
@@ -50,7 +52,16 @@ function writePast(page: Page): Promise<Past> {
       }
     }
     const revisions: number[] = [await put('/t/gone', 'soon')]
-    for (let at = 0; at < 10; at++) revisions.push(await put('/t/a', `value ${String(at)}`))
+    let clockText = ''
+    for (let at = 0; at < 10; at++) {
+      revisions.push(await put('/t/a', `value ${String(at)}`))
+      if (at !== 2) continue
+      const now = new Date()
+      const two = (number: number): string => String(number).padStart(2, '0')
+      const clock = [now.getHours(), now.getMinutes(), now.getSeconds()].map(two).join(':')
+      clockText = `${clock}.${String(now.getMilliseconds()).padStart(3, '0')}`
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
     for (;;) {
       const gone = { kind: 'delete', range: { kind: 'key', key: bytes('/t/gone') } } as const
       const reply = await kv.txn({
@@ -61,7 +72,7 @@ function writePast(page: Page): Promise<Past> {
       break
     }
     for (let at = 10; at < 20; at++) revisions.push(await put('/t/a', `value ${String(at)}`))
-    return { connectionId, endpoint: own?.endpoints[0]?.url ?? '', revisions }
+    return { connectionId, endpoint: own?.endpoints[0]?.url ?? '', revisions, clockText }
   })
 }
 
@@ -99,13 +110,19 @@ async function openPast(page: Page): Promise<Past> {
 }
 
 /** Everything without the mouse: go to, steps, changes, bookmarks, the slider, and back. */
-async function walkByKeyboard(page: Page, { revisions }: Past): Promise<void> {
+async function walkByKeyboard(page: Page, { revisions, clockText }: Past): Promise<void> {
   const [first = 0, , third = 0] = revisions
   const last = revisions.at(-1) ?? 0
   await typeRevision(page, 'soon')
-  await page.getByText('Type a revision, for example 84210.').waitFor()
+  await page
+    .getByText('Type a revision, for example 84210, or a time, for example 14:03.')
+    .waitFor()
   await typeRevision(page, String(last + 1_000_000))
   await page.getByText(/^The cluster is at r\d+\./u).waitFor()
+  await typeRevision(page, '2001-02-03 04:05')
+  await page.getByText(/^This app has looked since \d\d:/u).waitFor()
+  await typeRevision(page, clockText)
+  await reading(page, revisions[3] ?? 0)
   await typeRevision(page, String(third))
   await reading(page, third)
   await row(page, 'gone').waitFor({ timeout: patienceMs })
@@ -185,7 +202,7 @@ async function walkByMouse(page: Page, { revisions }: Past): Promise<void> {
 }
 
 /** Runs the plan that is shown, and takes back what it did; answers what it was to write. */
-async function runAndUndo(page: Page): Promise<string> {
+async function runAndUndo(page: Page, told: string): Promise<string> {
   const run = page.getByTestId('plan-run')
   await run.waitFor({ timeout: patienceMs })
   await expect.poll(() => run.isEnabled(), { timeout: patienceMs }).toBe(true)
@@ -193,7 +210,9 @@ async function runAndUndo(page: Page): Promise<string> {
   await page.keyboard.press('Control+Enter')
   await page.getByTestId('plan-report').waitFor({ timeout: patienceMs })
   await page.getByTestId('plan-undo').click()
-  await page.getByRole('dialog').waitFor({ state: 'detached', timeout: patienceMs })
+  // The undo is a plan with a dialog of its own, which closes by itself.
+  await page.locator('.toast').filter({ hasText: told }).waitFor({ timeout: patienceMs })
+  await page.locator('dialog[open]').waitFor({ state: 'detached', timeout: patienceMs })
   return text.replaceAll(/\s+/gu, ' ')
 }
 
@@ -204,7 +223,7 @@ async function restoreChosen(page: Page, { revisions }: Past): Promise<void> {
   await row(page, 'a').click()
   await row(page, 'gone').click({ modifiers: ['Shift'] })
   await page.getByTestId('restore-chosen').click()
-  const both = await runAndUndo(page)
+  const both = await runAndUndo(page, '2 writes undone')
   expect([both.includes('/t/a '), both.includes('/t/gone ')]).toEqual([true, true])
   await page.getByRole('grid', { name: 'Keys' }).focus()
   await page.keyboard.press('Escape')
@@ -213,7 +232,7 @@ async function restoreChosen(page: Page, { revisions }: Past): Promise<void> {
   const item = page.getByRole('menuitem', { name: `Restore to r${String(revisions[3])}…` })
   await item.waitFor({ timeout: patienceMs })
   await item.press('Enter')
-  const one = await runAndUndo(page)
+  const one = await runAndUndo(page, '1 write undone')
   expect([one.includes('/t/a '), one.includes('/t/gone ')]).toEqual([true, false])
 }
 

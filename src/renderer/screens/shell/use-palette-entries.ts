@@ -1,13 +1,17 @@
 import { useI18n } from 'vue-i18n'
 import { keyText, textBytes } from '../../format/bytes-text.ts'
+import { timeText } from '../../format/duration-text.ts'
 import { revisionText } from '../../format/quantity-text.ts'
 import { useBookmarkStore } from '../../stores/bookmarks.ts'
 import { useClusterStore } from '../../stores/clusters.ts'
 import { useCommandStore } from '../../stores/commands.ts'
 import { useConnectionStore } from '../../stores/connections.ts'
+import { failureLine } from '../../stores/failure-text.ts'
 import { useKeyStore } from '../../stores/keys.ts'
+import { useObservedTimes } from '../../stores/observed-times.ts'
 import { parseRevision } from '../../stores/revision-entry.ts'
 import { useTabStore } from '../../stores/tabs.ts'
+import { parseTime } from '../../stores/time-entry.ts'
 import { useToastStore } from '../../stores/toasts.ts'
 import { useTravelStore } from '../../stores/travel.ts'
 
@@ -106,6 +110,7 @@ function useRevisionEntries(): (text: string, connectionId: string) => PaletteEn
   const tabs = useTabStore()
   const travel = useTravelStore()
   const toasts = useToastStore()
+  const times = useObservedTimes()
   const clusters = useClusterStore()
   const bookmarks = useBookmarkStore()
 
@@ -129,12 +134,29 @@ function useRevisionEntries(): (text: string, connectionId: string) => PaletteEn
         go(revision)
       },
     })
+    const atMs = parseTime(text, Date.now())
+    const goToTime = async (whenMs: number): Promise<void> => {
+      const { revision, sinceMs } = await times.revisionAt(connectionId, whenMs)
+      const since = timeText(new Date(sinceMs ?? Date.now()))
+      if (revision !== undefined) go(revision)
+      else toasts.show({ icon: 'time', tone: 'info', text: t('travel.problem.unseen', { since }) })
+    }
+    const ofTime = (whenMs: number): PaletteEntry => ({
+      ...{ id: `time:${text}`, kind: 'revisions', order: 0, icon: 'time' },
+      title: t('travel.readAtTime', { time: text }),
+      run: () => {
+        goToTime(whenMs).catch((failure: unknown) => {
+          toasts.show({ icon: 'warn', tone: 'danger', text: failureLine(failure) })
+        })
+      },
+    })
     const revision = parseRevision(text)
     const clusterId = clusters.states.get(connectionId)?.snapshot?.clusterId
     const named = clusterId === undefined ? [] : bookmarks.bookmarksOf(clusterId)
     const wanted = text.toLowerCase()
     return [
       ...(revision === undefined ? [] : [entry(revision)]),
+      ...(atMs === undefined ? [] : [ofTime(atMs)]),
       ...named
         .filter((one) => one.name.toLowerCase().includes(wanted) && one.revision !== revision)
         .map((one) => entry(one.revision, one.name)),

@@ -51,3 +51,17 @@ test('of very many looks some are given up: bounds become wider, never wrong', (
   }
   expect(times.timeOf(looks * 10)).toMatchObject({ beforeMs: looks * 1_000 })
 })
+
+test('the newest revision of a time is the last one that was seen by then, and none before the first look', () => {
+  const times = new RevisionTimes()
+  expect(times.newestAt(5_000)).toEqual({})
+  times.note(10, 1_000)
+  times.note(14, 3_000)
+  times.noteLive(15, 4_000)
+  times.note(20, 9_000)
+  expect(times.newestAt(999)).toEqual({ sinceMs: 1_000 })
+  const found = [1_000, 2_999, 3_000, 4_000, 8_999, 9_000, 60_000].map(
+    (atMs) => times.newestAt(atMs).revision,
+  )
+  expect(found).toEqual([10, 10, 14, 15, 15, 20, 20])
+})
