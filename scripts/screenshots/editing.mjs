@@ -65,6 +65,13 @@ async function newKey({ page, openPrefix, shot }) {
   await dialog.getByRole('combobox', { name: 'Lease' }).selectOption('grant')
   await dialog.getByRole('textbox', { name: 'Key', exact: true }).fill(newFlagName)
   await shot('editing-new-key')
+  // Two leases that already stand there; the second is granted by this dialog.
+  const picker = dialog.getByRole('combobox', { name: 'Lease' })
+  await dialog.getByRole('spinbutton').fill('3600')
+  await dialog.getByRole('button', { name: 'Grant and choose' }).click()
+  await dialog.getByRole('combobox', { name: 'An existing lease' }).waitFor()
+  await shot('editing-lease')
+  await picker.selectOption('none')
   await page.keyboard.press('Escape')
 }
 

@@ -1,4 +1,4 @@
-/** Deleted keys with the last value of one, and the plan that restores a whole prefix. */
+/** Deleted keys with the last value of one, the plan that restores a whole prefix, and what was written by plans. */
 export async function take({ page, write, headRevision, shot }) {
   const encoder = new TextEncoder()
   const key = (name) => encoder.encode(`/app/checkout/${name}`)
@@ -51,6 +51,7 @@ export async function take({ page, write, headRevision, shot }) {
   await shot('plans-bin', { settle })
   await page.getByRole('button', { name: 'Restore prefix to a revision…' }).click()
   await page.getByTestId('restore-revision').fill(String(before))
+  await shot('plans-restore')
   await page.getByRole('button', { name: 'Preview…' }).click()
   await page.getByTestId('plan-counts').waitFor()
   await shot('plans-preview')
@@ -62,5 +63,10 @@ export async function take({ page, write, headRevision, shot }) {
   await page.getByTestId('plan-run').click()
   await page.getByTestId('plan-report').waitFor()
   await shot('plans-report')
+  await page.keyboard.press('Escape')
+  await page.getByTestId('plan-report').waitFor({ state: 'detached' })
+  await page.keyboard.press('Control+Alt+z')
+  await page.getByRole('dialog', { name: /^What this app wrote/u }).waitFor()
+  await shot('plans-recent')
   await page.keyboard.press('Escape')
 }

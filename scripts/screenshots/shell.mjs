@@ -1,4 +1,9 @@
-/** What belongs to no cluster alone: welcome, connections, settings, the palette, and the shortcuts. */
+/**
+ * What belongs to no cluster alone: welcome, connections and the switch between them, writing to production that is
+ * allowed, a password that is asked for, settings, the palette, and the shortcuts.
+ */
+
+import { checkUsers, putKeys, startNode } from '../screenshots-node.mjs'
 
 /* global window -- inside of functions that run in the page */
 
@@ -7,6 +12,7 @@ export async function take(context) {
   await welcome(context)
   await settings(context)
   await connections(context)
+  await logIn(context)
 }
 
 /** The palette and the shortcuts stand over the screen that they speak of. */
@@ -56,8 +62,56 @@ async function connections({ app, page, connectionId, shot }) {
   await items.getByText('Connected', { exact: true }).nth(2).waitFor()
   await fillForm(app, page)
   await shot('shell-connections')
+  await unlock(page, shot)
+  await switcher(page, shot)
   for (const id of saved)
     await page.evaluate((one) => window.bridge.connections.remove({ connectionId: one }), id)
+}
+
+async function unlock(page, shot) {
+  const item = page.getByTestId('connection-item').filter({ hasText: 'checkout-prod-eu' })
+  await item.getByRole('button', { name: 'Allow writing…' }).click()
+  const asked = page.getByRole('alertdialog')
+  await asked.getByTestId('unlock-name').fill('checkout-prod-eu')
+  await shot('shell-unlock')
+  await page.keyboard.press('Escape')
+  await asked.waitFor({ state: 'detached' })
+}
+
+async function switcher(page, shot) {
+  const opener = page.getByRole('button', { name: /^Connection .*, switch$/u })
+  const options = page.locator('.n-dropdown-menu')
+  const settle = async () => {
+    if (await options.isVisible()) {
+      await opener.click()
+      await options.waitFor({ state: 'hidden' })
+    }
+    await opener.click()
+    await options.waitFor()
+  }
+  await page
+    .getByRole('navigation', { name: 'Views' })
+    .getByRole('button', { name: 'Keys', exact: true })
+    .click()
+  await page.getByTestId('prefix').waitFor()
+  await shot('shell-switcher', { settle })
+  await page.keyboard.press('Escape')
+}
+
+/** A cluster that lets in only users, of which no password is known after a start. */
+async function logIn({ openCluster, page, shot }) {
+  const node = await startNode()
+  try {
+    await putKeys(node, { count: 6, keyOf: (at) => `/app/orders/${String(at)}`, valueOf: String })
+    await checkUsers(node, '/app/orders/')
+    const login = { user: 'alice', password: '', isKept: false }
+    const close = await openCluster({ url: node.url, name: 'orders-eu', login })
+    await page.getByTestId('blocked').waitFor()
+    await shot('shell-log-in')
+    await close()
+  } finally {
+    await node.dispose()
+  }
 }
 
 function openOthers(page, connectionId) {

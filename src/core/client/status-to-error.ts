@@ -88,7 +88,7 @@ export function unreachableFailure(endpoint: string, reason: string): CallFailur
  */
 export function callFailureOf(error: ServiceError, place: CallPlace): CallFailure {
   const status = statusNames.get(error.code) ?? 'unknown'
-  const text = error.details
+  const text = withoutPlumbing(error.details)
   const knownCode = codesByText.get(text)
   const isNeverSent =
     status === 'unavailable' && neverSentTexts.some((start) => text.startsWith(start))
@@ -120,6 +120,11 @@ export function failureOfCancelReason(reason: string, place: CallPlace): CallFai
     isWithoutEffect: true,
     isTransportFailure: false,
   }
+}
+
+/** Behind a deadline the library tells how long each of its own steps took, which is no part of the failure. */
+function withoutPlumbing(text: string): string {
+  return text.startsWith('Deadline exceeded after') ? (text.split(',')[0] ?? text) : text
 }
 
 /** Servers do not say whom they refuse. */

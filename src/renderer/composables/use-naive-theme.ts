@@ -68,7 +68,12 @@ function overridesFor(_theme: string, density: string): GlobalThemeOverrides {
       colorFocus: tokenValue('bg-surface'),
     },
     Select: {
-      peers: { InternalSelection: { border: `1px solid ${tokenValue('border-strong')}` } },
+      peers: {
+        InternalSelection: {
+          border: `1px solid ${tokenValue('border-strong')}`,
+          arrowColor: tokenValue('fg-muted'),
+        },
+      },
     },
   }
 }

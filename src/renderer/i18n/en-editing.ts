@@ -117,7 +117,7 @@ export const enEditing = {
     renameFolderTo: 'New prefix',
     renameFolderNote:
       'A preview follows. Each key and its new name are written together; names that are taken are left alone.',
-    renameFolderAction: 'Preview',
+    renameFolderAction: 'Preview…',
     renameFolderSplit:
       'It does not end like the prefix that it replaces: names would run together.',
     renameSame: 'This is its name already.',

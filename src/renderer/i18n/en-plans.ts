@@ -106,6 +106,7 @@ export const enPlans = {
     empty: 'Nothing was written by a plan since the app was started.',
     note: 'Undo writes back only where nobody wrote since.',
     line: '{done} written, {other} not',
+    lineWhole: '{done} written',
     gone: 'no undo',
   },
 } as const

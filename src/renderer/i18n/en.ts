@@ -234,7 +234,7 @@ export const en = {
         do: 'Look at the members, then try again.',
       },
       unreachable: {
-        why: 'No endpoint of this connection answers',
+        why: 'Its nodes are down, or the network does not reach them',
         do: 'Look at the members, or check the addresses.',
       },
       userEmpty: {

@@ -263,7 +263,7 @@ async function renameFolder(walk: Walk): Promise<void> {
   const rename = dialogOf(page, 'Rename everything under this prefix?')
   await hand.fill(rename.getByRole('textbox', { name: 'New prefix' }), named)
   await look(walk, 'rename a folder')
-  await hand.confirm(rename, 'Preview')
+  await hand.confirm(rename, 'Preview…')
   await hand.confirm(page.getByRole('alertdialog'), 'Rename with 4 writes')
   await page.getByTestId('plan-report').waitFor(patience)
   expect(await other.stateOf(named)).toEqual(stateUnder(named))

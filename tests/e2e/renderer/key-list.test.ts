@@ -321,7 +321,7 @@ describe('folders', () => {
     await dialog.getByLabel('New prefix').fill('/app/checkout/switches')
     await dialog.getByText('names would run together').waitFor()
     await dialog.getByLabel('New prefix').fill('/app/checkout/switches/')
-    await dialog.getByRole('button', { name: 'Preview' }).click()
+    await dialog.getByRole('button', { name: 'Preview…' }).click()
     const plan = page.getByRole('alertdialog')
     await plan.getByText('/app/checkout/switches/apple-pay', { exact: true }).waitFor()
     await plan.getByRole('button', { name: 'Rename with 20 writes', exact: true }).click()

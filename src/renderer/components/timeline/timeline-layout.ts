@@ -34,6 +34,8 @@ export interface TimelineMark {
 
 /** Half the width of a single mark, of a number without its digits, and of a digit. */
 const halfSinglePx = 5
+/** A creation, and the chosen one with its ring, are larger. */
+const halfAlonePx = 9
 const halfStonePx = 8
 const halfManyPx = 9
 const halfDigitPx = 3.5
@@ -144,7 +146,7 @@ function settled(
 function clearOf(group: Group, before: Group | undefined, after: Group | undefined): number {
   const centre = centreOf(group)
   if (countOf(group) === 1) return centre
-  const apart = halfPxOf(group) + halfSinglePx
+  const apart = halfPxOf(group) + halfAlonePx
   const least = before?.isAlone === true ? before.lastX + apart : Number.NEGATIVE_INFINITY
   const most = after?.isAlone === true ? after.firstX - apart : Number.POSITIVE_INFINITY
   return least > most ? centre : Math.min(most, Math.max(least, centre))
