@@ -18,7 +18,8 @@ export async function take({ page, openPrefix, headRevision, shot }) {
   await page.keyboard.press('Alt+c')
   const changes = page.getByTestId('travel-changes')
   await changes.getByText('express-pay.json').click()
-  await shot('travel-changes')
+  // Both sides take their colours one after the other.
+  await shot('travel-changes', { settle: () => page.waitForTimeout(1_500) })
   // A tab comes back as it was, also in its time; what follows is about now.
   await page.getByTestId('travel-banner').getByRole('button', { name: 'Back to head' }).click()
   await page.getByTestId('travel-banner').waitFor({ state: 'detached' })

@@ -27,10 +27,20 @@ export const useWatchStore = defineStore('watches', () => {
     const known = panes.get(connectionId)
     if (known !== undefined) return known
     const pane = new WatchPane(connectionId)
+    // A view that is about to leave may ask once more; what it gets is not kept, or it would be made and taken away for ever.
+    if (isGone(connectionId)) {
+      pane.dispose()
+      return pane
+    }
     pane.setRowsMax(settings.settings.watchRows)
     panes.set(connectionId, pane)
     void restore(pane)
     return pane
+  }
+
+  function isGone(connectionId: string): boolean {
+    const state = connections.findConnection(connectionId)?.state
+    return connections.status === 'ready' && (state === undefined || state === 'closed')
   }
 
   /** The newest revision that is known of a connection: what is not newer happened before now. */
@@ -61,8 +71,7 @@ export const useWatchStore = defineStore('watches', () => {
   watchEffect(() => {
     for (const [id, pane] of panes) {
       pane.setRowsMax(settings.settings.watchRows)
-      const state = connections.findConnection(id)?.state
-      if (connections.status === 'ready' && (state === undefined || state === 'closed')) {
+      if (isGone(id)) {
         pane.dispose()
         panes.delete(id)
       }
