@@ -15,6 +15,10 @@ const encoder = new TextEncoder()
 const invisibleClass = String.raw`\p{Cc}\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}`
 const invisible = new RegExp(`[${invisibleClass}]`, 'gu')
 
+/** What stands for itself in the text of a key, and in one line of a value: nearly every character of nearly every text. */
+const plainKey = /^[ -[\]-~]*$/u
+const notPlainLine = /[^ -~]| {2}/u
+
 /** A backslash in front of what would make it an escape, or of what becomes one. */
 const misleadingBackslash = new RegExp(String.raw`\\(?=[xu\\${invisibleClass}])`, 'gu')
 
@@ -53,6 +57,7 @@ export function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
 export function keyText(key: Uint8Array): string {
   const text = findText(key)
   if (text !== undefined) {
+    if (plainKey.test(text)) return text
     return text.replaceAll(misleadingBackslash, '\\\\').replace(invisible, escapeCharacter)
   }
   let out = ''
@@ -94,7 +99,9 @@ export function previewText(value: Uint8Array, charsMax = 256): string {
   const head = value.length > charsMax * 2 ? value.subarray(0, charsMax * 2) : value
   const text = findLeadingText(head, head.length < value.length)
   if (text === undefined) return hexText(value.subarray(0, Math.min(value.length, 48)), ' ')
-  const line = text.replace(/\s+/gu, ' ').replace(invisible, escapeCharacter)
+  const line = notPlainLine.test(text)
+    ? text.replace(/\s+/gu, ' ').replace(invisible, escapeCharacter)
+    : text
   return line.length > charsMax ? line.slice(0, charsMax) : line
 }
 

@@ -184,6 +184,14 @@ export class WatchLog {
     return code === undefined ? undefined : ops[code - 1]
   }
 
+  /** When a row was seen; one that is history was there before. */
+  seenOf(id: number): { readonly atMs: number; readonly isReplayed: boolean } {
+    const block = this.blocks.get(Math.floor(id / rowsPerBlock))
+    const at = id % rowsPerBlock
+    const flags = block?.flags[at] ?? 0
+    return { atMs: block?.seenAtMs[at] ?? 0, isReplayed: (flags & replayedFlag) !== 0 }
+  }
+
   seamOf(id: number): SeamEntry | undefined {
     return this.seams.get(id)
   }

@@ -6,7 +6,7 @@
  * but one counter, which moves at most some tens of times a second however many rows come.
  */
 
-import { shallowRef, unref } from 'vue'
+import { nextTick, shallowRef, unref } from 'vue'
 import type { WatchRowsItem } from '../../preload/contract/watch.ts'
 import { ExpiryCheck } from './expiry-check.ts'
 import { PaneWatch } from './pane-watch.ts'
@@ -25,7 +25,10 @@ const rowsMaxDefault = 100_000
 /** Shortest time between two showings, and the same when nobody could read along anyway. */
 const showEveryMs = 33
 const showEveryMsBusy = 150
+const showEveryMsMax = 500
 const busyPerSecond = 200
+/** To show what is this busy takes at most an eighth of the page's time, also where the machine is slow. */
+const busyShare = 8
 
 /** What the user searches in the rows. */
 export type EventSearch = Pick<EventFilter, 'text' | 'isPattern'>
@@ -35,6 +38,8 @@ export class WatchPane {
   readonly connectionId: string
   readonly log = new WatchLog({ rowsMax: rowsMaxDefault, bytesMax: ringBytesMax })
   readonly rates = new WatchRates()
+  /** Rises with each change but that of rows that arrive. */
+  actCount = 0
   /** Moves when anything else here has changed; see `observe`. */
   private readonly version = shallowRef(0)
   /** Rows as they are shown. */
@@ -63,6 +68,8 @@ export class WatchPane {
   private lastId = 0
   private showTimer: ReturnType<typeof setTimeout> | undefined
   private shownAtMs = 0
+  /** What the last showing of new rows took. */
+  private showingMs = 0
   private readonly timer: ReturnType<typeof setInterval>
 
   constructor(connectionId: string) {
@@ -85,6 +92,11 @@ export class WatchPane {
   /** Whoever reads this pane in something computed calls this first, to be asked again when it has changed. */
   observe(): void {
     unref(this.version)
+  }
+
+  /** More comes than anybody reads along. */
+  get isBusy(): boolean {
+    return this.rates.perSecond() > busyPerSecond
   }
 
   /** Rows that left the display, and changes that never reached it. */
@@ -288,27 +300,35 @@ export class WatchPane {
 
   private showSoon(): void {
     if (this.showTimer !== undefined) return
-    const isBusy = this.rates.perSecond() > busyPerSecond
-    const dueMs = this.shownAtMs + (isBusy ? showEveryMsBusy : showEveryMs) - performance.now()
+    const busyMs = Math.min(showEveryMsMax, Math.max(showEveryMsBusy, this.showingMs * busyShare))
+    const dueMs = this.shownAtMs + (this.isBusy ? busyMs : showEveryMs) - performance.now()
     this.showTimer = setTimeout(
       () => {
-        this.show()
+        this.showArrived()
       },
       Math.max(0, dueMs),
     )
   }
 
   private show(): void {
+    this.actCount++
+    this.showArrived()
+  }
+
+  private showArrived(): void {
     clearTimeout(this.showTimer)
     this.showTimer = undefined
     this.shownAtMs = performance.now()
     this.version.value++
+    void nextTick(() => {
+      this.showingMs = performance.now() - this.shownAtMs
+    })
   }
 
   private tick(): void {
     const isSilent = this.watches.some((watch) => watch.isInterrupted)
     this.rates.tick(isSilent)
     for (const watch of this.watches) watch.tick()
-    if (this.watches.length > 0) this.show()
+    if (this.watches.length > 0) this.showArrived()
   }
 }

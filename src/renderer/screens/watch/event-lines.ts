@@ -37,12 +37,13 @@ interface Group {
 
 export class EventLines {
   readonly count: number
+  /** Rows that had left at the front when these lines were made (later ones shift the positions), and all there had ever been. */
+  readonly firstNumber: number
+  readonly endNumber: number
   private readonly ids: SortedIds
   private readonly placeOf: (id: number) => number
-  private readonly layout: LineLayout
+  readonly layout: LineLayout
   private readonly rowCount: number
-  /** Rows that had left at the front when these lines were made: later ones shift the positions. */
-  private readonly droppedCount: number
   /** Line of the row with details; -1: none. */
   private readonly expandedLine: number
 
@@ -51,10 +52,32 @@ export class EventLines {
     this.placeOf = placeOf
     this.layout = layout
     this.rowCount = ids.length
-    this.droppedCount = ids.droppedCount
+    this.firstNumber = ids.droppedCount
+    this.endNumber = ids.droppedCount + ids.length
     const { expanded } = layout
     this.expandedLine = expanded === undefined ? -1 : this.rowLineOf(expanded.id)
     this.count = this.rowCount + (this.expandedLine < 0 ? 0 : (expanded?.lineCount ?? 0))
+  }
+
+  /** Whether the rows and their layout are the same as when these lines were made. */
+  isOf(ids: SortedIds, layout: LineLayout): boolean {
+    const { isNewestFirst, expanded } = this.layout
+    return (
+      ids === this.ids &&
+      ids.droppedCount === this.firstNumber &&
+      ids.droppedCount + ids.length === this.endNumber &&
+      layout.isNewestFirst === isNewestFirst &&
+      layout.expanded?.id === expanded?.id
+    )
+  }
+
+  /** By how many lines the rows that were in others before have moved down; negative: up. */
+  movedSince(before: EventLines): number {
+    if (this.ids !== before.ids || this.layout.isNewestFirst !== before.layout.isNewestFirst)
+      return 0
+    return this.layout.isNewestFirst
+      ? this.endNumber - before.endNumber
+      : before.firstNumber - this.firstNumber
   }
 
   /** The line at an index; undefined outside of the list, and for a row that left since. */
@@ -101,7 +124,7 @@ export class EventLines {
   private rowLineOf(id: number): number {
     const position = this.ids.indexOf(id)
     if (position < 0) return -1
-    const at = position + this.ids.droppedCount - this.droppedCount
+    const at = position + this.ids.droppedCount - this.firstNumber
     if (!this.layout.isNewestFirst || at < 0 || at >= this.rowCount) return at
     const group = this.groupAround(at)
     return this.rowCount - 1 - group.end + (at - group.start)
@@ -122,6 +145,6 @@ export class EventLines {
   }
 
   private idOf(position: number): number | undefined {
-    return this.ids.at(position + this.droppedCount - this.ids.droppedCount)
+    return this.ids.at(position + this.firstNumber - this.ids.droppedCount)
   }
 }

@@ -41,14 +41,16 @@ export function drawRates(
   const highest = Math.max(highestMin, ...seconds.map(totalOf))
   const stepPx = widthPx / (ratedSeconds - 1)
   const barPx = Math.max(1, stepPx - (stepPx > 3 ? 1 : 0.3))
+  const colours = { create: token('create-mark'), put: token('put-mark'), delete: token('delete-mark') }
+  const silence = token('seam')
   seconds.forEach((second, at) => {
     const x = widthPx - (seconds.length - at) * stepPx
-    if (second.isSilent) drawSilence(context, { x, stepPx, heightPx, colour: token('seam') })
+    if (second.isSilent) drawSilence(context, { x, stepPx, heightPx, colour: silence })
     let y = heightPx
     for (const op of ratedOps) {
       const barHeightPx = (second.counts[op] / highest) * (heightPx - 2)
       if (barHeightPx === 0) continue
-      context.fillStyle = token(`${op}-mark`)
+      context.fillStyle = colours[op]
       context.fillRect(x, y - barHeightPx, barPx, barHeightPx)
       y -= barHeightPx
     }

@@ -1,15 +1,21 @@
-import { computed, ref, shallowRef, watch } from 'vue'
-import type { ComputedRef, Ref, ShallowRef } from 'vue'
+import { ref, shallowRef, watch } from 'vue'
+import type { Ref, ShallowRef } from 'vue'
 import type { SortedIds } from '../../stores/sorted-ids.ts'
 import type { WatchPane } from '../../stores/watch-pane.ts'
 import { EventLines } from './event-lines.ts'
+import { firstView, viewOf } from './line-view.ts'
+import type { LineLayout } from './event-lines.ts'
+import type { LineView } from './line-view.ts'
 
 /** Lines that the details of a row take. */
 export const detailLineCount = 10
 
+/** Above rows that the user looks at others come in this often at most, where they are many. */
+const restingMs = 1_000
+
 /** What the user does with the list of events: which row, which rows, which details, which way. */
 export interface EventList {
-  readonly lines: ComputedRef<EventLines>
+  readonly view: Readonly<ShallowRef<LineView>>
   readonly activeId: Ref<number | undefined>
   readonly selected: ShallowRef<ReadonlySet<number>>
   readonly expandedId: Ref<number | undefined>
@@ -39,13 +45,7 @@ export function useEventList(pane: () => WatchPane): EventList {
   const expandedId = ref<number>()
   const isFollowing = ref(true)
   const revealed = shallowRef<{ readonly id: number }>()
-  const lines = computed(() => {
-    const { log, view, isNewestFirst } = pane()
-    pane().observe()
-    const id = expandedId.value
-    const expanded = id === undefined ? undefined : { id, lineCount: detailLineCount }
-    return new EventLines(view.ids, (one) => log.placeOf(one), { isNewestFirst, expanded })
-  })
+  const view = useLineView(pane, { expandedId, isFollowing })
 
   watch(pane, () => {
     activeId.value = undefined
@@ -105,9 +105,52 @@ export function useEventList(pane: () => WatchPane): EventList {
   const setFollowing = (follows: boolean): void => void (isFollowing.value = follows)
   return {
     ...{ setActive, setFollowing },
-    ...{ lines, activeId, selected, expandedId, isFollowing, revealed },
+    ...{ view, activeId, selected, expandedId, isFollowing, revealed },
     ...{ goTo, extendTo, choose, chooseAll, toggleDetails, goToNext, chosenIds },
   }
+}
+
+/** The lines of a pane as they are looked at: following they are always the newest; otherwise rows that come may wait a little. */
+function useLineView(
+  pane: () => WatchPane,
+  {
+    expandedId,
+    isFollowing,
+  }: { readonly expandedId: Ref<number | undefined>; readonly isFollowing: Ref<boolean> },
+): Readonly<ShallowRef<LineView>> {
+  let actCount = -1
+  let madeAtMs = 0
+  const layout = (): LineLayout => {
+    const id = expandedId.value
+    const expanded = id === undefined ? undefined : { id, lineCount: detailLineCount }
+    return { isNewestFirst: pane().isNewestFirst, expanded }
+  }
+  const lines = (): EventLines => {
+    const { log, view } = pane()
+    return new EventLines(view.ids, (id) => log.placeOf(id), layout())
+  }
+  const view = shallowRef(firstView(lines()))
+
+  function look(): void {
+    const { isBusy, actCount: acts } = pane()
+    const isSame = acts === actCount && view.value.lines.isOf(pane().view.ids, layout())
+    const nowMs = performance.now()
+    const mayWait = isBusy && !isFollowing.value && acts === actCount
+    const isExpanding = view.value.lines.layout.expanded?.id !== expandedId.value
+    if (isSame || (mayWait && !isExpanding && nowMs - madeAtMs < restingMs)) return
+    actCount = acts
+    madeAtMs = nowMs
+    view.value = viewOf(view.value, lines(), isFollowing.value)
+  }
+
+  watch(
+    () => {
+      pane().observe()
+      return [pane(), expandedId.value, isFollowing.value]
+    },
+    look,
+  )
+  return view
 }
 
 /** The row next to another among some; round the end. From a row that is none of them, the nearest. */
