@@ -90,10 +90,13 @@ export const travelCommands = {
   'travel.nextChange': 'Time travel: Next change of these keys',
   'travel.head': 'Time travel: Back to the head',
   'travel.bookmark': 'Time travel: Bookmarks…',
+  'travel.restoreRange': 'Time travel: Restore what is listed to this revision…',
+  'travel.restoreKey': 'Time travel: Restore the opened key to this revision…',
   'travel.changes': 'Time travel: What changed since',
 } as const
 
 export const travelReasons = {
   pastRevision: 'an older revision is shown; writing is off',
+  unreadable: 'that revision cannot be read',
   atHead: 'the head is shown',
 } as const

@@ -10,12 +10,15 @@ import { KeyDetail } from './key-detail.ts'
 import { includesBytes } from './key-order.ts'
 import { rangeOfSubject, subjectOf } from './key-subject.ts'
 import { useSettingsStore } from './settings.ts'
+import type { ListOrder } from './sorted-rows.ts'
 import { useTabStore } from './tabs.ts'
 
 /** Where a tab of keys is. */
 export interface KeyPlace {
   readonly openedKey: string | undefined
   readonly topKey: string | undefined
+  /** What the list is sorted by, where it is not by key. */
+  readonly order?: ListOrder | undefined
 }
 
 export const useKeyStore = defineStore('keys', () => {
@@ -36,6 +39,7 @@ export const useKeyStore = defineStore('keys', () => {
     const browser = openRange(tabId, connectionId, rangeOfSubject(subject))
     const place = takePlace(tabId)
     if (place?.openedKey !== undefined) openKey(tabId, connectionId, parseKeyText(place.openedKey))
+    if (place?.order !== undefined) void sortOnceRead(browser, place.order)
     if (place?.topKey !== undefined) void browser.scrollToKey(parseKeyText(place.topKey))
     return browser
   }
@@ -179,12 +183,14 @@ function usePlaces(
         top === undefined || browser?.scrollTop === 0 || browser?.order.value.by !== 'key'
           ? undefined
           : keyText(top.key),
+      order: orderToKeep(browser?.order.value),
     }
   }
 
   /** Shows a place again once its tab is shown. */
   function remember(tabId: string, place: KeyPlace): void {
-    if (place.openedKey !== undefined || place.topKey !== undefined) remembered.set(tabId, place)
+    const { openedKey, topKey, order } = place
+    if ((openedKey ?? topKey ?? order) !== undefined) remembered.set(tabId, place)
   }
 
   /** Where a tab was at the last start, once. */
@@ -195,6 +201,17 @@ function usePlaces(
   }
 
   return { placeOf, remember, takePlace }
+}
+
+async function sortOnceRead(browser: KeyBrowser, order: ListOrder): Promise<void> {
+  await browser.whenRead()
+  await browser.sort(order)
+}
+
+/** Sorting by size looks at every key there is, which nobody asked for at a start. */
+function orderToKeep(order: ListOrder | undefined): ListOrder | undefined {
+  if (order === undefined || order.by === 'size') return undefined
+  return order.by === 'key' && !order.isDescending ? undefined : order
 }
 
 /** Height of a row in pixels, as the density has it. */

@@ -38,6 +38,12 @@ const openTabSchema = tabSchema.extend({
   /** Text of the key that is open in the tab, and of the first one in sight of its list. */
   openedKey: z.string().optional(),
   topKey: z.string().optional(),
+  order: z
+    .object({
+      by: z.enum(['key', 'createRevision', 'modRevision', 'version']),
+      isDescending: z.boolean(),
+    })
+    .optional(),
   query: z
     .object({ mode: z.enum(['txn', 'range']), txn: z.string(), range: z.string() })
     .optional(),

@@ -172,8 +172,8 @@ function useBringBack(): (state: WindowState) => Promise<void> {
     for (const tree of state.trees) {
       if (tree.separator === settings.settings.keySeparator) trees.expandLater(tree)
     }
-    for (const { id, openedKey, topKey, query, compare } of state.tabs) {
-      keys.remember(id, { openedKey, topKey })
+    for (const { id, openedKey, topKey, order, query, compare } of state.tabs) {
+      keys.remember(id, { openedKey, topKey, order })
       if (query !== undefined) queries.restore(id, query)
       if (compare !== undefined) compares.restore(id, compare)
     }

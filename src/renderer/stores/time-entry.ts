@@ -20,7 +20,9 @@ export function parseTime(text: string, nowMs: number): number | undefined {
   }
   const clock = clockPattern.exec(day?.[4] ?? typed)
   if (clock === null) return undefined
-  const [hours = 0, minutes = 0, seconds = 0] = clock.slice(1, 4).map((part) => Number(part ?? 0))
+  const [hours = 0, minutes = 0, seconds = 0] = clock
+    .slice(1, 4)
+    .map((part: string | undefined) => Number(part ?? 0))
   if (hours > 23 || minutes > 59 || seconds > 59) return undefined
   const milliseconds = Number((clock[4] ?? '').padEnd(3, '0'))
   const atMs = base.setHours(hours, minutes, seconds, milliseconds)

@@ -283,6 +283,8 @@ describe.runIf(isRealEtcdInstalled())('tabs', () => {
     labels.push(...(await tabsOf(page).allInnerTexts()).slice(-1))
     await page.keyboard.press('Control+2')
     await expect.poll(() => editorText(page)).toBe('of real etcd')
+    await page.locator('[data-sort=mod]').click()
+    await page.getByText(/rows, sorted by/u).waitFor(slow)
     // Nothing is waited for: what was done last is kept too.
     const { userDataDirectory, pageErrors } = launched
     await launched.close({ keepsFiles: true })
@@ -292,6 +294,7 @@ describe.runIf(isRealEtcdInstalled())('tabs', () => {
     await expect.poll(() => tabsOf(again).allInnerTexts()).toEqual(labels)
     await expect.poll(() => tabsOf(again).nth(1).getAttribute('aria-selected')).toBe('true')
     await expect.poll(() => editorText(again)).toBe('of real etcd')
+    await again.getByText(/rows, sorted by/u).waitFor(slow)
     await again.keyboard.press('Control+1')
     await expect.poll(() => editorText(again)).toBe('of our nodes')
     await again.keyboard.press('Control+9')

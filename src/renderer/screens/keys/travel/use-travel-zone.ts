@@ -15,6 +15,7 @@ export interface TravelZoneParts {
   readonly tabId: () => string
   readonly browser: () => KeyBrowser | undefined
   readonly detail: () => KeyDetail | undefined
+  readonly isReadOnly: () => boolean
   /** The axis as it is on the screen, while it is. */
   readonly zone: Ref<{ focus(): void; bookmark(): void } | null>
 }
@@ -35,7 +36,13 @@ export interface TravelZoneActs {
   readonly restoreRange: () => void
 }
 
-export function useTravelZone({ tabId, browser, detail, zone }: TravelZoneParts): TravelZoneActs {
+export function useTravelZone({
+  tabId,
+  browser,
+  detail,
+  isReadOnly,
+  zone,
+}: TravelZoneParts): TravelZoneActs {
   const { t } = useI18n()
   const travel = useTravelStore()
   const plans = usePlanStore()
@@ -67,7 +74,12 @@ export function useTravelZone({ tabId, browser, detail, zone }: TravelZoneParts)
         shown.bookmark()
       })
     },
-    toggleChanges,
+    ...{ toggleChanges, restoreRange, restoreKey },
+    findRestoreObstacle: () => {
+      if (isReadOnly()) return 'readOnly'
+      return browser()?.error.value === undefined ? undefined : 'unreadable'
+    },
+    hasKey: () => detail() !== undefined,
   })
 
   function restoreKey(): void {

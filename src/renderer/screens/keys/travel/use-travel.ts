@@ -135,10 +135,27 @@ export function useTravelCommands(
     readonly focusField: () => void
     readonly addBookmark: () => void
     readonly toggleChanges: () => void
+    readonly restoreRange: () => void
+    readonly restoreKey: () => void
+    readonly findRestoreObstacle: () => string | undefined
+    readonly hasKey: () => boolean
   },
 ): void {
   const commands = useCommandStore()
   const findPastObstacle = (): string | undefined => (one.isPast.value ? undefined : 'atHead')
+  onScopeDispose(
+    commands.register([
+      {
+        ...{ id: 'travel.restoreRange', icon: 'undo', shortcuts: [], run: acts.restoreRange },
+        findObstacle: () => findPastObstacle() ?? acts.findRestoreObstacle(),
+      },
+      {
+        ...{ id: 'travel.restoreKey', icon: 'undo', shortcuts: [], run: acts.restoreKey },
+        findObstacle: () =>
+          findPastObstacle() ?? acts.findRestoreObstacle() ?? (acts.hasKey() ? undefined : 'noKey'),
+      },
+    ]),
+  )
   onScopeDispose(
     commands.register([
       { id: 'travel.goTo', icon: 'time', shortcuts: ['Mod+G'], run: acts.focusField },
