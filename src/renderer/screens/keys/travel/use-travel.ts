@@ -143,33 +143,26 @@ export function useTravelCommands(
 ): void {
   const commands = useCommandStore()
   const findPastObstacle = (): string | undefined => (one.isPast.value ? undefined : 'atHead')
-  onScopeDispose(
-    commands.register([
-      {
-        ...{ id: 'travel.restoreRange', icon: 'undo', shortcuts: [], run: acts.restoreRange },
-        findObstacle: () => findPastObstacle() ?? acts.findRestoreObstacle(),
-      },
-      {
-        ...{ id: 'travel.restoreKey', icon: 'undo', shortcuts: [], run: acts.restoreKey },
-        findObstacle: () =>
-          findPastObstacle() ?? acts.findRestoreObstacle() ?? (acts.hasKey() ? undefined : 'noKey'),
-      },
-    ]),
-  )
+  const stepBy = (by: 1 | -1) => (): void => {
+    one.step(by)
+  }
+  const findRestoreObstacle = (): string | undefined =>
+    findPastObstacle() ?? acts.findRestoreObstacle()
   onScopeDispose(
     commands.register([
       { id: 'travel.goTo', icon: 'time', shortcuts: ['Mod+G'], run: acts.focusField },
       {
-        ...{ id: 'travel.back', icon: 'back', shortcuts: ['['] },
-        run: () => {
-          one.step(-1)
-        },
+        ...{ id: 'travel.restoreRange', icon: 'undo', shortcuts: [], run: acts.restoreRange },
+        findObstacle: findRestoreObstacle,
       },
       {
-        ...{ id: 'travel.forward', icon: 'fwd', shortcuts: [']'], findObstacle: findPastObstacle },
-        run: () => {
-          one.step(1)
-        },
+        ...{ id: 'travel.restoreKey', icon: 'undo', shortcuts: [], run: acts.restoreKey },
+        findObstacle: () => findRestoreObstacle() ?? (acts.hasKey() ? undefined : 'noKey'),
+      },
+      { id: 'travel.back', icon: 'back', shortcuts: ['['], run: stepBy(-1) },
+      {
+        ...{ id: 'travel.forward', icon: 'fwd', shortcuts: [']'], run: stepBy(1) },
+        findObstacle: findPastObstacle,
       },
       {
         ...{ id: 'travel.previousChange', icon: 'back', shortcuts: ['Alt+['] },
