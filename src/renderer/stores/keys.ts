@@ -18,8 +18,11 @@ export interface KeyPlace {
   readonly openedKey: string | undefined
   readonly topKey: string | undefined
   /** What the list is sorted by, where it is not by key. */
-  readonly order?: ListOrder | undefined
+  readonly order?: KeptOrder | undefined
 }
+
+/** Sorting by size looks at every key there is, which nobody asked for at a start. */
+type KeptOrder = ListOrder & { readonly by: Exclude<ListOrder['by'], 'size'> }
 
 export const useKeyStore = defineStore('keys', () => {
   const tabs = useTabStore()
@@ -208,10 +211,10 @@ async function sortOnceRead(browser: KeyBrowser, order: ListOrder): Promise<void
   await browser.sort(order)
 }
 
-/** Sorting by size looks at every key there is, which nobody asked for at a start. */
-function orderToKeep(order: ListOrder | undefined): ListOrder | undefined {
-  if (order === undefined || order.by === 'size') return undefined
-  return order.by === 'key' && !order.isDescending ? undefined : order
+function orderToKeep(order: ListOrder | undefined): KeptOrder | undefined {
+  if (order === undefined) return undefined
+  const { by, isDescending } = order
+  return by === 'size' || (by === 'key' && !isDescending) ? undefined : { by, isDescending }
 }
 
 /** Height of a row in pixels, as the density has it. */
