@@ -28,6 +28,7 @@ export const enValues = {
     kinds: {
       empty: 'Empty',
       json: 'JSON',
+      badJson: 'JSON with errors',
       yaml: 'YAML',
       toml: 'TOML',
       xml: 'XML',
@@ -83,6 +84,7 @@ export const enValues = {
     tooLarge: 'Unpacked it is larger than {size}. It is shown as it is stored.',
     damaged: 'It cannot be unpacked: the data is cut off or damaged.',
     failed: 'This view could not be made: {reason}',
+    badJson: 'No valid JSON from line {line}, column {column} on.',
     overLimit: '{size}: more than the 1.5 MiB that servers take in a request by default.',
     plainMode: '{size}: shown without colours and layout.',
     headOnly: '{size}: the first {shown} are shown. Save it to a file to see all.',

@@ -9,6 +9,7 @@ import { detectValueKind, type ValueKindName } from '../values/value-kind.ts'
 const extensions: Readonly<Record<ValueKindName, string>> = {
   empty: 'txt',
   json: 'json',
+  badJson: 'json',
   yaml: 'yaml',
   toml: 'toml',
   xml: 'xml',

@@ -46,8 +46,8 @@ function decoded(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** Without the bytes of a character at the end whose other bytes were cut off. */
-function cutAtCharacter(bytes: Uint8Array): Uint8Array {
+/** The bytes without those of a character at the end whose other bytes were cut off. */
+export function cutAtCharacter(bytes: Uint8Array): Uint8Array {
   const { length } = bytes
   for (let back = 1; back <= 4 && back <= length; back++) {
     const byte = bytes[length - back] ?? 0

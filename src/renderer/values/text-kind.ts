@@ -1,12 +1,18 @@
 /** Tells the languages of text apart by their first lines. */
 
-import type { TextFacts } from './text-facts.ts'
+import { cutAtCharacter, type TextFacts } from './text-facts.ts'
 import type { TextKind } from './value-kind.ts'
 
 /** A text's kind; base64 with the beginning of what it holds. */
 export type FoundTextKind =
   | { readonly kind: Exclude<TextKind, 'base64'> }
-  | { readonly kind: 'base64'; readonly decodedHead: Uint8Array; readonly isCertain: boolean }
+  | {
+      readonly kind: 'base64'
+      readonly decodedHead: Uint8Array
+      readonly isCertain: boolean
+      /** Of capital and small letters and digits, as no word is. */
+      readonly isMixed: boolean
+    }
 
 /** Lines that are looked at. */
 const linesMax = 60
@@ -20,7 +26,10 @@ const base64UnitsMin = 16
 export function textKindOf(facts: TextFacts): FoundTextKind {
   const { head } = facts
   const first = head.trimStart().charAt(0)
-  if ((first === '{' || first === '[') && looksLikeJson(facts)) return { kind: 'json' }
+  if (first === '{' || first === '[') {
+    if (looksLikeJson(facts)) return { kind: 'json' }
+    if (isMeantAsJson(facts)) return { kind: 'badJson' }
+  }
   if (first === '<') {
     const markup = findMarkupKind(facts)
     if (markup !== undefined) return { kind: markup }
@@ -29,7 +38,17 @@ export function textKindOf(facts: TextFacts): FoundTextKind {
   if (isJwt(facts)) return { kind: 'jwt' }
   const base64 = findBase64(facts)
   if (base64 !== undefined) return base64
-  return { kind: lineKindOf(head) }
+  const kind = lineKindOf(head)
+  return { kind: kind === 'plain' && isShell(head) ? 'shell' : kind }
+}
+
+/** It begins as JSON does, and goes wrong later; lines that are JSON one by one are a format of their own. */
+function isMeantAsJson({ whole }: TextFacts): boolean {
+  if (whole === undefined) return false
+  const begins = /^\s*(?:\{\s*"(?:[^"\\\n]|\\.)*"\s*:|\[\s*(?:\{\s*"|"(?:[^"\\\n]|\\.)*"\s*,))/u
+  if (!begins.test(whole)) return false
+  const [line = ''] = whole.trimStart().split('\n', 1)
+  return !looksLikeJson({ head: line, whole: line, sizeBytes: line.length })
 }
 
 function looksLikeJson({ head, whole }: TextFacts): boolean {
@@ -72,8 +91,10 @@ function findBase64({ head, whole, sizeBytes }: TextFacts): FoundTextKind | unde
   const isWholeBody = sizeBytes <= letters.length * 2
   if (!isWellFormed(letters, isWholeBody)) return undefined
   const units = Math.min(letters.length, decodeUnitsMax)
-  const latin = decodedLatin(letters.slice(0, units < letters.length ? units - (units % 4) : units))
+  const isCut = units < letters.length
+  const latin = decodedLatin(letters.slice(0, isCut ? units - (units % 4) : units))
   if (latin === undefined) return undefined
+  const decoded = Uint8Array.from(latin, (unit) => unit.charCodeAt(0))
   const isCertain =
     letters.length >= 40 &&
     letters.length % 4 === 0 &&
@@ -84,8 +105,9 @@ function findBase64({ head, whole, sizeBytes }: TextFacts): FoundTextKind | unde
     !/^[^+]*\/[^+]*\/[^+=]*$/u.test(letters)
   return {
     kind: 'base64',
-    decodedHead: Uint8Array.from(latin, (unit) => unit.charCodeAt(0)),
+    decodedHead: isCut ? cutAtCharacter(decoded) : decoded,
     isCertain,
+    isMixed: /[A-Z]/u.test(letters) && /[a-z]/u.test(letters) && /[\d+/=]/u.test(letters),
   }
 }
 
@@ -152,20 +174,59 @@ function countLines(head: string): LineCounts {
     listed: 0,
     continued: 0,
   }
-  for (const line of head.split('\n', linesMax)) countLine(line.trimEnd(), counts)
+  /** How far in the line stands that a block of text belongs to; undefined outside of blocks. */
+  let blockIndent: number | undefined
+  for (const whole of head.split('\n', linesMax)) {
+    const line = whole.trimEnd()
+    const indent = line.length - line.trimStart().length
+    if (blockIndent !== undefined && (line === '' || indent > blockIndent)) continue
+    blockIndent = isBlockStart(line) ? indent : undefined
+    countLine(line, counts)
+  }
   return counts
 }
+
+/** YAML's sign for lines of text: whatever they look like, they are part of the value. */
+function isBlockStart(line: string): boolean {
+  return /(?:^\s*(?:-\s+)+|:\s+)(?:[!&]\S+\s+)*[|>](?:[+-]?\d?|\d[+-])(?:\s+#.*)?$/u.test(line)
+}
+
+/** Lines that only a script has; two of them, or one beside a command, make a script. */
+const shellFrames: readonly RegExp[] = [
+  /^\s*set [-+][A-Za-z]+(?:\s|$)/u,
+  /^\s*(?:if|elif|while|until)\s.*;\s*(?:then|do)$/u,
+  /^\s*(?:then|fi|do|done|esac)(?:\s*[;|>&)].*)?$/u,
+  /^\s*for\s+\w+\s+in\s.*$/u,
+  /^\s*case\s.+\sin$/u,
+  /^\s*(?:function\s+[\w-]+(?:\s*\(\))?|[\w-]+\s*\(\))\s*\{?$/u,
+]
+const shellCommand =
+  /^\s*(?:echo|printf|cd|export|source|exit|return|local|trap|exec|shift|sudo|apt-get|mkdir|chmod|cp|mv|rm|curl|grep|sed|awk|etcdctl|kubectl|docker|systemctl)(?:\s|$)/u
+
+function isShell(head: string): boolean {
+  let frames = 0
+  let commands = 0
+  for (const whole of head.split('\n', linesMax)) {
+    const line = whole.trimEnd()
+    if (shellFrames.some((frame) => frame.test(line))) frames++
+    else if (shellCommand.test(line)) commands++
+  }
+  return frames > 1 || (frames === 1 && commands > 0)
+}
+
+const yamlName = /^\s*(?:- +)*(?:"[^"]*"|'[^']*'|[^\s:#{}[\],&*!|>'"%@`][^:#]*):(?:\s|$)/u
 
 function countLine(line: string, counts: LineCounts): void {
   if (line === '' || /^\s*[#;]/u.test(line)) return
   counts.all++
-  if (/^\s*\[{1,2}[^[\]]+\]{1,2}\s*(?:[#;].*)?$/u.test(line)) counts.sections++
+  // An item of a list may hold anything, an option with its value for one.
+  const isItem = /^\s*-(?:\s|$)/u.test(line)
+  if (isItem && !yamlName.test(line)) counts.listed++
+  else if (/^\s*\[{1,2}[^[\]]+\]{1,2}\s*(?:[#;].*)?$/u.test(line)) counts.sections++
   else if (/^\s*(?:export\s+)?[\w.\-"' ]+?\s*=/u.test(line)) {
     counts.assigned++
     if (tomlValue.test(line)) counts.quoted++
     if (/^(?:export\s+)?[A-Z_][A-Z0-9_]*=/u.test(line)) counts.constants++
-  } else if (/^\s*(?:- )*(?:"[^"]*"|'[^']*'|[^\s:#{}[\],&*!|>'"%@`][^:#]*):(?:\s|$)/u.test(line))
-    counts.mapped++
-  else if (/^\s*-(?:\s|$)/u.test(line)) counts.listed++
+  } else if (yamlName.test(line)) counts.mapped++
   else if (/^(?:\s+\S|[\]}])/u.test(line)) counts.continued++
 }

@@ -17,6 +17,7 @@ export type TextLanguage = (typeof textLanguages)[number]
 
 const languageOfKind: Partial<Readonly<Record<ValueKindName, TextLanguage>>> = {
   json: 'json',
+  badJson: 'json',
   yaml: 'yaml',
   toml: 'toml',
   xml: 'xml',

@@ -8,7 +8,18 @@ import { textKindOf } from './text-kind.ts'
 
 /** Kinds that are text and have a language of their own in the editor. */
 export type TextKind =
-  'json' | 'yaml' | 'toml' | 'xml' | 'svg' | 'ini' | 'dotenv' | 'shell' | 'jwt' | 'base64' | 'plain'
+  | 'json'
+  | 'badJson'
+  | 'yaml'
+  | 'toml'
+  | 'xml'
+  | 'svg'
+  | 'ini'
+  | 'dotenv'
+  | 'shell'
+  | 'jwt'
+  | 'base64'
+  | 'plain'
 
 /** Kinds that are not text. */
 export type BinaryKind = 'gzip' | 'zlib' | 'png' | 'jpeg' | 'gif' | 'webp' | 'kubernetes' | 'binary'
@@ -56,16 +67,22 @@ function detectText(facts: TextFacts, depth: number): ValueKind {
   const inner = depth < nestingMax ? detectNested(found.decodedHead, depth + 1) : undefined
   // Words and hexadecimal digits are made of the same letters: what means nothing once decoded is base64 only if its
   // form leaves no doubt.
-  if (!found.isCertain && (inner === undefined || !isTelling(inner, found.decodedHead)))
+  if (!found.isCertain && (inner === undefined || !isTelling(inner, found)))
     return { kind: 'plain', isText: true }
   return { kind: 'base64', isText: true, ...(inner === undefined ? {} : { inner }) }
 }
 
 /** Bytes that could not well have come about by chance. */
-function isTelling(inner: ValueKind, bytes: Uint8Array): boolean {
+function isTelling(
+  inner: ValueKind,
+  { decodedHead, isMixed }: { readonly decodedHead: Uint8Array; readonly isMixed: boolean },
+): boolean {
   if (inner.kind === 'binary' || inner.kind === 'empty') return false
   if (inner.kind !== 'plain') return true
-  return bytes.length >= 8 && bytes.every((byte) => (byte >= 0x20 && byte < 0x7f) || byte === 10)
+  if (decodedHead.length < 8) return false
+  const isPrintable = decodedHead.every((byte) => byte >= 0x20 || byte === 9 || byte === 10)
+  // Text of other alphabets hardly comes about by chance either, but words are not to be taken for it.
+  return isPrintable && (isMixed || decodedHead.every((byte) => byte < 0x7f))
 }
 
 function findBinaryKind(bytes: Uint8Array): BinaryKind | undefined {

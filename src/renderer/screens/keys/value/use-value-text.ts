@@ -3,7 +3,8 @@ import type { ComputedRef, WritableComputedRef } from 'vue'
 import { useI18n } from 'vue-i18n'
 import { hasLines, hasMixedLineEnds } from '../../../editor/value-language.ts'
 import { findText } from '../../../format/bytes-text.ts'
-import { sizeText } from '../../../format/quantity-text.ts'
+import { countText, sizeText } from '../../../format/quantity-text.ts'
+import { jsonFaultOffset } from '../../../stores/json-fault.ts'
 import { draftBytes, type KeyDetail } from '../../../stores/key-detail.ts'
 import { useValueLanguageStore } from '../../../stores/value-languages.ts'
 import { languageOf, type TextLanguage } from '../../../values/text-language.ts'
@@ -111,6 +112,12 @@ function useFacts(
     if (look.decoded.value !== undefined) facts.push(...decodedFacts(look.decoded.value, t))
     else if (text.value !== undefined && text.value.length <= timesBytesMax)
       facts.push(...timeFacts(text.value, t))
+    if (kind.kind === 'badJson') {
+      const before = (text.value ?? '').slice(0, jsonFaultOffset(text.value ?? '')).split('\n')
+      const column = (before.at(-1)?.length ?? 0) + 1
+      const place = { line: countText(before.length), column: countText(column) }
+      facts.push({ icon: 'warn', tone: 'warn', text: t('value.badJson', place) })
+    }
     const ends = lineEndText(text.value ?? '', kind, t)
     if (ends !== '' && ends !== t('value.lineEnds.lf'))
       facts.push({ icon: 'enter', tone: 'plain', text: ends })
