@@ -25,3 +25,10 @@ export function endsOf(text: string): TextEnds {
   if (code >= 0xdc00 && code <= 0xdfff) at--
   return { start: text.slice(0, at), end: text.slice(at) }
 }
+
+/** Where the last part of a name begins, behind its last separator but one that ends it; without a separator at 0. */
+export function lastPartAt(name: string, separator: string): number {
+  if (separator === '') return 0
+  const at = name.lastIndexOf(separator, name.length - separator.length - 1)
+  return at < 0 ? 0 : at + separator.length
+}

@@ -20,6 +20,7 @@ export const enShortcuts = {
     menu: 'Menu of the row',
     expand: 'Open the folder, or go into it',
     collapse: 'Close the folder, or go to its parent',
+    expandLevel: 'Open all folders of the level',
     sort: 'Sort, again turns the order round',
     resize: 'Narrower, wider',
     moveColumn: 'Move the column',

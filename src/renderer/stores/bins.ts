@@ -6,13 +6,13 @@ import { binApi } from '../api/plan-api.ts'
 import { kvApi } from '../api/kv-api.ts'
 import { BinPane, type BinEntry } from './bin-pane.ts'
 import { rangeOfSubject } from './key-subject.ts'
-import { useSettingsStore } from './settings.ts'
+import { useSeparatorStore } from './separators.ts'
 
 /** Changes of a transaction that are listed; a delete of a prefix may be a million. */
 const changesShownMax = 500
 
 export const useBinStore = defineStore('bins', () => {
-  const settings = useSettingsStore()
+  const separators = useSeparatorStore()
   const panes = new Map<string, BinPane>()
 
   /** The bin of a tab; another prefix or connection makes it anew. */
@@ -21,7 +21,7 @@ export const useBinStore = defineStore('bins', () => {
     const range = rangeOfSubject(subject)
     if (known?.connectionId === connectionId && isSameRange(known, subject)) return known
     known?.close()
-    const pane = new BinPane(connectionId, range, () => settings.settings.keySeparator)
+    const pane = new BinPane(connectionId, range, () => separators.separatorOf(connectionId))
     panes.set(tabId, pane)
     subjects.set(pane, subject)
     return pane

@@ -179,6 +179,7 @@ function viewCommands(): readonly Command[] {
   const connections = useConnectionStore()
   const nodes = useNodeStore()
   const compares = useCompareStore()
+  const layout = useLayoutStore()
   const ofCluster = (view: ViewName, icon: string, shortcuts: readonly string[] = []): Command => ({
     id: `view.${view}`,
     icon,
@@ -213,6 +214,17 @@ function viewCommands(): readonly Command[] {
       shortcuts: ['Mod+Shift+D'],
       run: () => {
         compares.openHere()
+      },
+      findObstacle: () => (connections.activeId === undefined ? 'noConnection' : undefined),
+    },
+    {
+      id: 'keys.goTo',
+      icon: 'key',
+      shortcuts: ['Mod+P'],
+      // The palette looks for keys where its text begins like one.
+      run: () => {
+        const { subject = '' } = tabs.active ?? {}
+        layout.openPalette(subject.startsWith('/') ? subject : '/')
       },
       findObstacle: () => (connections.activeId === undefined ? 'noConnection' : undefined),
     },

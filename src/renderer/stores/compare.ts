@@ -6,6 +6,7 @@ import type { CompareSideChoice } from './compare-side.ts'
 import { Comparison, type CompareOptions } from './comparison.ts'
 import { useConnectionStore } from './connections.ts'
 import { useKeyStore } from './keys.ts'
+import { useSeparatorStore } from './separators.ts'
 import { useSettingsStore } from './settings.ts'
 import { subjectOf } from './key-subject.ts'
 import { useTabStore } from './tabs.ts'
@@ -31,6 +32,7 @@ export const useCompareStore = defineStore('compare', () => {
   const tabs = useTabStore()
   const connections = useConnectionStore()
   const settings = useSettingsStore()
+  const separators = useSeparatorStore()
   const findSideHere = useSideHere()
   const comparisons = shallowReactive(new Map<string, Comparison>())
   /** What tabs of the last start, and closed ones, compared, until they are shown again. */
@@ -40,11 +42,11 @@ export const useCompareStore = defineStore('compare', () => {
   function comparisonOf(tabId: string): Comparison {
     const known = comparisons.get(tabId)
     if (known !== undefined) return known
-    const comparison = new Comparison(settings.settings.keySeparator)
     const kept = remembered.get(tabId)
     remembered.delete(tabId)
     const tab = tabs.tabs.find((one) => one.id === tabId)
     const connectionId = tab?.connectionId ?? connections.activeId
+    const comparison = new Comparison(separators.separatorOf(connectionId))
     if (connectionId !== undefined) {
       const side = { connectionId, subject: tab?.subject ?? '', revision: 0 }
       comparison.sides.value = { left: side, right: side }
@@ -93,9 +95,12 @@ export const useCompareStore = defineStore('compare', () => {
     },
   )
   watch(
-    () => settings.settings.keySeparator,
-    (separator) => {
-      for (const comparison of comparisons.values()) comparison.setSeparator(separator)
+    () => [settings.settings.keySeparator, [...separators.chosen]],
+    () => {
+      for (const comparison of comparisons.values()) {
+        const connectionId = comparison.sides.value?.right.connectionId
+        comparison.setSeparator(separators.separatorOf(connectionId))
+      }
     },
   )
 

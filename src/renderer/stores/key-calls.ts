@@ -25,3 +25,9 @@ export async function getKey(
 ): Promise<KeyValue | undefined> {
   return (await kvApi.get({ connectionId, key, revision })).pair
 }
+
+/** Gives a key another lease (0: none) if nobody wrote it since it was read; its value stays. Throws `CallError`. */
+export function putLease(connectionId: string, pair: KeyValue, lease: bigint): Promise<PutReply> {
+  const { key, value, modRevision } = pair
+  return kvApi.put({ connectionId, key, value, lease, expectedModRevision: modRevision })
+}

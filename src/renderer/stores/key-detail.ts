@@ -66,6 +66,8 @@ export class KeyDetail {
   )
   readonly isDirty = computed(() => this.draft.value !== undefined && isChanged(this.draft.value))
   private watch: Subscription | undefined
+  /** Writing was asked for before the key was there. */
+  private wantedEdit: { readonly asBytes: boolean } | undefined
   private generation = 0
   /** Answers may overtake each other; the last question counts. */
   private showing = 0
@@ -89,6 +91,9 @@ export class KeyDetail {
       if (generation !== this.generation) return
       this.status.value = 'ready'
       this.error.value = undefined
+      const wanted = this.wantedEdit
+      this.wantedEdit = undefined
+      if (wanted !== undefined) this.edit(wanted.asBytes)
       this.beginWatch()
       this.history.open()
     } catch (failure) {
@@ -150,8 +155,15 @@ export class KeyDetail {
     }
   }
 
-  /** Begins to write: from the head, or from nothing. A value that is no text is written as bytes. */
+  /**
+   * Begins to write: from the head, or from nothing. A value that is no text is written as bytes. While the key is on its way
+   * the writing begins when it is there.
+   */
   edit(asBytes = false): void {
+    if (this.status.value !== 'ready') {
+      if (this.status.value !== 'failed') this.wantedEdit = { asBytes }
+      return
+    }
     const base = this.head.value?.value ?? new Uint8Array(0)
     const isBytes = asBytes || !isText(base)
     const baseText = isBytes ? '' : (findText(base) ?? '')

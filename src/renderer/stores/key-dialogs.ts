@@ -18,6 +18,7 @@ export type KeyDialog =
       readonly template?: KeyValue
     }
   | { readonly kind: 'rename'; readonly pair: KeyValue }
+  | { readonly kind: 'lease'; readonly pair: KeyValue }
   | { readonly kind: 'renameFolder'; readonly prefix: Uint8Array }
   | { readonly kind: 'export'; readonly subject: ExportSubject }
   | { readonly kind: 'import'; readonly prefix: Uint8Array }

@@ -21,6 +21,12 @@ export interface ListOrder {
   readonly isDescending: boolean
 }
 
+/** The order that choosing a column gives: the one that it is sorted by already turns round. */
+export function nextOrder(present: ListOrder, by: ListOrder['by']): ListOrder {
+  // Of figures the largest are looked for first; keys begin at the beginning.
+  return { by, isDescending: present.by === by ? !present.isDescending : by !== 'key' }
+}
+
 interface SortedRowsOptions {
   readonly order: ListOrder
   /** Rows that are kept. */

@@ -99,6 +99,11 @@ const windowSchema = z.object({
     )
     .max(layoutsMax)
     .default([]),
+  /** Of connections that have another one than the settings. */
+  separators: z
+    .array(z.object({ connectionId: z.string(), separator: z.string().max(8) }))
+    .max(layoutsMax)
+    .default([]),
   layout: z.object({
     isSideOpen: z.boolean(),
     isInspectorOpen: z.boolean(),
@@ -116,6 +121,7 @@ export function textOfWindow(state: WindowState): string {
     ...state,
     tabs: state.tabs.slice(0, tabsMax),
     columns: state.columns.slice(-layoutsMax),
+    separators: state.separators.slice(-layoutsMax),
     trees: state.trees
       .slice(0, treesMax)
       .map((tree) => ({ ...tree, expanded: tree.expanded.slice(0, expandedMax) })),
@@ -185,5 +191,6 @@ export function withConnections(state: WindowState, now: readonly ConnectionInfo
     closed: state.closed.map(renamed),
     trees: state.trees.map(renamed),
     columns: state.columns.map(renamed),
+    separators: state.separators.map(renamed),
   }
 }

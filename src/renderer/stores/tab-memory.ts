@@ -14,7 +14,7 @@ import { useKeyStore } from './keys.ts'
 import { useLayoutStore } from './layout.ts'
 import { useNodeStore } from './nodes.ts'
 import { useQueryStore } from './queries.ts'
-import { useSettingsStore } from './settings.ts'
+import { useSeparatorStore } from './separators.ts'
 import {
   closedTabOf,
   connectionsBefore,
@@ -115,6 +115,7 @@ function useWindowState(): () => WindowState {
   const queries = useQueryStore()
   const compares = useCompareStore()
   const columns = useColumnLayoutStore()
+  const separators = useSeparatorStore()
   const layout = useLayoutStore()
   const connections = useConnectionStore()
   const nodes = useNodeStore()
@@ -128,6 +129,7 @@ function useWindowState(): () => WindowState {
       ...[...open, ...closed].map((tab) => tab.connectionId),
       ...extras.flatMap(({ compare }) => connectionsOf(compare)),
       ...columns.layouts.keys(),
+      ...separators.chosen.keys(),
     ])
     return {
       schemaVersion: 1,
@@ -143,6 +145,9 @@ function useWindowState(): () => WindowState {
       })),
       columns: [...columns.layouts].map(([connectionId, { order, widths }]) => ({
         ...{ connectionId, order: [...order], widths: { ...widths } },
+      })),
+      separators: [...separators.chosen].map(([connectionId, separator]) => ({
+        ...{ connectionId, separator },
       })),
       layout: {
         isSideOpen: layout.isSideOpen,
@@ -163,14 +168,16 @@ function useBringBack(): (state: WindowState) => Promise<void> {
   const compares = useCompareStore()
   const columns = useColumnLayoutStore()
   const layout = useLayoutStore()
-  const settings = useSettingsStore()
+  const separators = useSeparatorStore()
 
   return async (kept) => {
     const state = withConnections(kept, await connectionApi.list())
     Object.assign(layout, state.layout)
     for (const kept of state.columns) columns.restore(kept.connectionId, kept)
+    for (const { connectionId, separator } of state.separators)
+      separators.choose(connectionId, separator)
     for (const tree of state.trees) {
-      if (tree.separator === settings.settings.keySeparator) trees.expandLater(tree)
+      if (tree.separator === separators.separatorOf(tree.connectionId)) trees.expandLater(tree)
     }
     for (const { id, openedKey, topKey, order, query, compare } of state.tabs) {
       keys.remember(id, { openedKey, topKey, order })

@@ -7,7 +7,7 @@ import { keyText } from '../format/bytes-text.ts'
 import { useKeyStore } from './keys.ts'
 import { subjectOf } from './key-subject.ts'
 import { Comparison } from './comparison.ts'
-import { useSettingsStore } from './settings.ts'
+import { useSeparatorStore } from './separators.ts'
 import { useTabStore } from './tabs.ts'
 import { RevisionActivity } from './travel-activity.ts'
 
@@ -123,14 +123,16 @@ function useActivities() {
 
 /** What changed in each tab's range since its revision. */
 function useComparisons() {
-  const settings = useSettingsStore()
+  const tabs = useTabStore()
+  const separators = useSeparatorStore()
   const comparisons = new Map<string, Comparison>()
 
   /** What changed in a tab's range between its revision and the head; not begun yet. */
   function of(tabId: string): Comparison {
     const known = comparisons.get(tabId)
     if (known !== undefined) return known
-    const comparison = new Comparison(settings.settings.keySeparator)
+    const tab = tabs.tabs.find(({ id }) => id === tabId)
+    const comparison = new Comparison(separators.separatorOf(tab?.connectionId))
     comparisons.set(tabId, comparison)
     return comparison
   }

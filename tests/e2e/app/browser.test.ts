@@ -282,6 +282,63 @@ async function sort({ page, hand }: Walk): Promise<void> {
   await expectKeys(page, under('/sort/', ['a', 'b', 'c']))
 }
 
+/** To know every size everything is looked at, which is told and can be ended; columns that are not shown sort, too. */
+async function sortLong({ page, hand, server }: Walk): Promise<void> {
+  await hand.showPrefix('/sort/')
+  await expectKeys(page, under('/sort/', ['a', 'b', 'c']))
+  await runCommand(page, 'Keys: Sort by version')
+  await expectKeys(page, under('/sort/', ['c', 'b', 'a']))
+  await hand.showPrefix('/big/')
+  await keyRow(page, bigKey(0)).waitFor(patience)
+  const scan = page.getByTestId('scan')
+  server.process.signal('SIGSTOP')
+  try {
+    await hand.press(page.getByRole('button', { name: 'Sort by Size', exact: true }))
+    await scan.getByRole('progressbar').waitFor(patience)
+    await keyRow(page, bigKey(0)).waitFor({ state: 'detached', ...patience })
+    expect(await page.getByText('No keys under').count()).toBe(0)
+    await hand.press(scan.getByRole('button', { name: 'Cancel' }))
+    await scan.getByText('Cancelled; this is what was found so far.').waitFor(patience)
+  } finally {
+    server.process.signal('SIGCONT')
+  }
+  await hand.press(page.getByRole('button', { name: 'Sort by Key', exact: true }))
+  await scan.waitFor({ state: 'detached', ...patience })
+  await expectFoot(page, '1,000 of 20,000 rows loaded')
+}
+
+/** The tree does with its folders and keys what the list does. */
+async function actInTree({ app, page, hand }: Walk): Promise<void> {
+  await hand.showPrefix('/ap')
+  await page.locator('datalist option[value="/app/"]').waitFor({ state: 'attached', ...patience })
+  await hand.showPrefix('/app/')
+  await folder(page, '/app/d').waitFor(patience)
+  if (hand.name === 'keyboard') {
+    const question = page.getByRole('alertdialog')
+    await moveTo(page, page.getByRole('tree', { name: 'Key tree' }), '/app/one/')
+    await page.keyboard.press('*')
+    await folder(page, '/app/two/c').waitFor(patience)
+    await page.keyboard.press('Delete')
+    await question.getByText('Delete 2 keys under').waitFor(patience)
+    await page.keyboard.press('Escape')
+    await question.waitFor({ state: 'detached', ...patience })
+    await moveTo(page, page.getByRole('tree', { name: 'Key tree' }), '/app/d')
+    await page.keyboard.press('Delete')
+    await question.getByRole('heading', { name: 'Delete 1 key of /app/d' }).waitFor(patience)
+    await page.keyboard.press('Escape')
+    await question.waitFor({ state: 'detached', ...patience })
+  }
+  await hand.takeFromFolder('/app/one/', 'New key here…')
+  const dialog = page.getByRole('dialog', { name: 'New key' })
+  const name = dialog.getByRole('textbox', { name: 'Key', exact: true })
+  await expect.poll(() => name.inputValue(), patience).toBe('/app/one/')
+  await page.keyboard.press('Escape')
+  await dialog.waitFor({ state: 'detached', ...patience })
+  await setClipboard(app, '')
+  await hand.takeFromFolder('/app/d', 'Copy key')
+  await expect.poll(() => clipboardText(app), patience).toBe('/app/d')
+}
+
 /** Several rows are chosen, copied, and deleted. */
 async function chooseMany({ app, page, hand, other }: Walk): Promise<void> {
   const prefix = `/pick-${hand.name}/`
@@ -538,7 +595,19 @@ async function lookAround({ page, hand }: Walk): Promise<void> {
 }
 
 const flows = [
-  ...[walkTree, walkBig, search, sort, chooseMany, live, keepBytes, chooseColumns, shapeColumn],
+  ...[
+    walkTree,
+    actInTree,
+    walkBig,
+    search,
+    sort,
+    sortLong,
+    chooseMany,
+    live,
+    keepBytes,
+    chooseColumns,
+    shapeColumn,
+  ],
 ]
 const flowsOf = { mouse: flows, keyboard: [...flows, goRound] }
 

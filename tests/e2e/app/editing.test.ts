@@ -274,6 +274,15 @@ async function renameFolder(walk: Walk): Promise<void> {
   await page.getByRole('dialog').waitFor({ state: 'detached', ...patience })
 }
 
+/** Takes a lease of the list by its id; what is left of it is part of its line. */
+async function chooseLease(hand: Hand, dialog: Locator, lease: bigint): Promise<void> {
+  const list = dialog.getByRole('combobox', { name: 'An existing lease' })
+  const lines = (): Promise<readonly string[]> => list.locator('option').allInnerTexts()
+  await expect.poll(async () => (await lines()).join(), patience).toContain(lease.toString(16))
+  const line = (await lines()).find((text) => text.includes(lease.toString(16)))
+  await hand.select(list, line ?? '')
+}
+
 /** A lease is granted, taken by a second key, and taken away again. */
 async function useLeases(walk: Walk): Promise<void> {
   const { page, hand, other, prefix } = walk
@@ -305,10 +314,7 @@ async function useLeases(walk: Walk): Promise<void> {
     dialog.getByRole('combobox', { name: 'Lease', exact: true }),
     'An existing lease',
   )
-  const options = dialog.getByRole('combobox', { name: 'An existing lease' }).locator('option')
-  await expect.poll(() => options.count(), patience).toBeGreaterThan(0)
-  const option = (await options.allInnerTexts()).find((text) => text.includes(lease.toString(16)))
-  await hand.select(dialog.getByRole('combobox', { name: 'An existing lease' }), option ?? '')
+  await chooseLease(hand, dialog, lease)
   await hand.confirm(dialog, 'Create key')
   await expect.poll(async () => (await other.find(`${prefix}leased`))?.lease, patience).toBe(lease)
 
@@ -317,6 +323,21 @@ async function useLeases(walk: Walk): Promise<void> {
   await page.getByText('Unchanged', { exact: true }).waitFor(patience)
   await hand.select(ways, 'None')
   await hand.save()
+  await expect.poll(async () => (await findKey(walk, `${prefix}leased`)).lease, patience).toBe(0n)
+
+  // The same without opening the value.
+  await hand.takeFromMenu(`${prefix}leased`, 'Lease…')
+  const change = dialogOf(page, 'Change the lease of this key?')
+  await hand.select(
+    change.getByRole('combobox', { name: 'Lease', exact: true }),
+    'An existing lease',
+  )
+  await chooseLease(hand, change, lease)
+  await hand.confirm(change, 'Change lease')
+  await expect
+    .poll(async () => (await findKey(walk, `${prefix}leased`)).lease, patience)
+    .toBe(lease)
+  await hand.undo(`Lease changed: ${prefix}leased`)
   await expect.poll(async () => (await findKey(walk, `${prefix}leased`)).lease, patience).toBe(0n)
 }
 

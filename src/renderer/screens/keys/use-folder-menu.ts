@@ -4,9 +4,10 @@ import type { MenuItem } from '../../components/menu/menu-item.ts'
 import { useClipboard } from '../../composables/use-clipboard.ts'
 import { keyText } from '../../format/bytes-text.ts'
 import { revisionText } from '../../format/quantity-text.ts'
+import type { TreeNode } from '../../stores/key-tree.ts'
 
 /** An open menu and its place in the window. */
-interface OpenMenu {
+export interface OpenMenu {
   readonly items: readonly MenuItem[]
   readonly left: number
   readonly top: number
@@ -14,7 +15,8 @@ interface OpenMenu {
 }
 
 /** What is done with everything under a folder. */
-export type FolderAct = 'export' | 'import' | 'rename' | 'remove' | 'restore'
+export type FolderAct =
+  'new' | 'export' | 'import' | 'rename' | 'remove' | 'restore' | 'watch' | 'compare' | 'bin'
 
 /** The menu of a folder. */
 export function useFolderMenu(acts: {
@@ -24,10 +26,13 @@ export function useFolderMenu(acts: {
   /** Why nothing can be brought back. */
   readonly findRestoreObstacle: () => string | undefined
   readonly run: (act: FolderAct, prefix: Uint8Array) => void
+  readonly open: (key: Uint8Array) => void
 }): {
   readonly menu: ShallowRef<OpenMenu | undefined>
+  /** Opens it at a place; `key`: the key of the same name, where there is one. */
   readonly open: (
-    prefix: Uint8Array,
+    folder: Pick<TreeNode, 'path'>,
+    key: Uint8Array | undefined,
     place: { readonly left: number; readonly top: number },
   ) => void
 } {
@@ -45,7 +50,16 @@ export function useFolderMenu(acts: {
     return [line('restore', { label, icon: 'undo', obstacle: acts.findRestoreObstacle() })]
   }
 
-  function open(prefix: Uint8Array, place: { readonly left: number; readonly top: number }): void {
+  /** A name may be a key as well. */
+  function keyLines(key: Uint8Array | undefined): readonly MenuItem[] {
+    if (key === undefined) return []
+    const run = (): void => {
+      acts.open(key)
+    }
+    return [{ id: 'openKey', icon: 'leaf', label: t('acts.openKey', { key: keyText(key) }), run }]
+  }
+
+  const open: ReturnType<typeof useFolderMenu>['open'] = ({ path: prefix }, key, place) => {
     const obstacle = acts.findObstacle()
     const line = (
       act: FolderAct,
@@ -58,6 +72,8 @@ export function useFolderMenu(acts: {
       ...more,
     })
     const items: readonly MenuItem[] = [
+      ...keyLines(key),
+      line('new', { label: t('acts.newHere'), icon: 'plus', obstacle }),
       {
         ...{ id: 'copyKey', icon: 'copy', label: t('acts.copyKey') },
         run: () => void copy(keyText(prefix)),
@@ -65,6 +81,9 @@ export function useFolderMenu(acts: {
       line('export', { label: t('acts.exportPrefix'), icon: 'download' }),
       line('import', { label: t('acts.importHere'), icon: 'upload', obstacle }),
       line('rename', { label: t('acts.renameFolder'), icon: 'edit', obstacle, shortcut: 'F2' }),
+      line('watch', { label: t('acts.watch'), icon: 'watch', isGroupStart: true }),
+      line('compare', { label: t('acts.compare'), icon: 'diff' }),
+      line('bin', { label: t('keys.seeDeleted'), icon: 'trash' }),
       ...restoreLines(line),
       line('remove', {
         ...{ label: t('acts.deletePrefix'), icon: 'trash', obstacle },

@@ -3,7 +3,7 @@
 import { computed } from 'vue'
 import { keyText } from '../../format/bytes-text.ts'
 import type { KeyBrowser } from '../../stores/key-browser.ts'
-import { useSettingsStore } from '../../stores/settings.ts'
+import { useSeparatorStore } from '../../stores/separators.ts'
 import type { AfterLookup } from '../../stores/travel-after.ts'
 import type { ShownColumn } from './key-columns.ts'
 import type { KeyRowProps } from './key-row-cells.ts'
@@ -24,7 +24,7 @@ export interface KeyLinesParts {
 export function useKeyLines(
   parts: KeyLinesParts,
 ): (index: number, isActive: boolean) => KeyRowProps {
-  const settings = useSettingsStore()
+  const separators = useSeparatorStore()
   const openedText = computed(() => {
     const key = parts.openedKey()
     return key === undefined ? undefined : keyText(key)
@@ -38,7 +38,7 @@ export function useKeyLines(
     columns: parts.columns(),
     after: parts.after()?.states.value,
     prefixText: prefixText.value,
-    separator: settings.settings.keySeparator,
+    separator: separators.separatorOf(parts.browser().connectionId),
     opened: openedText.value,
     selected: parts.selection.rows.value,
     flashed: parts.browser().effects.flashed.value,

@@ -5,10 +5,14 @@ import type { KeyValue } from '../../../preload/contract/kv.ts'
 import { keyRevisionColumnsOf } from '../../../preload/contract/plan-columns.ts'
 import { keyText } from '../../format/bytes-text.ts'
 import { useCommandStore } from '../../stores/commands.ts'
+import { useCompareStore } from '../../stores/compare.ts'
 import type { KeyBrowser } from '../../stores/key-browser.ts'
 import { useKeyDialogStore } from '../../stores/key-dialogs.ts'
 import { subjectOf } from '../../stores/key-subject.ts'
 import { usePlanStore } from '../../stores/plans.ts'
+import { useTabStore } from '../../stores/tabs.ts'
+import { plainDefinition } from '../../stores/watch-definition.ts'
+import { useWatchStore } from '../../stores/watches.ts'
 import type { FolderAct } from './use-folder-menu.ts'
 import { useRowActs, type RowActs } from './use-row-acts.ts'
 
@@ -77,26 +81,61 @@ export function useKeyScreenActs(parts: KeyScreenParts): KeyScreenActs {
         source: { kind: 'restore', range, keys, revision: revision() },
       })
     },
-    actUnder: (act, prefix) => {
-      withConnection((connectionId) => {
-        const range = { kind: 'prefix', prefix } as const
-        if (act === 'remove') {
-          const source = { kind: 'deleteRange', range } as const
-          plans.begin({ connectionId, subject: keyText(prefix), source })
-        } else if (act === 'rename') dialogs.ask(connectionId, { kind: 'renameFolder', prefix })
-        else if (act === 'restore') {
-          const source = { kind: 'restore', range, revision: revision() } as const
-          plans.begin({ connectionId, subject: keyText(prefix), source })
-        } else if (act === 'import') dialogs.ask(connectionId, { kind: 'import', prefix })
-        else {
-          const subject = { kind: 'range', range, revision: revision() } as const
-          dialogs.ask(connectionId, { kind: 'export', subject })
-        }
-      })
-    },
+    actUnder: useActsUnder(parts),
   }
   useScreenCommands(parts, { ...acts, exportRange })
   return acts
+}
+
+/** What can be begun with everything under a prefix. */
+function useActsUnder(parts: KeyScreenParts): KeyScreenActs['actUnder'] {
+  const plans = usePlanStore()
+  const dialogs = useKeyDialogStore()
+  const tabs = useTabStore()
+  const watches = useWatchStore()
+  const comparisons = useCompareStore()
+  return (act, prefix) => {
+    const connectionId = parts.connection()?.id
+    if (connectionId === undefined) return
+    const revision = parts.browser()?.atRevision.value ?? 0
+    const range = { kind: 'prefix', prefix } as const
+    const subject = subjectOf(range)
+    const name = keyText(prefix)
+    const acts: Readonly<Record<FolderAct, () => void>> = {
+      new: () => {
+        dialogs.ask(connectionId, { kind: 'new', prefix })
+      },
+      remove: () => {
+        plans.begin({ connectionId, subject: name, source: { kind: 'deleteRange', range } })
+      },
+      restore: () => {
+        plans.begin({ connectionId, subject: name, source: { kind: 'restore', range, revision } })
+      },
+      rename: () => {
+        dialogs.ask(connectionId, { kind: 'renameFolder', prefix })
+      },
+      import: () => {
+        dialogs.ask(connectionId, { kind: 'import', prefix })
+      },
+      export: () => {
+        dialogs.ask(connectionId, { kind: 'export', subject: { kind: 'range', range, revision } })
+      },
+      watch: () => {
+        const pane = watches.paneOf(connectionId)
+        const definition = { ...plainDefinition, keyText: name }
+        pane.add({ ...definition, colour: pane.nextColour }, watches.headRevisionOf(connectionId))
+        tabs.open('watch', { connectionId })
+      },
+      compare: () => {
+        const right = { connectionId, subject, revision: 0 }
+        comparisons.open({ left: { ...right, revision }, right, isImmediate: revision !== 0 })
+      },
+      bin: () => {
+        tabs.open('bin', { connectionId, subject })
+      },
+    }
+    acts[act]()
+  }
 }
 
 function useScreenCommands(

@@ -9,7 +9,7 @@ import { isCompacted, isFutureRevision, isNotPermitted } from '../../stores/fail
 import type { KeyBrowser } from '../../stores/key-browser.ts'
 import type { KeyTree, TreeRow } from '../../stores/key-tree.ts'
 import { useKeyTreeStore } from '../../stores/key-trees.ts'
-import { useSettingsStore } from '../../stores/settings.ts'
+import { useSeparatorStore } from '../../stores/separators.ts'
 
 /** Keys come and go under the watch of the list; the folders follow a little later. */
 const refreshMs = 3_000
@@ -27,12 +27,12 @@ export function useKeyTree({ browser, connection, tabId }: KeyTreeParts): {
   readonly rows: ComputedRef<readonly TreeRow[]>
 } {
   const trees = useKeyTreeStore()
-  const settings = useSettingsStore()
+  const separators = useSeparatorStore()
   const tree = shallowRef(findTree())
   const rows = computed(() => tree.value.rows())
 
   function findTree(): KeyTree {
-    const separator = settings.settings.keySeparator
+    const separator = separators.separatorOf(connection().id)
     const revision = browser().atRevision.value
     const connectionId = connection().id
     // The rows of the list are what is waited for; the tree makes a large etcd count all of its keys once more.
@@ -43,7 +43,7 @@ export function useKeyTree({ browser, connection, tabId }: KeyTreeParts): {
 
   // Getting a tree reads it, which a computed value must not do.
   watch(
-    () => [connection().id, settings.settings.keySeparator, browser().atRevision.value],
+    () => [connection().id, separators.separatorOf(connection().id), browser().atRevision.value],
     () => {
       tree.value = findTree()
     },

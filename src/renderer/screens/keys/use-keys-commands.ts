@@ -7,6 +7,7 @@ import type { KeyDetail } from '../../stores/key-detail.ts'
 import { subjectOf } from '../../stores/key-subject.ts'
 import { useKeyTreeStore } from '../../stores/key-trees.ts'
 import { useSettingsStore } from '../../stores/settings.ts'
+import type { ListOrder } from '../../stores/sorted-rows.ts'
 import { useTabStore } from '../../stores/tabs.ts'
 
 /** What the commands act on. */
@@ -16,11 +17,17 @@ export interface KeysCommandParts {
   readonly detail: () => KeyDetail | undefined
   readonly find: () => void
   readonly focusPrefix: () => void
+  /** Looks for keys among all of the cluster. */
+  readonly searchAll: () => void
+  /** Sorts the list; by what it is sorted by already, the other way round. */
+  readonly sort: (by: ListOrder['by']) => void
 }
+
+const orders = ['key', 'createRevision', 'modRevision', 'version', 'size'] as const
 
 /** Registers them for as long as the calling component lives. */
 export function useKeysCommands(parts: KeysCommandParts): void {
-  const { browser, detail, find, focusPrefix } = parts
+  const { browser, detail, find, focusPrefix, searchAll, sort } = parts
   const trees = useKeyTreeStore()
   const tabs = useTabStore()
   const settings = useSettingsStore()
@@ -53,7 +60,15 @@ export function useKeysCommands(parts: KeysCommandParts): void {
       { id: 'keys.prefix', icon: 'filter', shortcuts: ['Mod+L'], run: focusPrefix },
       { id: 'keys.bin', icon: 'trash', shortcuts: ['Mod+Shift+B'], run: openBin },
       { id: 'keys.view', icon: 'folder', shortcuts: [], run: changeView },
-      { id: 'keys.refresh', icon: 'refresh', shortcuts: ['F5'], run: refresh },
+      { id: 'keys.refresh', icon: 'refresh', shortcuts: ['F5', 'Mod+R'], run: refresh },
+      { id: 'keys.searchAll', icon: 'search', shortcuts: ['Mod+Shift+F'], run: searchAll },
+      // A column that has no room is no reason not to sort by it.
+      ...orders.map((by) => ({
+        ...{ id: `keys.sort.${by}`, icon: 'rows', shortcuts: [] },
+        run: () => {
+          sort(by)
+        },
+      })),
     ]),
   )
 }

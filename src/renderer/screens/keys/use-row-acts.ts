@@ -9,7 +9,7 @@ import type { MenuItem } from '../../components/menu/menu-item.ts'
 import { shortcutText } from '../../composables/shortcut.ts'
 import { useClipboard } from '../../composables/use-clipboard.ts'
 import { base64Text, findText, keyText } from '../../format/bytes-text.ts'
-import { revisionText } from '../../format/quantity-text.ts'
+import { countText, revisionText } from '../../format/quantity-text.ts'
 import { useCommandStore } from '../../stores/commands.ts'
 import { failureLine } from '../../stores/failure-text.ts'
 import { useCompareStore } from '../../stores/compare.ts'
@@ -38,6 +38,9 @@ export interface RowActsPlace {
   readonly copyRows: () => void
 }
 
+/** Keys that are put on the clipboard with their values; each is read. */
+const copiedValuesMax = 1_000
+
 /** A key as a row names it. */
 type NamedKey = Pick<KeyRow, 'key' | 'modRevision'>
 
@@ -60,12 +63,13 @@ export function useRowActs(place: RowActsPlace): RowActs {
     label: more?.label ?? t(`acts.${id}`),
     ...more,
   })
-  const { withPair } = useReading(place)
-  const copies = useCopies(place, withPair)
+  const { withPair, tell } = useReading(place)
+  const copies = useCopies(place, { withPair, tell })
   const writes = useWrites(place, withPair, make)
   const views = useViews(place, make)
   const itemsForMany = (rows: readonly KeyRow[]): readonly MenuItem[] => [
     make('copyRows', 'copy', place.copyRows, { shortcut: shortcutText('Mod+C') }),
+    make('copyJson', 'copy', () => void copies.copyManyJson(rows)),
     views.exportItem(rows),
     ...writes.restoreItems(rows),
     writes.deleteItem(rows),
@@ -135,6 +139,10 @@ function useWrites(
     withPair(row, (pair) => {
       ask({ kind: 'rename', pair })
     })
+  const changeLease = (row: NamedKey): Promise<void> =>
+    withPair(row, (pair) => {
+      ask({ kind: 'lease', pair })
+    })
   return {
     duplicate,
     rename,
@@ -149,6 +157,7 @@ function useWrites(
           ...{ obstacle, shortcut: shortcutText('Mod+D') },
         }),
         make('rename', 'edit', () => void rename(row), { obstacle, shortcut: 'F2' }),
+        make('lease', 'lease', () => void changeLease(row), { obstacle }),
       ]
     },
     restoreItems: (rows) => {
@@ -235,13 +244,17 @@ function useViews(
 }
 
 /** Reads a whole key as of the shown revision; what fails is told. */
-function useReading(place: RowActsPlace): { readonly withPair: WithPair } {
+function useReading(place: RowActsPlace): {
+  readonly withPair: WithPair
+  readonly tell: (text: string) => void
+} {
   const { t } = useI18n()
   const toasts = useToastStore()
   const tell = (text: string): void => {
     toasts.show({ icon: 'warn', tone: 'danger', text })
   }
   return {
+    tell,
     withPair: async (row, then) => {
       try {
         const key = Uint8Array.from(row.key)
@@ -258,10 +271,11 @@ function useReading(place: RowActsPlace): { readonly withPair: WithPair } {
 /** Acts that put a key, its value or a command about it on the clipboard. */
 function useCopies(
   place: RowActsPlace,
-  withPair: WithPair,
+  { withPair, tell }: ReturnType<typeof useReading>,
 ): {
   readonly itemsFor: (row: KeyRow, make: MakeItem) => readonly MenuItem[]
   readonly copyGet: (row: NamedKey) => Promise<void>
+  readonly copyManyJson: (rows: readonly NamedKey[]) => Promise<void>
 } {
   const { t } = useI18n()
   const { copy } = useClipboard()
@@ -270,7 +284,7 @@ function useCopies(
 
   async function copyOrTell(text: string | undefined): Promise<void> {
     if (text !== undefined) await copy(text)
-    else toasts.show({ icon: 'warn', tone: 'danger', text: t('acts.zeroByte') })
+    else tell(t('acts.zeroByte'))
   }
 
   const copyGet = (row: NamedKey): Promise<void> =>
@@ -291,8 +305,20 @@ function useCopies(
     if (text === undefined) toasts.show({ icon: 'info', tone: 'info', text: t('acts.binaryValue') })
   }
 
+  /** Keys with their values, as they are one after the other; for more there is the export. */
+  async function copyManyJson(rows: readonly NamedKey[]): Promise<void> {
+    if (rows.length > copiedValuesMax) {
+      tell(t('acts.copyManyMax', { n: countText(copiedValuesMax) }))
+      return
+    }
+    const records: unknown[] = []
+    for (const row of rows) await withPair(row, (pair) => records.push(recordOf(pair)))
+    await copy(JSON.stringify(records, null, 2))
+  }
+
   return {
     copyGet,
+    copyManyJson,
     itemsFor: (row, make) => {
       const withRow = (then: (pair: KeyValue) => void) => (): void => void withPair(row, then)
       const copyJson = (pair: KeyValue): void => void copy(JSON.stringify(recordOf(pair), null, 2))

@@ -24,6 +24,7 @@ export const fixedShortcuts: readonly {
     rows: [
       { text: 'expand', shortcuts: ['Right'] },
       { text: 'collapse', shortcuts: ['Left'] },
+      { text: 'expandLevel', shortcuts: ['*'] },
     ],
   },
   {

@@ -1,5 +1,5 @@
 import { useI18n } from 'vue-i18n'
-import { keyText, textBytes } from '../../format/bytes-text.ts'
+import { keyText, parseKeyText, textBytes } from '../../format/bytes-text.ts'
 import { timeText } from '../../format/duration-text.ts'
 import { revisionText } from '../../format/quantity-text.ts'
 import { useBookmarkStore } from '../../stores/bookmarks.ts'
@@ -98,7 +98,17 @@ export function usePaletteEntries(): {
       title: t('palette.openPrefix', { prefix: text }),
       run: () => void tabs.open('keys', { connectionId, subject: text }),
     }
-    return [...(mode === 'keys' ? [go] : []), ...found, ...ofKeys(text, connectionId)]
+    const open: PaletteEntry = {
+      id: 'openKey',
+      kind: 'goto',
+      order: 0,
+      icon: 'leaf',
+      title: t('palette.openKey', { key: text }),
+      run: () => {
+        keys.goToKey(connectionId, parseKeyText(text))
+      },
+    }
+    return [...(mode === 'keys' ? [go, open] : []), ...found, ...ofKeys(text, connectionId)]
   }
 
   return { entries }

@@ -15,20 +15,26 @@ export interface ImportRows {
   readonly rows: readonly TransferRow[]
   /** Names that stood more than once; the last one counts. */
   readonly repeatedCount: number
+  /** Names of which nothing is left; they are left out. */
+  readonly namelessCount: number
 }
 
 /** Rows under their new names. */
 export function mappedRows(parsed: ParsedTransfer, mapping: ImportMapping): ImportRows {
   const byName = new Map<string, TransferRow>()
   let repeatedCount = 0
+  let namelessCount = 0
   for (const row of parsed.rows) {
     const key = mappedKey(row.key, mapping)
-    if (key.length === 0) continue
+    if (key.length === 0) {
+      namelessCount++
+      continue
+    }
     const name = latin1(key)
     if (byName.has(name)) repeatedCount++
     byName.set(name, { ...row, key })
   }
-  return { rows: [...byName.values()], repeatedCount }
+  return { rows: [...byName.values()], repeatedCount, namelessCount }
 }
 
 /** Words of a problem beside its reason. */

@@ -1,9 +1,9 @@
 /** Folders that a typed prefix may go on with, as its cluster has them. */
 
 import { onScopeDispose, shallowRef, type ShallowRef } from 'vue'
-import { prefixesBelow } from '../../stores/prefix-completion.ts'
-import type { CompareSideChoice } from '../../stores/compare-side.ts'
-import { useSettingsStore } from '../../stores/settings.ts'
+import { prefixesBelow } from '../stores/prefix-completion.ts'
+import type { CompareSideChoice } from '../stores/compare-side.ts'
+import { useSeparatorStore } from '../stores/separators.ts'
 
 /** The cluster is asked when typing rests. */
 const restMs = 150
@@ -12,7 +12,7 @@ export function usePrefixCompletion(): {
   readonly suggestions: ShallowRef<readonly string[]>
   readonly complete: (choice: CompareSideChoice) => void
 } {
-  const settings = useSettingsStore()
+  const separators = useSeparatorStore()
   const suggestions = shallowRef<readonly string[]>([])
   let timer: ReturnType<typeof setTimeout> | undefined
   let newest = 0
@@ -25,7 +25,7 @@ export function usePrefixCompletion(): {
   async function ask(choice: CompareSideChoice): Promise<void> {
     newest++
     const mine = newest
-    const found = await prefixesBelow(choice, settings.settings.keySeparator)
+    const found = await prefixesBelow(choice, separators.separatorOf(choice.connectionId))
     if (mine === newest) suggestions.value = found
   }
 
