@@ -27,6 +27,7 @@ const state: WindowState = {
   playgroundNodes: 3,
   trees: [{ connectionId: 'one', separator: '/', expanded: ['/a/'] }],
   columns: [{ connectionId: 'one', order: ['mod', 'size'], widths: { mod: 90 } }],
+  separators: [{ connectionId: 'one', separator: ':' }],
   layout: { isSideOpen: true, isInspectorOpen: false, sideWidth: 300, inspectorWidth: 320 },
 }
 
@@ -42,9 +43,9 @@ describe('the kept window', () => {
     expect(parseWindowState(textOfWindow(state))).toEqual(state)
   })
 
-  test('of a version that did not keep columns has none', () => {
-    const older = JSON.stringify({ ...state, columns: undefined })
-    expect(parseWindowState(older).columns).toEqual([])
+  test('of a version that did not keep columns or separators has none', () => {
+    const older = JSON.stringify({ ...state, columns: undefined, separators: undefined })
+    expect(parseWindowState(older)).toMatchObject({ columns: [], separators: [] })
   })
 
   test('of a version that did not keep the place of closed tabs opens them again at the end', () => {
@@ -69,8 +70,8 @@ describe('the kept window', () => {
 
   test('finds a connection that was not saved by its endpoints', () => {
     const moved = withConnections(state, [connection({ id: 'new' })])
-    const ids = [moved.tabs[0], moved.trees[0], moved.columns[0]].map((one) => one?.connectionId)
-    expect(ids).toEqual(['new', 'new', 'new'])
+    const owned = [moved.tabs[0], moved.trees[0], moved.columns[0], moved.separators[0]]
+    expect(owned.map((one) => one?.connectionId)).toEqual(['new', 'new', 'new', 'new'])
   })
 
   test('keeps both sides of a comparison, whatever ids their connections have now', () => {
