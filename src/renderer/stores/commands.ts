@@ -50,6 +50,7 @@ function fixedCommands(): readonly Command[] {
   const settings = useSettingsStore()
   return [
     ...viewCommands(),
+    goToKeyCommand(),
     ...layoutCommands(),
     ...tabCommands(),
     ...themeCommands(settings.update),
@@ -179,7 +180,6 @@ function viewCommands(): readonly Command[] {
   const connections = useConnectionStore()
   const nodes = useNodeStore()
   const compares = useCompareStore()
-  const layout = useLayoutStore()
   const ofCluster = (view: ViewName, icon: string, shortcuts: readonly string[] = []): Command => ({
     id: `view.${view}`,
     icon,
@@ -218,17 +218,6 @@ function viewCommands(): readonly Command[] {
       findObstacle: () => (connections.activeId === undefined ? 'noConnection' : undefined),
     },
     {
-      id: 'keys.goTo',
-      icon: 'key',
-      shortcuts: ['Mod+P'],
-      // The palette looks for keys where its text begins like one.
-      run: () => {
-        const { subject = '' } = tabs.active ?? {}
-        layout.openPalette(subject.startsWith('/') ? subject : '/')
-      },
-      findObstacle: () => (connections.activeId === undefined ? 'noConnection' : undefined),
-    },
-    {
       id: 'view.nodes',
       icon: 'playground',
       shortcuts: [],
@@ -251,4 +240,21 @@ function viewCommands(): readonly Command[] {
       },
     },
   ]
+}
+
+function goToKeyCommand(): Command {
+  const tabs = useTabStore()
+  const layout = useLayoutStore()
+  const connections = useConnectionStore()
+  return {
+    id: 'keys.goTo',
+    icon: 'key',
+    shortcuts: ['Mod+P'],
+    // The palette looks for keys where its text begins like one.
+    run: () => {
+      const { subject = '' } = tabs.active ?? {}
+      layout.openPalette(subject.startsWith('/') ? subject : '/')
+    },
+    findObstacle: () => (connections.activeId === undefined ? 'noConnection' : undefined),
+  }
 }

@@ -64,3 +64,11 @@ export function foldersWithKeys<Place extends NamedPlace>(
     .filter((one) => one.isFolder || !folders.has(one.name))
     .map((one) => (one.isFolder && keys.has(one.name) ? { ...one, isAlsoKey: true } : one))
 }
+
+/** The key that has the name of a folder, where there is one. */
+export function keyOfFolder(
+  folder: { readonly path: Uint8Array; readonly isAlsoKey: boolean },
+  separator: Uint8Array,
+): Uint8Array | undefined {
+  return folder.isAlsoKey ? folder.path.slice(0, folder.path.length - separator.length) : undefined
+}

@@ -208,11 +208,6 @@ export class KeyTree {
     this.isRefreshing = false
   }
 
-  /** The key that has the name of a folder, where there is one. */
-  keyOf({ path, isAlsoKey }: TreeNode): Uint8Array | undefined {
-    return isAlsoKey ? path.slice(0, path.length - this.separatorBytes.length) : undefined
-  }
-
   /** Opens or closes a folder. */
   toggle(node: TreeNode): void {
     const path = keyText(node.path)

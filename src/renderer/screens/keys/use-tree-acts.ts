@@ -8,8 +8,9 @@ import type { ListHandle } from '../../components/list/list-handle.ts'
 import { menuPlaceOf } from '../../components/menu/menu-place.ts'
 import { isModHeld } from '../../composables/shortcut.ts'
 import { useClipboard } from '../../composables/use-clipboard.ts'
-import { keyText } from '../../format/bytes-text.ts'
+import { keyText, textBytes } from '../../format/bytes-text.ts'
 import { failureLine } from '../../stores/failure-text.ts'
+import { keyOfFolder } from '../../stores/folder-places.ts'
 import type { KeyBrowser } from '../../stores/key-browser.ts'
 import { getKey } from '../../stores/key-calls.ts'
 import type { KeyTree, TreeNode, TreeRow } from '../../stores/key-tree.ts'
@@ -78,8 +79,10 @@ export function useTreeActs(parts: TreeActsParts): TreeActs {
     if (node === undefined || node.kind === 'more') return
     event.preventDefault()
     const place = menuPlaceOf(event, parts.list.value?.$el.querySelector('.focus'))
-    if (node.isFolder) openFolderMenu(node, parts.tree.value.keyOf(node), place)
-    else if (node.row !== undefined) {
+    if (node.isFolder) {
+      const separator = textBytes(parts.tree.value.separator)
+      openFolderMenu(node, keyOfFolder(node, separator), place)
+    } else if (node.row !== undefined) {
       const label = t('acts.menu', { key: keyText(node.path) })
       menu.value = { items: keyActs.itemsFor([node.row]), ...place, label }
     }
@@ -138,15 +141,9 @@ function useTreeKeys(
     settle()
   }
 
-  function parentOf(index: number): number {
-    const depth = rows.value[index]?.depth ?? 0
-    for (let at = index - 1; at >= 0; at--) if ((rows.value[at]?.depth ?? 0) < depth) return at
-    return index
-  }
-
   /** Opens the folders that stand beside a row. */
   function expandLevel(depth: number): void {
-    const first = parentOf(active.value)
+    const first = parentOf(rows.value, active.value)
     const isRoot = first === active.value
     const siblings: TreeNode[] = []
     for (let at = isRoot ? 0 : first + 1; at < rows.value.length; at++) {
@@ -167,7 +164,7 @@ function useTreeKeys(
     return {
       ArrowLeft: () => {
         if (node.isFolder && isExpanded(node.path)) toggle(node)
-        else active.value = parentOf(active.value)
+        else active.value = parentOf(rows.value, active.value)
       },
       F2: () => {
         if (!acts.canWrite()) return
@@ -201,4 +198,11 @@ function useTreeKeys(
   }
 
   return { isExpanded, toggle, press }
+}
+
+/** Where the folder of a row stands; the row itself at the root. */
+function parentOf(rows: readonly TreeRow[], index: number): number {
+  const depth = rows[index]?.depth ?? 0
+  for (let at = index - 1; at >= 0; at--) if ((rows[at]?.depth ?? 0) < depth) return at
+  return index
 }

@@ -43,8 +43,8 @@ export function usePaletteEntries(): {
   const commands = useCommandStore()
   const connections = useConnectionStore()
   const keys = useKeyStore()
-  const tabs = useTabStore()
   const ofRevisions = useRevisionEntries()
+  const ofTyped = useTypedEntries()
 
   function ofCommands(): PaletteEntry[] {
     return commands.all
@@ -90,28 +90,32 @@ export function usePaletteEntries(): {
       return connectionId === undefined ? [] : ofRevisions(text, connectionId)
     const found = mode === 'keys' ? [] : ofCommands()
     if (mode === 'commands' || connectionId === undefined) return found
-    const go: PaletteEntry = {
-      id: 'goto',
-      kind: 'goto',
-      order: 0,
-      icon: 'folder',
+    const typed = mode === 'keys' ? ofTyped(text, connectionId) : []
+    return [...typed, ...found, ...ofKeys(text, connectionId)]
+  }
+
+  return { entries }
+}
+
+/** What was typed, as a prefix and as a whole key. */
+function useTypedEntries(): (text: string, connectionId: string) => readonly PaletteEntry[] {
+  const { t } = useI18n()
+  const keys = useKeyStore()
+  const tabs = useTabStore()
+  return (text, connectionId) => [
+    {
+      ...{ id: 'goto', kind: 'goto', order: 0, icon: 'folder' },
       title: t('palette.openPrefix', { prefix: text }),
       run: () => void tabs.open('keys', { connectionId, subject: text }),
-    }
-    const open: PaletteEntry = {
-      id: 'openKey',
-      kind: 'goto',
-      order: 0,
-      icon: 'leaf',
+    },
+    {
+      ...{ id: 'openKey', kind: 'goto', order: 0, icon: 'leaf' },
       title: t('palette.openKey', { key: text }),
       run: () => {
         keys.goToKey(connectionId, parseKeyText(text))
       },
-    }
-    return [...(mode === 'keys' ? [go, open] : []), ...found, ...ofKeys(text, connectionId)]
-  }
-
-  return { entries }
+    },
+  ]
 }
 
 /** The revision that was typed, and bookmarks: read in the active tab of keys, or in a new one. */
