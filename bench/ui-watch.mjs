@@ -20,8 +20,8 @@ const eventsPerSecond = Number(process.env.BENCH_WATCH_RATE ?? 5_000)
 const measuredSeconds = Number(process.env.BENCH_WATCH_SECONDS ?? 15)
 /** Stretches that only tell what the window does otherwise. */
 const baselineSeconds = Math.min(5, measuredSeconds)
-const inputRounds = 60
-const inputEveryMs = 100
+const inputRounds = 200
+const inputEveryMs = 50
 /** Ten changes a transaction: a writer of single puts would measure the machine's disk. */
 const keysPerTxn = 10
 const value = 'v'.repeat(128)

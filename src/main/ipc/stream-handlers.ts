@@ -30,7 +30,6 @@ import { HostError } from '../host-error.ts'
 import { bridgeErrorOf } from './bridge-error.ts'
 import { historyPolicy, openHistory } from './history-stream.ts'
 import type { IpcRouter } from './ipc-router.ts'
-import { copyBytes } from '../../core/base/bytes.ts'
 import { cutValue, intervalOf } from './key-conversion.ts'
 import type { StreamPolicy, StreamSink } from './stream-hub.ts'
 
@@ -171,7 +170,7 @@ type WatchFilter = (event: WatchEvent) => boolean
 function changeOf(event: WatchEvent, valueBytesMax: number): WatchChange {
   return {
     kind: event.kind,
-    key: copyBytes(event.pair.key),
+    key: new Uint8Array(event.pair.key),
     revision: event.pair.modRevision,
     ...(event.kind === 'put' ? { current: watchedValueOf(event.pair, valueBytesMax) } : {}),
     ...(event.previous === undefined

@@ -24,7 +24,7 @@ const ringBytesMax = 64 * 1_048_576
 const rowsMaxDefault = 100_000
 /** Shortest time between two showings, and the same when nobody could read along anyway. */
 const showEveryMs = 33
-const showEveryMsBusy = 150
+const showEveryMsBusy = 200
 const showEveryMsMax = 500
 const busyPerSecond = 200
 /** To show what is this busy takes at most an eighth of the page's time, also where the machine is slow. */
@@ -42,6 +42,7 @@ export class WatchPane {
   actCount = 0
   /** Moves when anything else here has changed; see `observe`. */
   private readonly version = shallowRef(0)
+  private readonly figuresVersion = shallowRef(0)
   /** Rows as they are shown. */
   readonly view: WatchView
   /** Shown rows that the search finds. */
@@ -67,6 +68,7 @@ export class WatchPane {
   private readonly expiry: ExpiryCheck
   private lastId = 0
   private showTimer: ReturnType<typeof setTimeout> | undefined
+  private figuresTimer: ReturnType<typeof setTimeout> | undefined
   private shownAtMs = 0
   /** What the last showing of new rows took. */
   private showingMs = 0
@@ -92,6 +94,11 @@ export class WatchPane {
   /** Whoever reads this pane in something computed calls this first, to be asked again when it has changed. */
   observe(): void {
     unref(this.version)
+  }
+
+  /** The same for whoever shows figures and no rows: where much comes, that is drawn between two showings of the rows. */
+  observeFigures(): void {
+    unref(this.figuresVersion)
   }
 
   /** More comes than anybody reads along. */
@@ -224,6 +231,7 @@ export class WatchPane {
   dispose(): void {
     clearInterval(this.timer)
     clearTimeout(this.showTimer)
+    clearTimeout(this.figuresTimer)
     this.expiry.dispose()
     for (const watch of this.watches) watch.stop()
     this.recording.value?.stop()
@@ -300,11 +308,14 @@ export class WatchPane {
 
   private showSoon(): void {
     if (this.showTimer !== undefined) return
+    const { isBusy } = this
     const busyMs = Math.min(showEveryMsMax, Math.max(showEveryMsBusy, this.showingMs * busyShare))
-    const dueMs = this.shownAtMs + (this.isBusy ? busyMs : showEveryMs) - performance.now()
+    const dueMs = this.shownAtMs + (isBusy ? busyMs : showEveryMs) - performance.now()
     this.showTimer = setTimeout(
       () => {
         this.showArrived()
+        if (isBusy) this.figuresTimer ??= setTimeout(() => { this.showFigures(); }, busyMs / 2)
+        else this.showFigures()
       },
       Math.max(0, dueMs),
     )
@@ -313,6 +324,13 @@ export class WatchPane {
   private show(): void {
     this.actCount++
     this.showArrived()
+    this.showFigures()
+  }
+
+  private showFigures(): void {
+    clearTimeout(this.figuresTimer)
+    this.figuresTimer = undefined
+    this.figuresVersion.value++
   }
 
   private showArrived(): void {
@@ -329,6 +347,8 @@ export class WatchPane {
     const isSilent = this.watches.some((watch) => watch.isInterrupted)
     this.rates.tick(isSilent)
     for (const watch of this.watches) watch.tick()
-    if (this.watches.length > 0) this.showArrived()
+    if (this.watches.length === 0) return
+    this.showSoon()
+    this.showFigures()
   }
 }
