@@ -149,7 +149,10 @@ export const enKeys = {
     reading: 'Reading',
     behind:
       '. It is the head. Writing is off. | , {n} revision behind the head. Writing is off. | , {n} revisions behind the head. Writing is off.',
+    behindShort:
+      '. It is the head. Writing is off. | , {n} behind. Writing is off. | , {n} behind. Writing is off.',
     restoreThis: 'Edit from this value',
+    restoreThisShort: 'Edit…',
     backToHead: 'Back to head',
     viewAs: 'Show the value as',
     wrap: 'Wrap lines',
