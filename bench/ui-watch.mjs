@@ -35,10 +35,7 @@ async function launch(port) {
 }
 
 const showView = (page, name) =>
-  page
-    .getByRole('navigation', { name: 'Views' })
-    .getByRole('button', { name, exact: true })
-    .click()
+  page.getByRole('navigation', { name: 'Views' }).getByRole('button', { name, exact: true }).click()
 
 async function openWatch(page) {
   await showView(page, 'Watch')

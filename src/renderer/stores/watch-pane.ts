@@ -314,7 +314,10 @@ export class WatchPane {
     this.showTimer = setTimeout(
       () => {
         this.showArrived()
-        if (isBusy) this.figuresTimer ??= setTimeout(() => { this.showFigures(); }, busyMs / 2)
+        if (isBusy)
+          this.figuresTimer ??= setTimeout(() => {
+            this.showFigures()
+          }, busyMs / 2)
         else this.showFigures()
       },
       Math.max(0, dueMs),

@@ -41,7 +41,11 @@ export function drawRates(
   const highest = Math.max(highestMin, ...seconds.map(totalOf))
   const stepPx = widthPx / (ratedSeconds - 1)
   const barPx = Math.max(1, stepPx - (stepPx > 3 ? 1 : 0.3))
-  const colours = { create: token('create-mark'), put: token('put-mark'), delete: token('delete-mark') }
+  const colours = {
+    create: token('create-mark'),
+    put: token('put-mark'),
+    delete: token('delete-mark'),
+  }
   const silence = token('seam')
   seconds.forEach((second, at) => {
     const x = widthPx - (seconds.length - at) * stepPx

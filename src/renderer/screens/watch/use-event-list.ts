@@ -143,13 +143,10 @@ function useLineView(
     view.value = viewOf(view.value, lines(), isFollowing.value)
   }
 
-  watch(
-    () => {
-      pane().observe()
-      return [pane(), expandedId.value, isFollowing.value]
-    },
-    look,
-  )
+  watch(() => {
+    pane().observe()
+    return [pane(), expandedId.value, isFollowing.value]
+  }, look)
   return view
 }
 

@@ -89,7 +89,16 @@ export const WatchRow: FunctionalComponent<WatchRowProps> = (props) => {
 }
 WatchRow.props = [
   ...['pane', 'texts', 'id', 'op', 'index', 'colour', 'isFirst', 'isSecond', 'isLast'],
-  ...['groupSize', 'isActive', 'isSelected', 'isExpanded', 'isFound', 'isMarked', 'timeShort', 'timeLong'],
+  ...[
+    'groupSize',
+    'isActive',
+    'isSelected',
+    'isExpanded',
+    'isFound',
+    'isMarked',
+    'timeShort',
+    'timeLong',
+  ],
 ]
 WatchRow.displayName = 'WatchRow'
 
