@@ -20,6 +20,7 @@ import type {
 } from '../../src/preload/contract/reply.ts'
 import { keyColumnsOf, keyRowAt } from '../../src/preload/contract/key-columns.ts'
 import type { KeyRow } from '../../src/preload/contract/key-columns.ts'
+import { patternTestOf } from '../../src/preload/contract/key-match.ts'
 import type { ScanItem } from '../../src/preload/contract/scan.ts'
 import { settingsSchema } from '../../src/preload/contract/settings.ts'
 import type { Settings } from '../../src/preload/contract/settings.ts'
@@ -347,7 +348,13 @@ function openScan(
   listener: StreamListener<ScanItem>,
 ): Subscription {
   const isBySize = request.bySize !== undefined
-  const valueBytesMax = isBySize ? 1 : 0
+  const { match, isInValues = false } = request
+  const valueBytesMax = isInValues ? 1_000_000 : isBySize ? 1 : 0
+  const test =
+    match?.kind === 'pattern'
+      ? patternTestOf(match.pattern)
+      : (bytes: Uint8Array): boolean =>
+          match === undefined || nameOf(bytes).includes(nameOf(match.bytes))
   const sign = request.bySize === 'descending' ? -1 : 1
   let after: Uint8Array | undefined
   let scannedCount = 0
@@ -364,7 +371,7 @@ function openScan(
     const rows = Array.from({ length: page.columns.rowCount }, (_, row) =>
       keyRowAt(page.columns, row),
     )
-    const found = rows.filter((row) => nameOf(row.key).includes(nameOf(request.contains)))
+    const found = rows.filter(({ key, value }) => test(isInValues ? value : key))
     scannedCount += rows.length
     foundCount += found.length
     best = [...best, ...found]

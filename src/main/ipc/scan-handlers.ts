@@ -5,6 +5,7 @@ import type { KeyValue } from '../../core/client/key-value.ts'
 import type { ListedRange, PairList } from '../../core/client/pair-list.ts'
 import { streamChannels } from '../../preload/contract/channels.ts'
 import { keyColumnsOf, type KeyRow } from '../../preload/contract/key-columns.ts'
+import { patternTestOf, type KeyMatch } from '../../preload/contract/key-match.ts'
 import { scanRequestSchema, type ScanItem, type ScanRequest } from '../../preload/contract/scan.ts'
 import type { Connection } from '../connections/connection.ts'
 import type { ConnectionManager } from '../connections/connection-manager.ts'
@@ -100,7 +101,7 @@ async function* pagesOf(
   signal: AbortSignal,
 ): AsyncGenerator<ScannedPage> {
   const interval = intervalOf(request.range)
-  const isKeysOnly = request.bySize === undefined
+  const isKeysOnly = request.bySize === undefined && request.isInValues !== true
   let limitMax = isKeysOnly ? keyPageRowsMax : valuePageRows
   let limit = isKeysOnly ? keyPageRowsMin : valuePageRows
   let { revision } = request
@@ -158,28 +159,37 @@ interface Keeper {
   take(pairs: PairList, isLast: boolean): readonly ReturnType<typeof keyColumnsOf>[]
 }
 
-/** Keeps the keys that hold some bytes. */
+/** Keeps the keys that match, or whose values do. */
 class Finder implements Keeper {
   foundCount = 0
-  private readonly needle: Buffer
+  private readonly test: (bytes: Uint8Array) => boolean
+  private readonly isInValues: boolean
   private readonly limit: number
 
   constructor(request: ScanRequest) {
-    this.needle = Buffer.from(request.contains)
+    this.test = testOf(request.match)
+    this.isInValues = request.isInValues === true
     this.limit = request.limit
   }
 
   take(pairs: PairList): readonly ReturnType<typeof keyColumnsOf>[] {
     const found: KeyValue[] = []
     for (let at = 0; at < pairs.length; at++) {
-      const key = pairs.keyAt(at)
-      const isFound = Buffer.from(key.buffer, key.byteOffset, key.byteLength).includes(this.needle)
-      if (isFound) found.push(pairs.pairAt(at))
+      const bytes = this.isInValues ? pairs.pairAt(at).value : pairs.keyAt(at)
+      if (this.test(bytes)) found.push(pairs.pairAt(at))
     }
     const shown = found.slice(0, Math.max(0, this.limit - this.foundCount))
     this.foundCount += found.length
     return shown.length === 0 ? [] : [columnsOf(shown, 0)]
   }
+}
+
+function testOf(match: KeyMatch | undefined): (bytes: Uint8Array) => boolean {
+  if (match === undefined) return () => true
+  if (match.kind === 'pattern') return patternTestOf(match.pattern)
+  const needle = Buffer.from(match.bytes)
+  return ({ buffer, byteOffset, byteLength }) =>
+    Buffer.from(buffer, byteOffset, byteLength).includes(needle)
 }
 
 /** Keeps the rows with the largest, or smallest, values. */

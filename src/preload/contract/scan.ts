@@ -5,8 +5,9 @@
 
 import { z } from 'zod'
 import { pageRowsMax } from './limits.ts'
+import { keyMatchSchema } from './key-match.ts'
 import { keyRangeSchema, type KeyColumns } from './kv.ts'
-import { connectionIdSchema, keyBytesSchema, revisionSchema } from './primitives.ts'
+import { connectionIdSchema, revisionSchema } from './primitives.ts'
 
 export const scanRequestSchema = z
   .strictObject({
@@ -14,8 +15,10 @@ export const scanRequestSchema = z
     range: keyRangeSchema,
     /** As of this revision; 0: the newest at the start. */
     revision: revisionSchema,
-    /** Keep keys that hold these bytes; empty: all. */
-    contains: keyBytesSchema,
+    /** Keep keys that match; absent: all. */
+    match: keyMatchSchema.optional(),
+    /** The values have to match instead of the keys; this reads every value. */
+    isInValues: z.boolean().optional(),
     /** Order by the size of the value; this reads every value. Absent: the order of the keys. */
     bySize: z.enum(['ascending', 'descending']).optional(),
     /** Rows that are kept. */

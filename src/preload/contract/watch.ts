@@ -1,7 +1,8 @@
 /** Live changes of a range of keys. */
 
 import { z } from 'zod'
-import { patternUnitsMax, valueSizeBytesMax } from './limits.ts'
+import { patternSchema } from './key-match.ts'
+import { valueSizeBytesMax } from './limits.ts'
 import { connectionIdSchema, revisionSchema } from './primitives.ts'
 import { keyRangeSchema } from './kv.ts'
 
@@ -21,11 +22,6 @@ export const watchRequestSchema = z
   })
   .readonly()
 export type WatchRequest = z.infer<typeof watchRequestSchema>
-
-/** A regular expression that a value or a key has to match; checked here, so that a wrong one is refused before it runs. */
-const patternSchema = z.string().min(1).max(patternUnitsMax).refine(isPattern, {
-  message: 'not a regular expression',
-})
 
 /** A watch whose changes cross as columns; only changes that match both patterns cross at all. */
 export const watchRowsRequestSchema = watchRequestSchema
@@ -113,12 +109,3 @@ export type WatchNotice =
   | { readonly kind: 'gap'; readonly fromRevision: number; readonly toRevision: number }
   /** The page was too slow; this many of the oldest undelivered changes were dropped. */
   | { readonly kind: 'dropped'; readonly changeCount: number }
-
-function isPattern(text: string): boolean {
-  try {
-    return new RegExp(text, 'u').source.length > 0
-  } catch (error) {
-    if (error instanceof SyntaxError) return false
-    throw error
-  }
-}

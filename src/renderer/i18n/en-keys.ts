@@ -65,6 +65,7 @@ export const enKeys = {
     searchLabels: {
       loaded: 'Loaded keys that contain',
       contains: 'Keys of this list that contain',
+      values: 'Keys of this list whose values contain',
       prefix: 'Keys that begin with',
       range: 'First key',
     },
@@ -72,7 +73,16 @@ export const enKeys = {
     searchStart: 'Find',
     searchClose: 'Close the search',
     searching: 'Searching for',
-    nothingFound: 'No key contains',
+    nothing: {
+      keyContains: 'No key contains',
+      keyMatches: 'No key matches',
+      valueContains: 'No value contains',
+      valueMatches: 'No value matches',
+    },
+    searchPattern: 'Regular expression',
+    searchBadPattern: 'This is no regular expression',
+    searchIn: 'Search in',
+    searchPlaces: { keys: 'Keys', values: 'Values' },
     searched:
       'Looked at {n} keys of {rangeText} at {revision}. | Looked at {n} key of {rangeText} at {revision}. | Looked at {n} keys of {rangeText} at {revision}.',
     searchedPart: 'Looked at {n} of {total} keys of {rangeText}.',

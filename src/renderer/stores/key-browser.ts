@@ -10,8 +10,9 @@ import type { KeyRow } from '../../preload/contract/key-columns.ts'
 import type { KeyRange } from '../../preload/contract/kv.ts'
 import type { WatchChange } from '../../preload/contract/watch.ts'
 import { kvApi } from '../api/kv-api.ts'
-import { boundsOf, includesBytes } from './key-order.ts'
+import { boundsOf } from './key-order.ts'
 import { KeyPages } from './key-pages.ts'
+import { testOfMatch, type KeySearch } from './key-search.ts'
 import { readSpan } from './key-span.ts'
 import { foundRowsMax, KeyResults } from './key-results.ts'
 import type { ResultsWish, ScanState } from './key-results.ts'
@@ -71,7 +72,7 @@ export class KeyBrowser {
   private readonly pages: KeyPages
   /** Rows of a sort or a search, instead of the pages. */
   private readonly answer = shallowRef<KeyResults>()
-  private searched: { readonly text: string; readonly needle: Uint8Array } | undefined
+  private searched: KeySearch | undefined
   /** What was asked for last; shown as soon as it has rows. */
   private askedAnswer: KeyResults | undefined
   /** The pages are shown from their end. */
@@ -188,7 +189,7 @@ export class KeyBrowser {
       this.answeredAtMs.value = Date.now()
       // What is in sight has no values now, and asks for them when the rows are told to have changed.
       this.rowsChanged()
-      if (this.searched !== undefined) this.search(this.searched.text, this.searched.needle)
+      if (this.searched !== undefined) this.search(this.searched)
       else if (this.order.value.by !== 'key') await this.sort(this.order.value)
     } catch (failure) {
       if (generation !== this.generation) return
@@ -334,25 +335,26 @@ export class KeyBrowser {
     }
   }
 
-  /** Searches the whole range for keys that hold some bytes. An empty text ends the search. */
-  search(text: string, needle: Uint8Array): void {
-    this.searched = needle.length === 0 ? undefined : { text, needle }
-    if (needle.length === 0) void this.sort(this.order.value)
-    else void this.ask({ kind: 'search', text, needle })
+  /** Searches the whole range; without a search the list is shown again. */
+  search(search: KeySearch | undefined): void {
+    this.searched = search
+    if (search === undefined) void this.sort(this.order.value)
+    else void this.ask({ kind: 'search', search })
   }
 
-  /** Shows those of the loaded rows that hold some bytes. */
-  searchLoaded(text: string, needle: Uint8Array): void {
+  /** Shows those of the loaded rows whose keys match. */
+  searchLoaded(search: KeySearch): void {
     this.searched = undefined
+    const accepts = testOfMatch(search.match)
     const rows: KeyRow[] = []
     this.eachLoaded((row) => {
-      if (includesBytes(row.key, needle)) rows.push(row)
+      if (accepts(row.key)) rows.push(row)
       return rows.length < foundRowsMax
     })
     const loadedCount = this.pages.window?.loadedCount ?? 0
     const totalCount = this.total.value
     const revision = this.pages.pinnedRevision
-    void this.ask({ kind: 'loaded', text, needle, rows, revision, loadedCount, totalCount })
+    void this.ask({ kind: 'loaded', search, rows, revision, loadedCount, totalCount })
   }
 
   /** Stops a running scan; what it found stays. */

@@ -15,6 +15,7 @@ import type { ScanItem } from '../../preload/contract/scan.ts'
 import type { WatchChange, WatchItem } from '../../preload/contract/watch.ts'
 import { kvApi } from '../api/kv-api.ts'
 import { streamApi } from '../api/stream-api.ts'
+import { testOfMatch, type KeySearch } from './key-search.ts'
 import { SortedRows } from './sorted-rows.ts'
 import type { ListOrder } from './sorted-rows.ts'
 
@@ -32,7 +33,8 @@ const readAgainMs = 5_000
 /** A scan of the range: for a search, or for the order by size. */
 export interface ScanState {
   readonly kind: 'search' | 'size'
-  readonly text: string
+  /** Absent for the order by size. */
+  readonly search?: KeySearch
   readonly scannedCount: number
   readonly totalCount: number
   readonly foundCount: number
@@ -54,12 +56,11 @@ export type ResultsWish =
       readonly isDescending: boolean
     }
   | { readonly kind: 'size'; readonly isDescending: boolean }
-  | { readonly kind: 'search'; readonly text: string; readonly needle: Uint8Array }
+  | { readonly kind: 'search'; readonly search: KeySearch }
   /** Among rows that this window has read at a revision. */
   | {
       readonly kind: 'loaded'
-      readonly text: string
-      readonly needle: Uint8Array
+      readonly search: KeySearch
       readonly rows: readonly KeyRow[]
       readonly revision: number
       readonly loadedCount: number
@@ -107,7 +108,7 @@ export class KeyResults {
     this.rows = new SortedRows({
       order: orderOf(wish),
       rowsMax: wish.kind === 'sort' || wish.kind === 'size' ? sortedRowsMax : foundRowsMax,
-      contains: wish.kind === 'search' || wish.kind === 'loaded' ? wish.needle : new Uint8Array(0),
+      accepts: acceptsOf(wish),
     })
   }
 
@@ -177,11 +178,11 @@ export class KeyResults {
   }
 
   private takeLoaded(wish: ResultsWish & { readonly kind: 'loaded' }): void {
-    const { text, rows, revision, loadedCount, totalCount } = wish
+    const { search, rows, revision, loadedCount, totalCount } = wish
     this.rows.replace(rows)
     this.rows.close(rows.length, revision)
     this.scan.value = {
-      ...{ kind: 'search', text, scannedCount: loadedCount, totalCount, revision },
+      ...{ kind: 'search', search, scannedCount: loadedCount, totalCount, revision },
       ...{ foundCount: rows.length, isRunning: false, isCancelled: false, hasFailed: false },
       isCut: rows.length >= foundRowsMax,
     }
@@ -192,15 +193,16 @@ export class KeyResults {
   private beginScan(wish: ResultsWish & { readonly kind: 'search' | 'size' }): void {
     const { connectionId, range, revision } = this.options
     const bySize = wish.kind === 'search' ? undefined : wish.isDescending
-    const text = wish.kind === 'search' ? wish.text : ''
+    const search = wish.kind === 'search' ? wish.search : undefined
     this.scan.value = {
-      ...{ kind: wish.kind, text, scannedCount: 0, totalCount: 0, foundCount: 0, revision },
+      ...{ kind: wish.kind, scannedCount: 0, totalCount: 0, foundCount: 0, revision },
+      ...(search === undefined ? {} : { search }),
       ...{ isRunning: true, isCut: false, isCancelled: false, hasFailed: false },
     }
     this.stream = streamApi.scan(
       {
         ...{ connectionId, range, revision },
-        contains: wish.kind === 'search' ? wish.needle : new Uint8Array(0),
+        ...(search === undefined ? {} : { match: search.match, isInValues: search.isInValues }),
         limit: wish.kind === 'search' ? foundRowsMax : sortedRowsMax,
         ...(bySize === undefined ? {} : { bySize: bySize ? 'descending' : 'ascending' }),
       },
@@ -271,6 +273,11 @@ export class KeyResults {
     this.watch = watch
   }
 
+  private get isOfValues(): boolean {
+    const { wish } = this.options
+    return wish.kind === 'search' && wish.search.isInValues
+  }
+
   private endWatch(): void {
     this.watch?.close()
     this.watch = undefined
@@ -287,6 +294,12 @@ export class KeyResults {
         return
       }
       if (item.kind === 'progress') this.revision = Math.max(this.revision, item.revision)
+      // What a changed value holds is not known here, at least not of a long one.
+      if (item.kind === 'change' && this.isOfValues) {
+        this.endWatch()
+        this.lose()
+        return
+      }
       if (item.kind === 'change') this.waiting.push(item.change)
     }
     if (this.waiting.length >= waitingMax) this.takeWaiting()
@@ -337,6 +350,11 @@ function orderOf(wish: ResultsWish): ListOrder {
     case 'loaded':
       return { by: 'key', isDescending: false }
   }
+}
+
+function acceptsOf(wish: ResultsWish): (key: Uint8Array) => boolean {
+  const search = wish.kind === 'search' || wish.kind === 'loaded' ? wish.search : undefined
+  return search === undefined || search.isInValues ? () => true : testOfMatch(search.match)
 }
 
 function rowsOf(columns: KeyColumns): readonly KeyRow[] {

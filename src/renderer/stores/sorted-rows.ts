@@ -13,7 +13,7 @@
 import type { KeyRow } from '../../preload/contract/key-columns.ts'
 import type { WatchChange } from '../../preload/contract/watch.ts'
 import { keyText } from '../format/bytes-text.ts'
-import { compareKeys, includesBytes, rowOfChange } from './key-order.ts'
+import { compareKeys, rowOfChange } from './key-order.ts'
 
 /** What a list is sorted by. */
 export interface ListOrder {
@@ -31,8 +31,8 @@ interface SortedRowsOptions {
   readonly order: ListOrder
   /** Rows that are kept. */
   readonly rowsMax: number
-  /** Only keys that hold these bytes belong to the list; empty: all. */
-  readonly contains: Uint8Array
+  /** Only keys that this accepts belong to the list. */
+  readonly accepts: (key: Uint8Array) => boolean
 }
 
 /** Sorted rows with a way from a key to its place. Not reactive: its owner tells the screen when it changed. */
@@ -116,7 +116,7 @@ export class SortedRows {
   /** Takes a change of a key. Answers whether a row of the list is another one now. */
   apply(change: WatchChange): boolean {
     if (change.revision <= this.baseRevision) return false
-    if (!includesBytes(change.key, this.options.contains)) return false
+    if (!this.options.accepts(change.key)) return false
     if (change.current === undefined) this.count--
     else if (change.current.version === 1) this.count++
     const known = this.byName.get(keyText(change.key))

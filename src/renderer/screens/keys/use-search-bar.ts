@@ -1,6 +1,6 @@
 import { nextTick, ref, type Ref } from 'vue'
-import { parseKeyText } from '../../format/bytes-text.ts'
 import type { KeyBrowser } from '../../stores/key-browser.ts'
+import type { KeySearch } from '../../stores/key-search.ts'
 
 interface SearchBarParts {
   readonly browser: () => KeyBrowser | undefined
@@ -15,7 +15,7 @@ export function useSearchBar({ browser, openAll, searchBar, list }: SearchBarPar
   readonly isSearching: Ref<boolean>
   readonly find: () => void
   /** The search goes on among all keys. */
-  readonly searchAll: (text: string) => Promise<void>
+  readonly searchAll: (search?: KeySearch) => Promise<void>
   /** Ends a search or a sort that looks at every key. */
   readonly cancelScan: () => void
   readonly endSearch: () => void
@@ -28,14 +28,14 @@ export function useSearchBar({ browser, openAll, searchBar, list }: SearchBarPar
   }
 
   /** The button goes with the list that it stood in; the focus it had goes to the text. */
-  async function searchAll(text: string): Promise<void> {
+  async function searchAll(search?: KeySearch): Promise<void> {
     const connectionId = browser()?.connectionId
     if (connectionId === undefined) return
     const wide = openAll(connectionId)
     isSearching.value = true
     void nextTick(() => searchBar.value?.focus())
     await wide.whenRead()
-    if (browser() === wide) wide.search(text, parseKeyText(text))
+    if (browser() === wide) wide.search(search)
   }
 
   /** The button goes with the scan that it ends; the focus it had goes to the text, or to the rows. */

@@ -72,7 +72,8 @@ function nameAt(row: KeyRow): string {
 
 function opened(model: Model, order: ListOrder, rowsMax: number, text: string): SortedRows {
   const contains = textBytes(text)
-  const rows = new SortedRows({ order, rowsMax, contains })
+  const accepts = (key: Uint8Array): boolean => includesBytes(key, contains)
+  const rows = new SortedRows({ order, rowsMax, accepts })
   const all = model.sorted(order, contains)
   rows.replace(all.slice(0, rowsMax))
   rows.close(all.length, model.revision)
