@@ -24,6 +24,8 @@ const definitionSchema = z.strictObject({
   isWithoutPuts: z.boolean(),
   isWithoutDeletes: z.boolean(),
   hasPrevious: z.boolean(),
+  /** Its changes are told while another view is shown. Absent in what older versions kept. */
+  notifies: z.boolean().default(false),
   /** Empty: every key. */
   keyPattern: z.string().max(1_024),
   /** Empty: every value. */
@@ -47,6 +49,7 @@ export const plainDefinition: WatchDefinition = {
   isWithoutPuts: false,
   isWithoutDeletes: false,
   hasPrevious: true,
+  notifies: false,
   keyPattern: '',
   valuePattern: '',
   colour: watchColours[0],

@@ -15,6 +15,7 @@ import type { WatchDefinition } from './watch-definition.ts'
 import { everyEvent, matcherOf, searchOf } from './watch-filter.ts'
 import type { EventFilter } from './watch-filter.ts'
 import { WatchLog } from './watch-log.ts'
+import { WatchNews, type WatchNewsItem } from './watch-news.ts'
 import { WatchRates } from './watch-rates.ts'
 import type { WatchRecording } from './watch-recording.ts'
 import { WatchView } from './watch-view.ts'
@@ -61,6 +62,11 @@ export class WatchPane {
   onWatchesChanged: (() => void) | undefined
   /** Told of new rows, in order; for recording. */
   readonly listeners = new Set<(added: readonly number[]) => void>()
+  /** What came with watches whose changes are to be told; the newest of it. */
+  readonly told = shallowRef<WatchNewsItem>()
+  private readonly news = new WatchNews((item) => {
+    this.told.value = item
+  })
   /** The file that events go to while they come, whatever view is shown. */
   readonly recording = shallowRef<WatchRecording>()
   /** Colours of watches that are no more, for the rows that stay. */
@@ -233,6 +239,7 @@ export class WatchPane {
     clearTimeout(this.showTimer)
     clearTimeout(this.figuresTimer)
     this.expiry.dispose()
+    this.news.dispose()
     for (const watch of this.watches) watch.stop()
     this.recording.value?.stop()
     this.listeners.clear()
@@ -268,6 +275,7 @@ export class WatchPane {
       this.total += changeCount
       for (const id of liveIds) this.rates.add(this.log.opOf(id) ?? 'put', 1)
       this.expiry.take(liveIds)
+      if (watch.definition.notifies && liveIds.length > 0) this.news.add(watch.id, liveIds.length)
       this.view.take(added)
       this.matches.take(added)
       for (const listener of this.listeners) listener(added)

@@ -209,6 +209,27 @@ async function recordAcrossViews({ app, page }: LaunchedApp): Promise<void> {
   await stop.waitFor({ state: 'detached', timeout: patienceMs })
 }
 
+/** Changes of a watch are told while another view is shown, with a way back to them. */
+async function tellElsewhere({ page }: LaunchedApp): Promise<void> {
+  const connectionId = await connectionIdOf(page)
+  await page.getByRole('button', { name: 'New watch' }).first().click()
+  const dialog = page.getByRole('dialog', { name: 'New watch' })
+  await dialog.getByRole('textbox', { name: 'Key or prefix' }).fill('/told/')
+  await dialog.getByRole('checkbox', { name: 'Tell while another view is shown' }).check()
+  await dialog.getByRole('button', { name: 'Watch', exact: true }).click()
+  const item = page.getByTestId('watch-item').filter({ has: page.getByTitle('/told/') })
+  await item.getByText(/complete to r\d/u).waitFor({ timeout: patienceMs })
+  await page
+    .getByRole('navigation', { name: 'Views' })
+    .getByRole('button', { name: 'Keys', exact: true })
+    .click()
+  await page.getByTestId('prefix').waitFor({ timeout: patienceMs })
+  await put(page, connectionId, '/told/once', 'news')
+  const toast = page.locator('.toast').filter({ hasText: '1 change of' })
+  await toast.getByRole('button', { name: 'Show', exact: true }).click({ timeout: patienceMs })
+  await eventOf(page, '/told/once').first().waitFor({ timeout: patienceMs })
+}
+
 /** By keyboard: pause, search, mark, details, copy, filter, another watch, and into the past. */
 async function walkByKeyboard(launched: LaunchedApp): Promise<void> {
   const { app, page } = launched
@@ -283,6 +304,7 @@ async function walk(app: LaunchedApp, lose: (url: string) => Promise<void>): Pro
   await walkByKeyboard(app)
   await walkByMouse(app)
   await recordAcrossViews(app)
+  await tellElsewhere(app)
   await expectAccessible(app.page)
   await travel(app.page)
 }
