@@ -4,12 +4,13 @@
  * that of large ones of another.
  */
 /* global document, requestAnimationFrame, KeyboardEvent, MouseEvent, WheelEvent -- of the functions that run in the page */
-import { readFileSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { connect } from 'node:http2'
 import { launchWindow } from './app-window.mjs'
 import { call } from './grpc-call.mjs'
 import { paths, putBody } from './messages.mjs'
 import { kinds, memoryOf, opponent, startServer } from './servers.mjs'
+import { longTaskMs, rendererPid, traced } from './window-trace.mjs'
 
 const revisionCount = Number(process.env.BENCH_HISTORY_REVISIONS ?? 100_000)
 const pasts = [
@@ -17,7 +18,6 @@ const pasts = [
   { name: 'large', count: Math.ceil(revisionCount / 100), sizeBytes: 100_000 },
 ]
 const putsInFlight = 64
-const longTaskMs = 50
 const say = (line) => process.stdout.write(`${line}\n`)
 
 async function load(port, { name, count, sizeBytes }) {
@@ -71,94 +71,71 @@ async function open(page, { name, count }) {
   )
 }
 
-/** Zooms in and out, steps from change to change, and scrolls the list of revisions from end to end. */
-async function use(page) {
-  await page.evaluate(async () => {
-    const frame = () => new Promise((done) => requestAnimationFrame(done))
-    const plot = document.querySelector('[data-testid=history-plot]')
-    const box = plot.getBoundingClientRect()
-    for (let step = 0; step < 40; step++) {
-      const at = { clientX: box.x + box.width / 2, clientY: box.y + 10, bubbles: true }
-      plot.dispatchEvent(new WheelEvent('wheel', { ...at, deltaY: step < 20 ? -100 : 100 }))
-      await frame()
-    }
-    for (let step = 0; step < 10; step++) {
-      plot.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowLeft', bubbles: true }))
-      await frame()
-      await frame()
-    }
-  })
-  await page.getByRole('tab', { name: 'Revisions', exact: true }).click()
-  const list = page.getByRole('region', { name: 'Revisions', exact: true }).getByRole('grid')
-  await list.waitFor()
-  await list.evaluate(async (element) => {
-    for (let step = 0; step <= 100; step++) {
-      element.scrollTop = (element.scrollHeight * step) / 100
-      await new Promise((done) => requestAnimationFrame(done))
-    }
-  })
+/** What is done with a history that is open. */
+const uses = {
+  'zooming in and out, 40 steps': (page) =>
+    page.evaluate(async () => {
+      const plot = document.querySelector('[data-testid=history-plot]')
+      const box = plot.getBoundingClientRect()
+      for (let step = 0; step < 40; step++) {
+        const at = { clientX: box.x + box.width / 2, clientY: box.y + 10, bubbles: true }
+        plot.dispatchEvent(new WheelEvent('wheel', { ...at, deltaY: step < 20 ? -100 : 100 }))
+        await new Promise((done) => requestAnimationFrame(done))
+      }
+    }),
+  'stepping from change to change, 10 times': (page) =>
+    page.evaluate(async () => {
+      const plot = document.querySelector('[data-testid=history-plot]')
+      for (let step = 0; step < 10; step++) {
+        plot.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowLeft', bubbles: true }))
+        for (let frame = 0; frame < 2; frame++)
+          await new Promise((done) => requestAnimationFrame(done))
+      }
+    }),
+  'opening the list of revisions': async (page) => {
+    await page.getByRole('tab', { name: 'Revisions', exact: true }).click()
+    await revisionList(page).waitFor()
+  },
+  'leaping through the list, 100 times': (page) =>
+    revisionList(page).evaluate(async (element) => {
+      for (let step = 0; step <= 100; step++) {
+        element.scrollTop = (element.scrollHeight * step) / 100
+        await new Promise((done) => requestAnimationFrame(done))
+      }
+    }),
 }
 
-/** Tasks of the page's main thread longer than 50 ms, with what ran in them and what they took of the processor. */
-function longTasks(path, pid) {
-  const { traceEvents } = JSON.parse(readFileSync(path, 'utf8'))
-  const main = traceEvents.find(
-    ({ name, pid: owner, args }) =>
-      name === 'thread_name' && owner === pid && args?.name === 'CrRendererMain',
-  )
-  const own = traceEvents.filter(({ pid: owner, tid }) => owner === pid && tid === main?.tid)
-  return own
-    .filter(({ name, dur }) => name.endsWith('RunTask') && dur > longTaskMs * 1_000)
-    .map(({ ts, dur, tdur = dur }) => ({
-      ms: Math.round(dur / 1_000),
-      cpuMs: Math.round(tdur / 1_000),
-      parts: own
-        .filter((one) => one.ts >= ts && one.ts < ts + dur && one.dur > 10_000)
-        .map((one) => `${one.name} ${Math.round(one.dur / 1_000)} ms`)
-        .slice(0, 6),
-    }))
-}
-
-async function traced(app, pid, act) {
-  await app.evaluate(({ contentTracing }) =>
-    contentTracing.startRecording({ included_categories: ['toplevel', 'devtools.timeline', 'v8'] }),
-  )
-  const seen = await act()
-  const path = await app.evaluate(({ contentTracing }) => contentTracing.stopRecording())
-  const tasks = longTasks(path, pid)
-  rmSync(path, { force: true })
-  return { seen, tasks }
-}
+const revisionList = (page) =>
+  page.getByRole('region', { name: 'Revisions', exact: true }).getByRole('grid')
 
 function sayTasks(what, tasks) {
   // On a machine that is busy with other things a task waits; what it took of the processor is its own.
   const ownCount = tasks.filter(({ cpuMs }) => cpuMs > longTaskMs).length
-  say(
-    `    tasks over ${longTaskMs} ms while ${what}: ${tasks.length}, of the processor: ${ownCount}`,
-  )
-  for (const { ms, cpuMs, parts } of tasks.slice(0, 5))
-    say(`      ${ms} ms (cpu ${cpuMs} ms): ${parts.join(', ')}`)
+  say(`    ${what}: ${tasks.length} tasks over ${longTaskMs} ms, of the processor ${ownCount}`)
+  const ms = (time) => `${Math.round(time)} ms`
+  for (const task of tasks.slice(0, 4))
+    say(
+      `      ${ms(task.ms)}: ${ms(task.cpuMs)} CPU, of it script ${ms(task.scriptMs)}, style, layout, paint and collection ${ms(task.browserMs)}`,
+    )
 }
 
 async function measurePast(server, past) {
   const launched = await launch(server.port)
   try {
     const { app, page } = launched
-    const pid = await app.evaluate(({ BrowserWindow }) =>
-      BrowserWindow.getAllWindows()[0].webContents.getOSProcessId(),
-    )
+    const pid = await rendererPid(app)
     // The first key of a session loads the editor.
     await open(page, { name: 'first', count: 1 })
     await page.locator('.monaco-editor .view-line').first().waitFor({ timeout: 60_000 })
     const before = memoryOf(pid)
-    const opened = await traced(app, pid, () => open(page, past))
+    const opened = await traced(app, () => open(page, past))
     const { firstMs, wholeMs } = opened.seen
     const count = past.count.toLocaleString('en')
     say(`  ${count} revisions of ${past.sizeBytes.toLocaleString('en')} B`)
     say(`    first points ${Math.round(firstMs)} ms, all ${Math.round(wholeMs)} ms`)
     sayTasks('opening', opened.tasks)
-    const used = await traced(app, pid, () => use(page))
-    sayTasks('zooming, stepping and scrolling', used.tasks)
+    for (const [what, use] of Object.entries(uses))
+      sayTasks(what, (await traced(app, () => use(page))).tasks)
     const after = memoryOf(pid)
     say(
       `    renderer ${Math.round(after.anonymousMb)} MB its own, before ${Math.round(before.anonymousMb)} MB`,

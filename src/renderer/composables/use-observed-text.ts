@@ -1,4 +1,6 @@
+import { computed } from 'vue'
 import { useI18n } from 'vue-i18n'
+import { fillerOf, pairFillerOf } from '../i18n/message-filler.ts'
 import { useObservedTimes } from '../stores/observed-times.ts'
 
 // Each row of a list may ask, and to make them takes long.
@@ -18,32 +20,31 @@ export interface ObservedText {
 export function useObservedText(): (connectionId: string, revision: number) => ObservedText {
   const { t } = useI18n()
   const times = useObservedTimes()
+  const texts = computed(() => ({
+    observed: fillerOf(t, 'history.observed', 'time'),
+    between: pairFillerOf(t, 'history.between', ['after', 'before']),
+    before: fillerOf(t, 'history.before', 'before'),
+    unknown: t('history.unknown'),
+    unknownTime: t('history.unknownTime'),
+  }))
   return (connectionId, revision) => {
     const time = times.of(connectionId, revision)
+    const { observed, between, before, unknown, unknownTime } = texts.value
     switch (time.kind) {
-      case 'observed':
-        return {
-          kind: time.kind,
-          short: clock.format(time.atMs),
-          long: t('history.observed', { time: day.format(time.atMs) }),
-        }
+      case 'observed': {
+        const long = observed(day.format(time.atMs))
+        return { kind: time.kind, short: clock.format(time.atMs), long }
+      }
       case 'between':
         return {
           kind: time.kind,
           short: `${clock.format(time.afterMs)} – ${clock.format(time.beforeMs)}`,
-          long: t('history.between', {
-            after: day.format(time.afterMs),
-            before: day.format(time.beforeMs),
-          }),
+          long: between(day.format(time.afterMs), day.format(time.beforeMs)),
         }
       case 'before':
-        return {
-          kind: time.kind,
-          short: t('history.unknown'),
-          long: t('history.before', { before: day.format(time.beforeMs) }),
-        }
+        return { kind: time.kind, short: unknown, long: before(day.format(time.beforeMs)) }
       case 'unknown':
-        return { kind: time.kind, short: t('history.unknown'), long: t('history.unknownTime') }
+        return { kind: time.kind, short: unknown, long: unknownTime }
     }
   }
 }

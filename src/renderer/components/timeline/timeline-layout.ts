@@ -48,8 +48,8 @@ export function leftOf(scale: TimelineScale, revision: number): number {
 }
 
 /**
- * Groups the changes of one lane into marks. One pass over the changes makes groups that are few whatever their number; the
- * groups are then joined until no two of them touch.
+ * Groups the changes of one lane into marks. What falls on the same pixel is found by halving, so that the time goes with the width
+ * and not with the number of changes; the groups are then joined until no two of them touch.
  *
  * @param alone  revisions that keep a mark of their own (a creation, the chosen one)
  */
@@ -67,16 +67,23 @@ export function marksOf(
   const xOf = (place: number): number =>
     (leftOf(scale, changes.revisionAt(place)) / 100) * Math.max(1, widthPx)
   const groups: Group[] = []
-  for (let place = changes.first; place <= changes.last; place++) {
+  const apart = placesOf(changes, alone)
+  let place = changes.first
+  while (place <= changes.last) {
+    const isAlone = apart[0] === place
+    if (isAlone) apart.shift()
+    const limit = isAlone ? place : Math.min(changes.last, (apart[0] ?? Infinity) - 1)
     const x = xOf(place)
-    const isAlone = alone.has(changes.revisionAt(place))
+    const end = lastBelow(xOf, { place, limit }, Math.floor(x) + 1)
+    const endX = end === place ? x : xOf(end)
     const last = groups.at(-1)
     if (last === undefined || isAlone || last.isAlone || !touch(last, x, halfSinglePx)) {
-      groups.push({ firstX: x, lastX: x, firstPlace: place, lastPlace: place, isAlone })
+      groups.push({ firstX: x, lastX: endX, firstPlace: place, lastPlace: end, isAlone })
     } else {
-      last.lastX = x
-      last.lastPlace = place
+      last.lastX = endX
+      last.lastPlace = end
     }
+    place = end + 1
   }
   const endX =
     options.endLeft === undefined ? undefined : (options.endLeft / 100) * Math.max(1, widthPx)
@@ -87,6 +94,43 @@ export function marksOf(
     lastPlace: group.lastPlace,
     count: countOf(group),
   }))
+}
+
+/** Places of revisions that are among the changes, in order. */
+function placesOf({ first, last, revisionAt }: LaneChanges, revisions: ReadonlySet<number>): number[] {
+  return [...revisions]
+    .sort((left, right) => left - right)
+    .flatMap((revision) => {
+      let low = first
+      let high = last
+      while (low < high) {
+        const middle = (low + high) >>> 1
+        if (revisionAt(middle) < revision) low = middle + 1
+        else high = middle
+      }
+      return low <= last && revisionAt(low) === revision ? [low] : []
+    })
+}
+
+/** The last place from one on, up to a limit, that stands left of `beforeX`; steps double until it is passed. */
+function lastBelow(
+  xOf: (place: number) => number,
+  { place, limit }: { readonly place: number; readonly limit: number },
+  beforeX: number,
+): number {
+  let low = place
+  let step = 1
+  while (low + step <= limit && xOf(low + step) < beforeX) {
+    low += step
+    step *= 2
+  }
+  let high = Math.min(limit + 1, low + step)
+  while (high - low > 1) {
+    const middle = (low + high) >>> 1
+    if (xOf(middle) < beforeX) low = middle
+    else high = middle
+  }
+  return low
 }
 
 interface Group {

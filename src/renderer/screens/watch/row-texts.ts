@@ -1,6 +1,7 @@
-/** The words of the rows of events: asked for once, since a message with its values takes longer than the rest of a cell. */
+/** The words of the rows of events. */
 
 import type { Operation } from '../../components/marks/operation.ts'
+import { fillerOf, pairFillerOf } from '../../i18n/message-filler.ts'
 
 /** Words and sentences of one language. */
 export interface RowTexts {
@@ -14,14 +15,8 @@ export interface RowTexts {
   readonly sizes: (now: string, before: string) => string
 }
 
-type Translate = (key: string, values?: Record<string, string>) => string
-
-// No text of a user stands in a message when it is asked for, so that these are found again.
-const first = '\u0001'
-const second = '\u0002'
-
 /** Asks for all of them. */
-export function rowTexts(t: Translate): RowTexts {
+export function rowTexts(t: (key: string, values?: Record<string, string>) => string): RowTexts {
   return {
     operations: {
       create: t('operation.create'),
@@ -32,19 +27,9 @@ export function rowTexts(t: Translate): RowTexts {
     expiredHint: t('watch.expiredHint'),
     timeUnknown: t('watch.timeUnknown'),
     gone: t('watch.gone'),
-    txn: filler(t('watch.txn', { n: first })),
-    toggle: filler(t('watch.details.toggle', { key: first })),
-    was: filler(t('watch.was', { value: first })),
-    sizes: pairFiller(t('watch.sizes', { now: first, before: second })),
+    txn: fillerOf(t, 'watch.txn', 'n'),
+    toggle: fillerOf(t, 'watch.details.toggle', 'key'),
+    was: fillerOf(t, 'watch.was', 'value'),
+    sizes: pairFillerOf(t, 'watch.sizes', ['now', 'before']),
   }
-}
-
-function filler(message: string): (value: string) => string {
-  const parts = message.split(first)
-  return (value) => parts.join(value)
-}
-
-function pairFiller(message: string): (one: string, other: string) => string {
-  const parts = message.split(first).map((part) => part.split(second))
-  return (one, other) => parts.map((part) => part.join(other)).join(one)
 }

@@ -57,6 +57,25 @@ describe('marksOf', () => {
     expect(marks.map((mark) => [mark.firstPlace, mark.lastPlace])).toContainEqual([2, 2])
   })
 
+  test('revisions of their own keep their marks wherever they are, and all changes are counted', () => {
+    const gaps = fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 2, maxLength: 400 })
+    fc.assert(
+      fc.property(gaps, fc.array(fc.nat(399), { maxLength: 4 }), (steps, chosen) => {
+        let at = 0
+        const revisions = steps.map((step) => (at += step))
+        const alone = new Set(chosen.map((place) => revisions[place % revisions.length] ?? 0))
+        const lane = { oldest: 1, newest: at, start: 3, end: 96 }
+        const marks = marksOf(lane, changesOf(revisions), { widthPx: 300, alone })
+        expect(marks.reduce((sum, mark) => sum + mark.count, 0)).toBe(revisions.length)
+        for (const revision of alone) {
+          const mark = marks.find((one) => revisions[one.firstPlace] === revision)
+          expect(mark?.count).toBe(1)
+          expect(mark?.left).toBeCloseTo(leftOf(lane, revision), 6)
+        }
+      }),
+    )
+  })
+
   test('numbers that make way for single marks do not come upon each other', () => {
     const crowded = { oldest: 0, newest: 470, start: 12, end: 96 }
     const revisions = [417, 418, 419, 420, 430, 437, 442, 470]
