@@ -97,7 +97,10 @@ export function marksOf(
 }
 
 /** Places of revisions that are among the changes, in order. */
-function placesOf({ first, last, revisionAt }: LaneChanges, revisions: ReadonlySet<number>): number[] {
+function placesOf(
+  { first, last, revisionAt }: LaneChanges,
+  revisions: ReadonlySet<number>,
+): number[] {
   return [...revisions]
     .sort((left, right) => left - right)
     .flatMap((revision) => {

@@ -92,7 +92,9 @@ export const RevisionRow: FunctionalComponent<RevisionRowProps> = (props) => {
       timeCell(props),
       h('span', valueCell, [
         h('span', preview, [isPut ? previewText(row.head, previewCharsMax) : texts.ends]),
-        ...(isPut && props.canWrite ? [restoreButton(texts.restore(revisionText(row.revision)))] : []),
+        ...(isPut && props.canWrite
+          ? [restoreButton(texts.restore(revisionText(row.revision)))]
+          : []),
       ]),
     ],
   )
