@@ -92,7 +92,7 @@ const settings = `{
 
 async function command(page, name) {
   await page.keyboard.press('Control+k')
-  await page.getByRole('combobox').fill(name)
+  await page.getByRole('combobox', { name: 'Command palette' }).fill(name)
   await page.getByRole('option').first().waitFor()
   await page.keyboard.press('Enter')
   await page.getByRole('dialog').waitFor()

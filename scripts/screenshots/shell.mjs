@@ -25,7 +25,7 @@ async function inKeyBrowser({ page, openPrefix, shot }) {
   await page.locator('.monaco-editor .view-line').first().waitFor()
   await page.keyboard.press('Control+k')
   const palette = page.getByRole('dialog', { name: 'Command palette' })
-  await palette.getByRole('combobox').fill('exp')
+  await palette.getByRole('combobox', { name: 'Command palette' }).fill('exp')
   await palette.getByRole('option').first().waitFor()
   await shot('shell-palette')
   await page.keyboard.press('Escape')
@@ -40,7 +40,7 @@ async function inKeyBrowser({ page, openPrefix, shot }) {
 
 async function welcome({ page, shot }) {
   await page.keyboard.press('Control+k')
-  await page.getByRole('combobox').fill('Help: Welcome')
+  await page.getByRole('combobox', { name: 'Command palette' }).fill('Help: Welcome')
   await page.getByRole('option').first().waitFor()
   await page.keyboard.press('Enter')
   await page.getByRole('heading', { name: 'Your cluster is running' }).waitFor()

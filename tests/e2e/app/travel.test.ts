@@ -153,7 +153,7 @@ async function walkByKeyboard(page: Page, { revisions, clockText }: Past): Promi
   await page.keyboard.press('End')
   await banner(page).waitFor({ state: 'detached', timeout: patienceMs })
   await page.keyboard.press('Control+k')
-  await page.getByRole('combobox').fill('@second')
+  await page.getByRole('combobox', { name: 'Command palette' }).fill('@second')
   await page.keyboard.press('Enter')
   await reading(page, revisions[1] ?? 0)
   await page.keyboard.press('Control+Shift+G')
