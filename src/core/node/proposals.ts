@@ -38,6 +38,8 @@ export interface ProposalOptions {
 export class Proposals {
   /** Waits that ended without an effect. */
   failedCount = 0
+  /** Waits that ended with one, or with a refusal by what was applied. */
+  settledCount = 0
   private readonly clock: Clock
   private readonly ids: RequestIds
   private readonly options: ProposalOptions
@@ -58,6 +60,11 @@ export class Proposals {
   /** Requests without an answer. */
   get waitingCount(): number {
     return this.waiters.size
+  }
+
+  /** Requests that wait for the driver's next turn, or for a leader. */
+  get queuedCount(): number {
+    return this.queued.length
   }
 
   /**
@@ -158,6 +165,7 @@ export class Proposals {
     for (const { id, outcome } of outcomes) {
       const waiter = this.waiters.get(id)
       if (waiter === undefined) continue
+      this.settledCount++
       this.remove(waiter)
       if (outcome instanceof StoreError) waiter.settler.fail(outcome)
       else waiter.settler.succeed(outcome)

@@ -23,6 +23,7 @@ import type { Ready } from '../raft/ready.ts'
 import type { WriteAheadLog } from '../wal/write-ahead-log.ts'
 import type { ApplyPace } from './apply-pace.ts'
 import { CommitNotices } from './commit-notices.ts'
+import { GroupGathering } from './group-gathering.ts'
 import type { HeartbeatPace } from './heartbeat-pace.ts'
 import type { Leadership } from './leadership.ts'
 import type { AuthRequests } from './auth-requests.ts'
@@ -92,6 +93,7 @@ export class RaftLoop {
   private readonly options: RaftLoopOptions
   private readonly ticks: TickSource
   private readonly notices: CommitNotices
+  private readonly gathering: GroupGathering
   private readonly applyHost: ApplyHost
   private inbox: Message[] = []
   private dueTicks = 0
@@ -114,6 +116,7 @@ export class RaftLoop {
       this.addTicks(count)
     })
     this.notices = new CommitNotices(parts.clock, parts.raft, this.wake)
+    this.gathering = new GroupGathering(parts.clock)
     this.applyHost = {
       applyConfChange: (change) => parts.raft.applyConfChange(change),
       isAwaited: (id) => parts.proposals.isAwaited(id),
@@ -228,7 +231,8 @@ export class RaftLoop {
     for (const message of messages) raft.step(message)
     const tickCount = this.dueTicks
     if (tickCount > 0) this.passTicks(tickCount)
-    proposals.flush((data) => raft.propose(data))
+    if (this.gathering.waitsWith(proposals.queuedCount)) this.wake()
+    else proposals.flush((data) => raft.propose(data))
     proposals.flushChanges((data) => raft.proposeConfChange({ kind: 'confChange', data }))
     reads.pump()
   }
@@ -288,12 +292,22 @@ export class RaftLoop {
     storage.append(entries)
     this.send(ready.messagesAfterPersist)
     const deferred: EntryOutcome[] = []
+    const { settledCount } = proposals
     if (committedEntries.length > 0) this.applyRun(committedEntries, deferred)
     failpoint('raftBeforeAdvance')
     raft.advance()
     proposals.settle(deferred)
     this.afterApply()
+    this.noteAnswered(proposals.settledCount - settledCount)
     return true
+  }
+
+  /** The thread was held up: only in the next turn is known who had asked meanwhile. */
+  private noteAnswered(count: number): void {
+    if (!this.gathering.wantsToKnow(count)) return
+    this.parts.clock.nextTurn(() => {
+      this.gathering.noteAnswered(count, this.parts.proposals.queuedCount)
+    })
   }
 
   /** Whether nothing is gained by writing the entries of a Ready beside other work. */
