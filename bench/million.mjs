@@ -71,6 +71,8 @@ function pageMeasurements(shape) {
         job: 'pages',
         port,
         connections,
+        // As much as h2load takes before it counts.
+        warmUpMs: 1_000,
         durationMs: seconds * 1000,
         key: Buffer.from(keyOf(0)),
         ...pageRange,

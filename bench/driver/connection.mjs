@@ -177,21 +177,10 @@ export class Connection {
 
   #receive(buffer, length) {
     this.#isInsideRead = true
-    let bytes = buffer
-    let end = length
-    if (this.#restLength > 0) {
-      if (this.#restLength + length > this.#rest.length) {
-        const larger = Buffer.allocUnsafeSlow(this.#restLength + inputBytes)
-        this.#rest.copy(larger, 0, 0, this.#restLength)
-        this.#rest = larger
-      }
-      buffer.copy(this.#rest, this.#restLength, 0, length)
-      bytes = this.#rest
-      end = this.#restLength + length
-    }
-    const start = this.#consume(bytes, end)
-    this.#restLength = end - start
-    bytes.copy(this.#rest, 0, start, end)
+    const at = this.#finishRest(buffer, length)
+    const start = this.#consume(buffer, at, length)
+    buffer.copy(this.#rest, this.#restLength, start, length)
+    this.#restLength += length - start
     this.#isInsideRead = false
     if (this.#unacknowledgedBytes > connectionWindowBytes / 4) {
       this.#grantWindow(this.#unacknowledgedBytes)
@@ -200,8 +189,32 @@ export class Connection {
     this.#flush()
   }
 
-  #consume(bytes, end) {
+  /**
+   * Completes the frame that the last read left behind, and only that one: the others are looked at where they lie.
+   * @returns what of the buffer belonged to it
+   */
+  #finishRest(buffer, length) {
     let at = 0
+    while (this.#restLength > 0 && at < length) {
+      const rest = this.#rest
+      const wantedBytes =
+        this.#restLength < frameHeaderBytes
+          ? frameHeaderBytes
+          : frameHeaderBytes + ((rest[0] << 16) | (rest[1] << 8) | rest[2])
+      const taken = Math.min(wantedBytes - this.#restLength, length - at)
+      buffer.copy(rest, this.#restLength, at, at + taken)
+      at += taken
+      this.#restLength += taken
+      if (this.#restLength >= frameHeaderBytes && this.#consume(rest, 0, this.#restLength) > 0) {
+        this.#restLength = 0
+      }
+    }
+    return at
+  }
+
+  /** @returns behind the last whole frame */
+  #consume(bytes, from, end) {
+    let at = from
     while (at + frameHeaderBytes <= end) {
       const length = (bytes[at] << 16) | (bytes[at + 1] << 8) | bytes[at + 2]
       const next = at + frameHeaderBytes + length

@@ -68,8 +68,8 @@ const after = (key) => Buffer.concat([key, Buffer.from([0])])
 export async function runPagesJob(job) {
   const histogram = new Histogram()
   let responseBytes = 0
-  const startMs = performance.now()
-  const untilMs = startMs + job.durationMs
+  const fromMs = performance.now() + (job.warmUpMs ?? 0)
+  const untilMs = fromMs + job.durationMs
   const walk = (connection) =>
     new Promise((resolve, reject) => {
       const reader = new PageReader()
@@ -86,8 +86,11 @@ export async function runPagesJob(job) {
             return
           }
           const { lastKey, hasMore, sizeBytes } = reader.finish()
-          histogram.record(performance.now() - sentMs)
-          responseBytes += sizeBytes
+          const endedMs = performance.now()
+          if (endedMs >= fromMs) {
+            histogram.record(endedMs - sentMs)
+            responseBytes += sizeBytes
+          }
           nextPage(hasMore ? after(lastKey) : job.key)
         }
         const { rangeEnd, limit, isSerializable } = job
@@ -109,6 +112,6 @@ export async function runPagesJob(job) {
   } finally {
     connections.forEach((connection) => connection.close())
   }
-  const seconds = (performance.now() - startMs) / 1000
+  const seconds = (performance.now() - fromMs) / 1000
   return { count: histogram.count, seconds, responseBytes, histogram: histogram.toJson() }
 }

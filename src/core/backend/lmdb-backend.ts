@@ -48,14 +48,14 @@ const quietMs = 100
  * again what was not written.
  */
 const gatherMsMax = 5_000
-/** Enough changes for one transaction: some 40,000 puts of random keys, which a start applies again within half a second. */
-const gatheredChangeCountMax = 80_000
-const gatheredSizeBytesMax = 20 * 1_024 * 1_024
+/** Enough changes for one transaction: some 25,000 puts of random keys, which a start applies again within half a second. */
+const gatheredChangeCountMax = 50_000
+const gatheredSizeBytesMax = 16 * 1_024 * 1_024
 /** Of what can wait, so much goes into one transaction: its sync and that of the log wait for each other. */
 const spareChangeCountMax = 3_000
 /** Beyond these the applier waits, so that a slow disk shows as slow writes and not as memory. */
-const unflushedSizeBytesMax = 72 * 1_024 * 1_024
-const unflushedChangeCountMax = 240_000
+const unflushedSizeBytesMax = 64 * 1_024 * 1_024
+const unflushedChangeCountMax = 150_000
 /** Rounds in which a copy catches up while writes go on; then they are held, so that a busy store comes to an end. */
 const catchUpRoundsMax = 8
 /** A backlog of this size is written within a few milliseconds. */
