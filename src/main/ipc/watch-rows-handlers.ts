@@ -1,6 +1,7 @@
 /** Watches whose changes cross as columns, filtered by patterns on the way. */
 
 import { streamChannels } from '../../preload/contract/channels.ts'
+import { patternTestOf } from '../../preload/contract/key-match.ts'
 import { watchColumnsOf } from '../../preload/contract/watch-columns.ts'
 import {
   watchRowsRequestSchema,
@@ -19,8 +20,6 @@ import type { StreamPolicy } from './stream-hub.ts'
 const batchChangesMax = 4_000
 /** A pane shows what is this busy a few times a second. */
 const busyIntervalMs = 75
-/** Patterns look at this much of a value: enough for what people write, and bounded for what they do not. */
-const matchedBytesMax = 65_536
 
 export function registerWatchRowsHandlers(
   router: IpcRouter,
@@ -67,13 +66,11 @@ function packRows(items: readonly WatchItem[]): readonly WatchRowsItem[] {
 function matcherOf(request: WatchRowsRequest): ((event: WatchEvent) => boolean) | undefined {
   const { keyPattern, valuePattern } = request
   if (keyPattern === undefined && valuePattern === undefined) return undefined
-  const decoder = new TextDecoder()
-  const matches = (pattern: RegExp | undefined, bytes: Uint8Array): boolean =>
-    pattern === undefined || pattern.test(decoder.decode(bytes.subarray(0, matchedBytesMax)))
-  const keys = keyPattern === undefined ? undefined : new RegExp(keyPattern, 'u')
-  const values = valuePattern === undefined ? undefined : new RegExp(valuePattern, 'u')
+  const everything = (): boolean => true
+  const keys = keyPattern === undefined ? everything : patternTestOf(keyPattern)
+  const values = valuePattern === undefined ? everything : patternTestOf(valuePattern)
   return (event) => {
     const { value } = event.kind === 'put' ? event.pair : (event.previous ?? event.pair)
-    return matches(keys, event.pair.key) && matches(values, value)
+    return keys(event.pair.key) && values(value)
   }
 }

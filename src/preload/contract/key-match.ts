@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import { patternUnitsMax } from './limits.ts'
 import { keyBytesSchema } from './primitives.ts'
+import { compilePattern, isPattern } from './user-pattern.ts'
 
 /** A regular expression; checked here, so that a wrong one is refused before it runs. */
 export const patternSchema = z.string().min(1).max(patternUnitsMax).refine(isPattern, {
@@ -16,21 +17,11 @@ export const keyMatchSchema = z.discriminatedUnion('kind', [
 ])
 export type KeyMatch = z.infer<typeof keyMatchSchema>
 
+/** Enough for what people write, and bounded for what they do not. */
 const matchedBytesMax = 64 * 1024
 
-/** Whether a text can be used as a regular expression. */
-export function isPattern(text: string): boolean {
-  try {
-    return new RegExp(text, 'u').source.length > 0
-  } catch (error) {
-    if (error instanceof SyntaxError) return false
-    throw error
-  }
-}
-
-/** A test of bytes as text. */
+/** A test of bytes as text. Nothing matches what is no expression; {@link patternSchema} refuses that before. */
 export function patternTestOf(pattern: string): (bytes: Uint8Array) => boolean {
-  const decoder = new TextDecoder()
-  const expression = new RegExp(pattern, 'u')
-  return (bytes) => expression.test(decoder.decode(bytes.subarray(0, matchedBytesMax)))
+  const expression = compilePattern(pattern)
+  return (bytes) => expression?.test(bytes.subarray(0, matchedBytesMax)) === true
 }

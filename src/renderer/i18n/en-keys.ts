@@ -80,7 +80,8 @@ export const enKeys = {
       valueMatches: 'No value matches',
     },
     searchPattern: 'Regular expression',
-    searchBadPattern: 'This is no regular expression',
+    searchBadPattern:
+      'This is no regular expression. Look-arounds and references back to a group are not offered.',
     searchIn: 'Search in',
     searchPlaces: { keys: 'Keys', values: 'Values' },
     searched:

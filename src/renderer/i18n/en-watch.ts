@@ -25,7 +25,8 @@ export const enWatch = {
     reached: 'complete to {revision}',
     filter: 'Filter keys or values',
     pattern: 'Filter by regular expression',
-    badPattern: 'This is not a regular expression',
+    badPattern:
+      'This is no regular expression. Look-arounds and references back to a group are not offered.',
     find: 'Search the events',
     search: {
       pattern: 'Search by regular expression',

@@ -1,7 +1,8 @@
 /** What a list is searched for: a text, taken as bytes or as a regular expression, in keys or in values. */
 
-import { isPattern, patternTestOf, type KeyMatch } from '../../preload/contract/key-match.ts'
+import { patternTestOf, type KeyMatch } from '../../preload/contract/key-match.ts'
 import { patternUnitsMax } from '../../preload/contract/limits.ts'
+import { isPattern } from '../../preload/contract/user-pattern.ts'
 import { parseKeyText } from '../format/bytes-text.ts'
 import { includesBytes } from './key-order.ts'
 

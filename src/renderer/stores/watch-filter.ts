@@ -1,5 +1,6 @@
 /** Which events of a watch pane are wanted: by kind, by watch, by text or regular expression in key and value. */
 
+import { compilePattern } from '../../preload/contract/user-pattern.ts'
 import type { Operation } from '../components/marks/operation.ts'
 import { keyText, previewText } from '../format/bytes-text.ts'
 import type { WatchLog } from './watch-log.ts'
@@ -17,11 +18,6 @@ export interface EventFilter {
 export const everyEvent: EventFilter = { text: '', isPattern: false, kind: 'all' }
 
 const matchedCharsMax = 4_096
-
-/** Whether a text can be used as a regular expression. */
-export function isPattern(text: string): boolean {
-  return findPattern(text) !== undefined
-}
 
 /**
  * A test of rows, or undefined when every row passes. Seams pass unless their watch is hidden.
@@ -64,18 +60,9 @@ function textTestOf({
 }: Pick<EventFilter, 'text' | 'isPattern'>): ((text: string) => boolean) | undefined {
   if (text === '') return undefined
   if (isRegular) {
-    const pattern = findPattern(text)
+    const pattern = compilePattern(text, { ignoresCase: true })
     return pattern === undefined ? () => false : (part) => pattern.test(part)
   }
   const wanted = text.toLowerCase()
   return (part) => part.toLowerCase().includes(wanted)
-}
-
-function findPattern(text: string): RegExp | undefined {
-  try {
-    return new RegExp(text, 'iu')
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
 }
