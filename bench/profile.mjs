@@ -14,6 +14,7 @@ import { fill, profiledLoads, shapes } from './unary.mjs'
 const seconds = 5
 const topFunctionCount = 20
 const bundle = join(dirname(quorated), '..', 'dist', 'quorated.mjs')
+const program = join(dirname(bundle), 'quorated-program.cjs')
 const resultsFolder = fileURLToPath(new URL('./results/', import.meta.url))
 
 const underProfiler = (folder) => (command) => [
@@ -35,7 +36,7 @@ const special = {
 function partOf({ functionName, url, lineNumber, columnNumber }, map) {
   if (functionName in special) return special[functionName]
   if (url.startsWith('node:')) return 'the runtime (streams, sockets, timers)'
-  const source = url.endsWith('quorated.mjs')
+  const source = url.endsWith('quorated-program.cjs')
     ? (map.findEntry(lineNumber, columnNumber).originalSource ?? 'src/core/?')
     : url
   const dependency = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source)
@@ -46,7 +47,7 @@ function partOf({ functionName, url, lineNumber, columnNumber }, map) {
 
 function summarize(file, { fromUs, untilUs }) {
   const profile = JSON.parse(readFileSync(file, 'utf8'))
-  const map = new SourceMap(JSON.parse(readFileSync(`${bundle}.map`, 'utf8')))
+  const map = new SourceMap(JSON.parse(readFileSync(`${program}.map`, 'utf8')))
   const frames = new Map(profile.nodes.map(({ id, callFrame }) => [id, callFrame]))
   const parts = new Map()
   const functions = new Map()

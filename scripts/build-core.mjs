@@ -1,11 +1,13 @@
 /**
- * Bundles the store node into dist/quorated.mjs, which bin/quorated starts, with the packages that every start needs: looking up
- * and reading their many small files took a quarter of the processor time of a start.
+ * Bundles the store node into dist/, with the packages that every start needs: looking up and reading their many small files took a
+ * quarter of the processor time of a start. bin/quorated starts dist/quorated.mjs, which runs dist/quorated-program.cjs from the
+ * compiled code beside it; see src/core/bin/launch.ts.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { compileFunction } from 'node:vm'
 import { build } from 'esbuild'
 
 const projectFolder = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -14,27 +16,39 @@ const { version } = JSON.parse(readFileSync(join(projectFolder, 'package.json'),
 
 /** Native code, which needs its files beside it, and what is loaded at its first use and would only be text in memory until then. */
 const external = ['lmdb', '@node-rs/*', '@peculiar/x509', 'jose', 'prom-client', 'yaml']
-/** A package among those inside is CommonJS and asks for the runtime's own modules by `require`. */
-const banner = `import{createRequire}from'node:module';const require=createRequire(import.meta.url);`
 
 mkdirSync(outputFolder, { recursive: true })
 const bundle = join(outputFolder, 'quorated.mjs')
+const program = join(outputFolder, 'quorated-program.cjs')
+const common = { bundle: true, platform: 'node', target: 'node20', logLevel: 'warning' }
 await build({
-  entryPoints: [join(projectFolder, 'src/core/bin/store-node.ts')],
+  ...common,
+  entryPoints: [join(projectFolder, 'src/core/bin/launch.ts')],
   outfile: bundle,
-  bundle: true,
-  platform: 'node',
   format: 'esm',
-  target: 'node20',
+})
+await build({
+  ...common,
+  entryPoints: [join(projectFolder, 'src/core/bin/store-node.ts')],
+  outfile: program,
+  format: 'cjs',
   external,
-  banner: { js: banner },
+  // Functions compiled by hand cannot import; what they load later is required.
+  supported: { 'dynamic-import': false },
   sourcemap: 'linked',
   // The runtime keeps the text of the program in memory as long as it runs.
   minifyWhitespace: true,
   lineLimit: 200,
   define: { quorateVersion: JSON.stringify(version) },
-  logLevel: 'warning',
 })
+
+const { cachedData } = compileFunction(
+  readFileSync(program, 'utf8'),
+  ['exports', 'require', 'module', '__filename', '__dirname'],
+  { filename: program, produceCachedData: true },
+)
+if (cachedData === undefined) throw new Error('the runtime did not give away the compiled program')
+writeFileSync(`${program}.compiled`, cachedData)
 
 // The launcher prints this file for --version, because starting a runtime takes longer than a caller may want to wait.
 const environment = { ...process.env }

@@ -57,7 +57,7 @@ test('while more comes, one transaction takes five seconds of it', async () => {
 })
 
 test('enough changes, or enough bytes, are written at once', async () => {
-  commit(20_000)
+  commit(50_000)
   const many = backend.untilDurable()
   await settledBy(many)
   commit(17, 1_024 * 1_024)

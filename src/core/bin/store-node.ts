@@ -41,7 +41,7 @@ interface Program {
   isStopping: boolean
 }
 
-await main()
+void main()
 
 async function main(): Promise<void> {
   // Whoever read our output may go away; that is no reason for a store to end.
