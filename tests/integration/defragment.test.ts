@@ -78,7 +78,8 @@ describe('a running node', () => {
     await Promise.all(moves)
 
     const after = node.status()
-    expect(after.dbSizeBytes).toBeLessThan(before.dbSizeBytes / 3)
+    // What was written meanwhile has made pages of its own, more of them on a busy machine.
+    expect(after.dbSizeBytes).toBeLessThan(before.dbSizeBytes / 2)
     expect(after.raftTerm).toBe(before.raftTerm)
     expect(await node.hashKv(Number(revision))).toMatchObject({ hash: hashBefore.hash })
     await fixture.stop('node1')
